@@ -1,0 +1,1 @@
+//! The nouns of SPIFFE and the checks on them

@@ -1,0 +1,1 @@
+//! The datastore and its in-memory index

@@ -1,0 +1,1 @@
+//! The gRPC wire and its conversions to the nouns

@@ -1,0 +1,1 @@
+//! Speed, as ratios against a primitive in the same run

@@ -1,0 +1,1 @@
+//! Attest: who is asking?

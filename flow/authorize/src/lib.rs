@@ -1,0 +1,1 @@
+//! Authorize: what may they be, or do?

@@ -1,0 +1,1 @@
+//! Issue: make the identity

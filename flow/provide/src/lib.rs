@@ -1,0 +1,1 @@
+//! Provide: hand the identity over

@@ -1,0 +1,1 @@
+//! Receive: take the identity

@@ -1,0 +1,1 @@
+//! TLS: use the identity

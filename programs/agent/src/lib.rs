@@ -1,0 +1,1 @@
+//! The agent: attests workloads, hands over identities

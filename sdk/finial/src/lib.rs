@@ -1,0 +1,1 @@
+//! Workload identity for Rust programs

@@ -1,0 +1,1 @@
+//! Stories, in one test binary
