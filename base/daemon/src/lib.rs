@@ -1,1 +1,23 @@
-//! What every long-running program needs
+//! Under every stage: what a long-running program needs, whichever stage of an identity's life it serves.
+//!
+//! Time comes from a [`Clock`], work runs in [`Tasks`] and ends by [`Drain`], a program says when it is ready with
+//! [`Readiness`], waits between attempts with [`Backoff`], writes files so that a crash loses nothing ([`file`]),
+//! listens on Unix sockets that survive deletion ([`socket`]), reads SPIRE's configuration format ([`hcl`]), and
+//! logs for people first ([`log`]). Nothing here knows what an identity is.
+
+mod backoff;
+mod clock;
+pub mod file;
+pub mod go;
+pub mod hcl;
+pub mod log;
+mod readiness;
+pub mod signals;
+pub mod socket;
+mod tasks;
+pub mod umask;
+
+pub use backoff::{Backoff, jitter};
+pub use clock::{Clock, ClockHand, Elapsed};
+pub use readiness::{Readiness, ReadyGuard};
+pub use tasks::{Drain, Tasks};
