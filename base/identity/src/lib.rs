@@ -1,1 +1,34 @@
-//! The nouns of SPIFFE and the checks on them
+//! Before the first stage: the nouns every stage passes on, and the checks that make them trustworthy.
+//!
+//! Names ([`SpiffeId`], [`TrustDomain`]), what an identity is registered as ([`Entry`], [`Selector`], [`Node`]),
+//! keys and requests ([`PrivateKey`], [`PublicKey`], [`CertificateRequest`]), the documents themselves
+//! ([`X509Svid`], [`JwtSvid`]) and what they are checked against ([`Bundle`], [`BundleSet`]).
+//!
+//! No I/O, no async, no clock: the time is an argument. Every type is parsed once, at the border, and holds the
+//! bytes it was parsed from. [`Verified`] is the only proof that a document was checked against a bundle, and only
+//! this crate can make one.
+
+mod bundle;
+mod csr;
+mod entry;
+mod json;
+mod jwt;
+mod key;
+mod node;
+mod selector;
+mod spiffe_id;
+mod trust_domain;
+mod verified;
+mod x509;
+
+pub use bundle::{Bundle, BundleError, BundleSet, JwtAuthority, X509Authority};
+pub use csr::{CertificateRequest, CsrError};
+pub use entry::{Entry, EntryDraft, EntryError, EntryId};
+pub use jwt::{Audience, JwtClaims, JwtError, JwtSigningInput, JwtSvid};
+pub use key::{KeyError, KeyKind, PrivateKey, PublicKey};
+pub use node::Node;
+pub use selector::{Selector, SelectorError, SelectorSet};
+pub use spiffe_id::{SpiffeId, SpiffeIdError};
+pub use trust_domain::TrustDomain;
+pub use verified::Verified;
+pub use x509::{Role, X509Credential, X509Error, X509Svid};

