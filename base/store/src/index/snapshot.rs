@@ -1,0 +1,204 @@
+//! All entries, nodes and bundles at one revision: immutable, cheap to clone, and cheap to make the next one from.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use finial_identity::{Bundle, BundleSet, Entry, EntryId, Node, SelectorSet, SpiffeId, TrustDomain};
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
+
+use super::aliases::Aliases;
+use crate::Revision;
+
+/// What the store held at one revision.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    revision: Revision,
+    entries: EntrySet,
+    by_parent: HashTrieMapSync<SpiffeId, EntrySet>,
+    by_spiffe_id: HashTrieMapSync<SpiffeId, EntrySet>,
+    aliases: Aliases,
+    nodes: RedBlackTreeMapSync<SpiffeId, Arc<Node>>,
+    bundles: BundleSet,
+}
+
+impl Snapshot {
+    /// The revision of the store that this is.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The entry with this id.
+    #[must_use]
+    pub fn entry(&self, id: &EntryId) -> Option<&Arc<Entry>> {
+        self.entries.get(id).map(|ById(entry)| entry)
+    }
+
+    /// All entries, by id.
+    pub fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.entries.iter().map(|ById(entry)| entry)
+    }
+
+    /// The entries after `id`, by id.
+    pub fn entries_after(&self, id: &EntryId) -> impl Iterator<Item = &Arc<Entry>> {
+        self.entries.range::<EntryId, _>((Bound::Excluded(id), Bound::Unbounded)).map(|ById(entry)| entry)
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn entry_count(&self) -> usize {
+        self.entries.size()
+    }
+
+    /// The entries directly below `parent`, by id.
+    pub fn entries_by_parent(&self, parent: &SpiffeId) -> impl Iterator<Item = &Arc<Entry>> {
+        self.by_parent.get(parent).into_iter().flat_map(|set| set.iter()).map(|ById(entry)| entry)
+    }
+
+    /// The entries that give `spiffe_id`, by id.
+    pub fn entries_by_spiffe_id(&self, spiffe_id: &SpiffeId) -> impl Iterator<Item = &Arc<Entry>> {
+        self.by_spiffe_id.get(spiffe_id).into_iter().flat_map(|set| set.iter()).map(|ById(entry)| entry)
+    }
+
+    /// The node aliases (entries whose parent is the server) that a node with these selectors has: those whose
+    /// selectors are all among them. Costs a look-up a selector, however many aliases there are for other nodes.
+    pub fn aliases_matching(&self, selectors: &SelectorSet) -> impl Iterator<Item = &Arc<Entry>> {
+        self.aliases.matching(selectors)
+    }
+
+    /// The attested node with this SPIFFE ID.
+    #[must_use]
+    pub fn node(&self, id: &SpiffeId) -> Option<&Arc<Node>> {
+        self.nodes.get(id)
+    }
+
+    /// All attested nodes, by SPIFFE ID.
+    pub fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> {
+        self.nodes.values()
+    }
+
+    /// The attested nodes after `id`, by SPIFFE ID.
+    pub fn nodes_after(&self, id: &SpiffeId) -> impl Iterator<Item = &Arc<Node>> {
+        self.nodes.range::<SpiffeId, _>((Bound::Excluded(id), Bound::Unbounded)).map(|(_, node)| node)
+    }
+
+    /// How many attested nodes there are.
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.nodes.size()
+    }
+
+    /// The bundle of a trust domain.
+    #[must_use]
+    pub fn bundle(&self, trust_domain: &TrustDomain) -> Option<&Arc<Bundle>> {
+        self.bundles.bundle(trust_domain)
+    }
+
+    /// All bundles.
+    #[must_use]
+    pub fn bundles(&self) -> &BundleSet {
+        &self.bundles
+    }
+}
+
+/// How the follower makes the next snapshot.
+impl Snapshot {
+    pub(super) fn set_revision(&mut self, revision: Revision) {
+        self.revision = revision;
+    }
+
+    /// Adds or replaces an entry.
+    pub(super) fn insert_entry(&mut self, entry: Entry) {
+        self.remove_entry(&entry.id);
+        let entry = Arc::new(entry);
+        if entry.parent_id == entry.parent_id.trust_domain().server_id() {
+            self.aliases.insert(&entry);
+        }
+        join_group(&mut self.by_parent, &entry.parent_id, &entry);
+        join_group(&mut self.by_spiffe_id, &entry.spiffe_id, &entry);
+        self.entries.insert_mut(ById(entry));
+    }
+
+    pub(super) fn remove_entry(&mut self, id: &EntryId) {
+        let Some(entry) = self.entry(id).cloned() else { return };
+        self.entries.remove_mut(id);
+        leave_group(&mut self.by_parent, &entry.parent_id, id);
+        leave_group(&mut self.by_spiffe_id, &entry.spiffe_id, id);
+        self.aliases.remove(&entry);
+    }
+
+    pub(super) fn insert_node(&mut self, node: Node) {
+        self.nodes.insert_mut(node.id.clone(), Arc::new(node));
+    }
+
+    pub(super) fn remove_node(&mut self, id: &SpiffeId) {
+        self.nodes.remove_mut(id);
+    }
+
+    /// Bundles are few: all of them are read and replaced at once.
+    pub(super) fn replace_bundles(&mut self, bundles: Vec<Bundle>) {
+        self.bundles = bundles.into_iter().map(Arc::new).collect();
+    }
+}
+
+fn join_group<K: Clone + Eq + std::hash::Hash>(
+    groups: &mut HashTrieMapSync<K, EntrySet>,
+    key: &K,
+    entry: &Arc<Entry>,
+) {
+    match groups.get_mut(key) {
+        Some(group) => group.insert_mut(ById(Arc::clone(entry))),
+        None => {
+            let mut group = EntrySet::default();
+            group.insert_mut(ById(Arc::clone(entry)));
+            groups.insert_mut(key.clone(), group);
+        }
+    }
+}
+
+fn leave_group<K: Clone + Eq + std::hash::Hash>(
+    groups: &mut HashTrieMapSync<K, EntrySet>,
+    key: &K,
+    id: &EntryId,
+) {
+    let Some(group) = groups.get_mut(key) else { return };
+    group.remove_mut(id);
+    if group.is_empty() {
+        groups.remove_mut(key);
+    }
+}
+
+/// Entries by id; each costs a pointer, since the id is in the entry.
+pub(super) type EntrySet = RedBlackTreeSetSync<ById>;
+
+/// An entry that is compared by its id.
+#[derive(Clone, Debug)]
+pub(super) struct ById(pub(super) Arc<Entry>);
+
+impl Borrow<EntryId> for ById {
+    fn borrow(&self) -> &EntryId {
+        &self.0.id
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for ById {}
+
+impl PartialOrd for ById {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ById {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.id.cmp(&other.0.id)
+    }
+}
