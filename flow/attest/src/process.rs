@@ -1,0 +1,149 @@
+//! A process that cannot be mistaken for another: pinned by pidfd, read only through its own `/proc` directory.
+
+pub(crate) mod executable;
+pub(crate) mod pin;
+pub(crate) mod stat;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+use self::stat::Ids;
+use crate::{AttestError, Executable, Gone, PeerCredentials, PeerPidfd};
+
+/// The most that is read of one file below `/proc/<pid>`: 1 MiB. `mountinfo` of a busy node has some 100 KiB.
+const FILE_LIMIT: u64 = 1 << 20;
+/// Stands for `/proc/<pid>` itself among the names of its files.
+const DIRECTORY: &str = ".";
+
+/// The process that connected a Unix socket, held so that its process id cannot come to mean another process.
+///
+/// A process id is a number that the kernel gives away again. A pidfd is not: it means one process for good. The
+/// directory `/proc/<pid>` is opened after the pidfd and before a look at whether the process lives, so it belongs to
+/// the same process; everything is read through that directory, which goes dead with its process.
+///
+/// Ask [`still_the_same`](Self::still_the_same) after reading and before each answer. A process may still become
+/// another *program* (exec): attest it again for each answer, which is what
+/// [`WorkloadAttestors::attest`](crate::WorkloadAttestors::attest) is cheap enough for.
+#[derive(Debug)]
+pub struct PinnedProcess {
+    credentials: PeerCredentials,
+    pid: Pid,
+    pidfd: OwnedFd,
+    directory: OwnedFd,
+}
+
+impl PinnedProcess {
+    /// Pins the process that connected `socket`, an accepted Unix stream.
+    ///
+    /// # Errors
+    /// [`AttestError::Gone`] when it has ended; [`AttestError::Invisible`] when it lives in a PID namespace that
+    /// cannot be seen from here; [`AttestError::NoPeerPidfd`] when the kernel is older than Linux 6.5 and `pidfd`
+    /// requires more; [`AttestError::Peer`] when `socket` is none.
+    pub fn of_peer(socket: &impl AsFd, pidfd: PeerPidfd) -> Result<Self, AttestError> {
+        let credentials = PeerCredentials::of(socket).map_err(|source| AttestError::Peer { source })?;
+        let pinned = pin::peer(socket, credentials, pidfd)?;
+        Self::open(credentials, pinned)
+    }
+
+    fn open(credentials: PeerCredentials, pidfd: OwnedFd) -> Result<Self, AttestError> {
+        let pid = pin::visible_pid(&pidfd, credentials.pid())?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(format!("/proc/{pid}"), flags, Mode::empty())
+            .map_err(|errno| unreadable(pid, DIRECTORY, errno))?;
+        let process = Self { credentials, pid, pidfd, directory };
+        process.still_the_same()?;
+        Ok(process)
+    }
+
+    /// What the kernel noted when the process connected.
+    pub fn credentials(&self) -> PeerCredentials {
+        self.credentials
+    }
+
+    /// Its process id, in the PID namespace of `/proc`.
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw_pid()
+    }
+
+    /// Whether the process that connected still lives. Cheap: one `poll`.
+    ///
+    /// # Errors
+    /// [`Gone`] when it has ended, whoever may have its process id now.
+    pub fn still_the_same(&self) -> Result<(), Gone> {
+        let mut ended = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        match poll(&mut ended, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
+            Ok(0) => Ok(()),
+            Ok(_) | Err(_) => Err(Gone { pid: self.pid() }),
+        }
+    }
+
+    /// Reads a file of its `/proc` directory, such as `status` or `cgroup`; at most 1 MiB of it.
+    ///
+    /// # Errors
+    /// [`AttestError::Gone`] when the process has ended, [`AttestError::Proc`] for any other reason.
+    pub fn read(&self, file: &str) -> Result<Vec<u8>, AttestError> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let opened = rustix::fs::openat(&self.directory, file, flags, Mode::empty())
+            .map_err(|errno| self.unreadable(file, errno))?;
+        let mut content = Vec::new();
+        let read = File::from(opened).take(FILE_LIMIT).read_to_end(&mut content);
+        read.map_err(|error| self.unreadable(file, Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+        Ok(content)
+    }
+
+    /// Its effective user and group now, and its supplementary groups, all read at one moment.
+    pub(crate) fn ids(&self) -> Result<Ids, AttestError> {
+        Ids::parse(&self.read("status")?).ok_or_else(|| self.unreadable("status", Errno::INVAL))
+    }
+
+    /// The program that the process runs, held open.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub fn executable(&self) -> Result<Executable, AttestError> {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.directory, "exe", flags, Mode::empty())
+            .map_err(|errno| self.unreadable("exe", errno))?;
+        Executable::of(self.pid(), file)
+    }
+
+    /// Tells one program that the process runs from the next; equal as long as there was no exec of another file.
+    pub(crate) fn image(&self) -> Result<Image, AttestError> {
+        let start_time =
+            stat::start_time(&self.read("stat")?).ok_or_else(|| self.unreadable("stat", Errno::INVAL))?;
+        // The link cannot be followed by an agent that may not trace the process, and leads nowhere in a kernel thread.
+        let file = rustix::fs::statat(&self.directory, "exe", AtFlags::empty()).ok();
+        Ok(Image { start_time, file: file.map(|file| (file.st_dev, file.st_ino)) })
+    }
+
+    fn unreadable(&self, file: &str, errno: Errno) -> AttestError {
+        match self.still_the_same() {
+            Ok(()) => unreadable(self.pid, file, errno),
+            Err(gone) => gone.into(),
+        }
+    }
+}
+
+/// A program in a process: when the process began (ticks since boot) and the file it runs (device, inode).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Image {
+    start_time: u64,
+    file: Option<(u64, u64)>,
+}
+
+fn unreadable(pid: Pid, file: &str, errno: Errno) -> AttestError {
+    let pid = pid.as_raw_pid();
+    match errno {
+        Errno::SRCH => Gone { pid }.into(),
+        Errno::NOENT if file == DIRECTORY => Gone { pid }.into(),
+        _ => AttestError::Proc { pid, file: file.to_owned(), source: io::Error::from(errno) },
+    }
+}
