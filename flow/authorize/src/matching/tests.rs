@@ -1,0 +1,99 @@
+//! Tests of which entries describe a process.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use finial_attest::{AttestError, PeerPidfd, PinnedProcess, WorkloadAttestor, WorkloadAttestors};
+use finial_daemon::Clock;
+use finial_identity::Selector;
+
+use super::*;
+use crate::testing::{agent, draft, entry, now, selectors};
+
+/// Finds the same in every process.
+#[derive(Debug)]
+struct Fixed(&'static [&'static str]);
+
+#[async_trait]
+impl WorkloadAttestor for Fixed {
+    fn kind(&self) -> &str {
+        "unix"
+    }
+
+    async fn attest(&self, _: &PinnedProcess) -> Result<Vec<Selector>, AttestError> {
+        Ok(selectors(self.0).into_iter().collect())
+    }
+}
+
+async fn process(found: &'static [&'static str]) -> AttestedProcess {
+    let (ours, _theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let pinned = Arc::new(PinnedProcess::of_peer(&ours, PeerPidfd::Preferred).unwrap());
+    let attestor: Arc<dyn WorkloadAttestor> = Arc::new(Fixed(found));
+    let (clock, _) = Clock::manual(now());
+    WorkloadAttestors::new([attestor], Duration::from_secs(5), clock).attest(&pinned).await.unwrap()
+}
+
+fn plain(name: &str, texts: &[&str]) -> Arc<Entry> {
+    Arc::new(entry(name, draft("/workload", &agent("a"), texts)))
+}
+
+fn hinted(name: &str, hint: &str, created_at: SystemTime) -> Arc<Entry> {
+    let mut draft = draft("/workload", &agent("a"), &["unix:uid:1"]);
+    draft.hint = hint.to_owned();
+    let mut entry = entry(name, draft);
+    entry.created_at = created_at;
+    Arc::new(entry)
+}
+
+fn names(entries: &[Arc<Entry>]) -> Vec<&str> {
+    entries.iter().map(|entry| entry.id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn process_needs_all_selectors_of_an_entry() {
+    let process = process(&["unix:uid:1", "unix:gid:2"]).await;
+    let entries = [
+        plain("both", &["unix:uid:1", "unix:gid:2"]),
+        plain("another-user", &["unix:uid:2"]),
+        plain("too-many", &["unix:uid:1", "unix:gid:2", "unix:gid:3"]),
+        plain("another-type", &["docker:uid:1"]),
+        plain("a-part", &["unix:uid:1"]),
+    ];
+    assert_eq!(names(&matching_entries(&process, entries)), ["a-part", "both"]);
+}
+
+#[tokio::test]
+async fn process_without_selectors_matches_nothing() {
+    let process = process(&[]).await;
+    assert!(matching_entries(&process, [plain("any", &["unix:uid:1"])]).is_empty());
+}
+
+#[tokio::test]
+async fn stored_svid_is_nobodys_on_the_workload_api() {
+    let mut stored = draft("/workload", &agent("a"), &["unix:uid:1"]);
+    stored.store_svid = true;
+    let stored = Arc::new(entry("stored", stored));
+    assert!(matching_entries(&process(&["unix:uid:1"]).await, [stored]).is_empty());
+}
+
+#[tokio::test]
+async fn oldest_entry_keeps_the_hint() {
+    let process = process(&["unix:uid:1"]).await;
+    let later = now() + Duration::from_secs(1);
+    let entries = [
+        hinted("a", "internal", later),
+        hinted("b", "internal", now()),
+        hinted("c", "external", later),
+        hinted("d", "", later),
+        hinted("e", "", now()),
+    ];
+    assert_eq!(names(&matching_entries(&process, entries)), ["b", "c", "d", "e"]);
+}
+
+#[tokio::test]
+async fn lowest_id_keeps_the_hint_among_entries_of_one_age() {
+    let process = process(&["unix:uid:1"]).await;
+    let entries = [hinted("b", "internal", now()), hinted("a", "internal", now())];
+    assert_eq!(names(&matching_entries(&process, entries)), ["a"]);
+}
