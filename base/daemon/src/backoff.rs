@@ -1,5 +1,8 @@
 //! How long to wait before the next attempt.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 /// The share by which [`Backoff`] spreads its spans, so that many callers do not come back at once.

@@ -5,6 +5,8 @@
 //! listens on Unix sockets that survive deletion ([`socket`]), reads SPIRE's configuration format ([`hcl`]), and
 //! logs for people first ([`log`]). Nothing here knows what an identity is.
 
+#[cfg(test)]
+mod alone;
 mod backoff;
 mod clock;
 pub mod file;

@@ -1,7 +1,29 @@
 //! Logging: one line for each event, for people first, with the values repeated as fields.
 
-use std::path::PathBuf;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::OpenOptions;
+use std::io::{self, IsTerminal};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Mutex;
+
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, reload};
+
+use crate::Clock;
+use text::{Fields, Text};
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +59,7 @@ pub enum Output {
     Stdout,
     /// Standard error, for commands whose standard output is an answer.
     Stderr,
-    /// The end of a file.
+    /// The end of a file, created with permissions 0640.
     File(PathBuf),
 }
 
@@ -56,7 +78,7 @@ pub enum LogError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// This process already logs.
     #[error("logging has already begun in this process")]
@@ -65,41 +87,109 @@ pub enum LogError {
 
 /// Changes the level of a running program. Clones change the same level.
 #[derive(Clone, Debug)]
-pub struct LevelHandle {}
+pub struct LevelHandle {
+    filter: reload::Handle<Targets, Registry>,
+}
 
-/// Begins logging for the whole process.
+/// Begins logging for the whole process. Colours appear only on a terminal, and not when `NO_COLOR` is set.
 ///
 /// # Errors
 /// [`LogError::CannotOpen`], [`LogError::AlreadyBegun`].
 pub fn init(level: Level, format: Format, output: &Output) -> Result<LevelHandle, LogError> {
-    let _ = (level, format, output);
-    Ok(LevelHandle {})
+    let (filter, handle) = reload::Layer::new(targets(level));
+    let lines = lines(format, writer(output)?, colours(output));
+    let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter));
+    subscriber.try_init().map_err(|_| LogError::AlreadyBegun)?;
+    Ok(LevelHandle { filter: handle })
 }
 
 impl LevelHandle {
     /// Logs at `level` from now on.
     pub fn set(&self, level: Level) {
-        let _ = level;
-    }
-
-    /// The level in force.
-    pub fn level(&self) -> Level {
-        Level::Info
+        // Fails only when the subscriber is gone: then nothing is logged at any level.
+        let _ = self.filter.reload(targets(level));
     }
 }
 
 impl FromStr for Level {
     type Err = LogError;
 
+    /// Reads a level in any case, and `warning` for warn, as SPIRE does.
     fn from_str(text: &str) -> Result<Self, LogError> {
-        Err(LogError::UnknownLevel(text.to_owned()))
+        Ok(match text.to_ascii_lowercase().as_str() {
+            "error" => Self::Error,
+            "warn" | "warning" => Self::Warn,
+            "info" => Self::Info,
+            "debug" => Self::Debug,
+            "trace" => Self::Trace,
+            _ => return Err(LogError::UnknownLevel(text.to_owned())),
+        })
     }
 }
 
 impl FromStr for Format {
     type Err = LogError;
 
+    /// Reads `text` or `json` in any case.
     fn from_str(text: &str) -> Result<Self, LogError> {
-        Err(LogError::UnknownFormat(text.to_owned()))
+        match text.to_ascii_lowercase().as_str() {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(LogError::UnknownFormat(text.to_owned())),
+        }
     }
+}
+
+/// Our own rooms at `level`; libraries only when they warn, and in full at trace.
+fn targets(level: Level) -> Targets {
+    let (ours, others) = match level {
+        Level::Error => (LevelFilter::ERROR, LevelFilter::ERROR),
+        Level::Warn => (LevelFilter::WARN, LevelFilter::WARN),
+        Level::Info => (LevelFilter::INFO, LevelFilter::WARN),
+        Level::Debug => (LevelFilter::DEBUG, LevelFilter::INFO),
+        Level::Trace => (LevelFilter::TRACE, LevelFilter::TRACE),
+    };
+    Targets::new().with_default(others).with_target("finial", ours)
+}
+
+fn lines<S, W>(format: Format, writer: W, colours: bool) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    match format {
+        Format::Text => {
+            layer.with_ansi(colours).fmt_fields(Fields).event_format(Text::new(Clock::system())).boxed()
+        }
+        Format::Json => layer.json().flatten_event(true).with_current_span(false).boxed(),
+    }
+}
+
+fn writer(output: &Output) -> Result<BoxMakeWriter, LogError> {
+    Ok(match output {
+        Output::Stdout => BoxMakeWriter::new(io::stdout),
+        Output::Stderr => BoxMakeWriter::new(io::stderr),
+        Output::File(path) => BoxMakeWriter::new(Mutex::new(open(path)?)),
+    })
+}
+
+fn open(path: &Path) -> Result<std::fs::File, LogError> {
+    let opened = OpenOptions::new().append(true).create(true).mode(0o640).open(path);
+    opened.map_err(|source| LogError::CannotOpen { path: path.to_owned(), source })
+}
+
+fn colours(output: &Output) -> bool {
+    let terminal = match output {
+        Output::Stdout => io::stdout().is_terminal(),
+        Output::Stderr => io::stderr().is_terminal(),
+        Output::File(_) => false,
+    };
+    terminal && wants_colours(|name| std::env::var(name).ok())
+}
+
+/// <https://no-color.org>: any value but the empty one means no.
+fn wants_colours(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let refused = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refused && variable("TERM").as_deref() != Some("dumb")
 }

@@ -1,5 +1,8 @@
 //! What a program still waits for before it is ready.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use tokio::sync::watch;

@@ -1,5 +1,8 @@
 //! The operating system's request to end.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};

@@ -1,43 +1,81 @@
 //! The tasks of one program: each with a name and a span, all asked to end together.
 
+#[cfg(test)]
+mod tests;
+
+use std::any::Any;
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::Clock;
 
+/// What tasks that were forced get, to run their destructors.
+const FORCED_GRACE: Duration = Duration::from_secs(1);
+
 /// Owns the tasks of one program. Clones share the tasks.
+///
+/// A task started by [`spawn`](Self::spawn) owns a part of the program's state. When it panics, that state has no
+/// owner any more, so the panic is logged with the task's name and every other task is asked to end: a supervisor
+/// then starts the program afresh, which is safer than running on without, say, the rotation of keys. Work for one
+/// caller, such as a connection, is started by [`spawn_session`](Self::spawn_session): there a panic ends only
+/// that session, or a caller who knows how to cause one could end the program.
 #[derive(Clone, Debug)]
 pub struct Tasks {
     clock: Clock,
-    tracker: TaskTracker,
     drain: Drain,
-    running: Arc<std::sync::Mutex<Vec<(&'static str, AbortHandle)>>>,
+    shared: Arc<Shared>,
+}
+
+/// The request to end. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Drain {
+    token: CancellationToken,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    tracker: TaskTracker,
+    force: CancellationToken,
+    running: Mutex<BTreeMap<&'static str, usize>>,
+    panicked: OnceLock<&'static str>,
 }
 
 impl Tasks {
     /// No tasks yet; `clock` measures the grace of [`stop`](Self::stop).
     pub fn new(clock: Clock) -> Self {
         let drain = Drain { token: CancellationToken::new() };
-        Self { clock, tracker: TaskTracker::new(), drain, running: Arc::default() }
+        Self { clock, drain, shared: Arc::default() }
     }
 
-    /// Runs `work` as a task called `name`, in a span that carries the name.
+    /// Runs a lasting part of the program as a task called `name`. If it panics, all tasks are asked to end.
     pub fn spawn<F>(&self, name: &'static str, work: F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let span = tracing::info_span!("task", name);
-        let handle = self.tracker.spawn(work.instrument(span));
-        self.running
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .push((name, handle.abort_handle()));
+        let (drain, shared) = (self.drain(), Arc::clone(&self.shared));
+        self.start(name, work, move |reason| {
+            tracing::error!(task = name, reason, "the task {name} has panicked, so the program ends");
+            let _ = shared.panicked.set(name);
+            drain.request();
+        });
+    }
+
+    /// Runs work for one caller as a task called `name`. If it panics, only this session ends.
+    pub fn spawn_session<F>(&self, name: &'static str, work: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.start(name, work, move |reason| {
+            tracing::error!(task = name, reason, "a {name} session has panicked and was ended");
+        });
     }
 
     /// The request to end, for tasks to wait on.
@@ -45,19 +83,44 @@ impl Tasks {
         self.drain.clone()
     }
 
-    /// Asks all tasks to end, waits for `grace`, then aborts what is left. `false` when something had to be
-    /// aborted.
+    /// The first task started by [`spawn`](Self::spawn) that panicked; a program then ends with a failure.
+    pub fn panicked(&self) -> Option<&'static str> {
+        self.shared.panicked.get().copied()
+    }
+
+    /// Asks all tasks to end, waits for at most `grace`, then drops what is left, logging its names. `false` when
+    /// something had to be dropped.
     pub async fn stop(&self, grace: Duration) -> bool {
         self.drain.request();
-        self.tracker.close();
-        self.clock.timeout(grace, self.tracker.wait()).await.is_ok()
+        self.shared.tracker.close();
+        if self.clock.timeout(grace, self.shared.tracker.wait()).await.is_ok() {
+            return true;
+        }
+        let left =
+            self.shared.running().iter().map(|(name, count)| format!("{name} ({count})")).collect::<Vec<_>>();
+        tracing::warn!(tasks = left.join(", "), "tasks did not end in time and are dropped");
+        self.shared.force.cancel();
+        // A task that blocks its thread cannot be dropped: do not wait for it for ever.
+        let _ = self.clock.timeout(FORCED_GRACE, self.shared.tracker.wait()).await;
+        false
     }
-}
 
-/// The request to end. Clones share it.
-#[derive(Clone, Debug)]
-pub struct Drain {
-    token: CancellationToken,
+    fn start<F>(&self, name: &'static str, work: F, on_panic: impl FnOnce(&str) + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let running = Running::new(name, Arc::clone(&self.shared));
+        let force = self.shared.force.clone();
+        let span = tracing::info_span!(parent: None, "task", task = name);
+        let task = async move {
+            let work = AssertUnwindSafe(work).catch_unwind();
+            if let Some(Err(panic)) = force.run_until_cancelled_owned(work).await {
+                on_panic(reason(panic.as_ref()));
+            }
+            drop(running);
+        };
+        self.shared.tracker.spawn(task.instrument(span));
+    }
 }
 
 impl Drain {
@@ -75,4 +138,41 @@ impl Drain {
     pub fn request(&self) {
         self.token.cancel();
     }
+}
+
+impl Shared {
+    fn running(&self) -> MutexGuard<'_, BTreeMap<&'static str, usize>> {
+        // No code that could panic half-way runs under the lock.
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts a task under its name while it lives.
+struct Running {
+    name: &'static str,
+    shared: Arc<Shared>,
+}
+
+impl Running {
+    fn new(name: &'static str, shared: Arc<Shared>) -> Self {
+        *shared.running().entry(name).or_default() += 1;
+        Self { name, shared }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut running = self.shared.running();
+        if let Some(count) = running.get_mut(self.name) {
+            *count -= 1;
+            if *count == 0 {
+                running.remove(self.name);
+            }
+        }
+    }
+}
+
+fn reason(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given")
 }

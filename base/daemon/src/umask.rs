@@ -1,5 +1,8 @@
 //! The file mode mask of the process.
 
+#[cfg(test)]
+mod tests;
+
 use rustix::fs::Mode;
 use rustix::process::umask;
 

@@ -1,6 +1,7 @@
 //! What a configuration holds once it has been read.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// A place in a file; both count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,57 +15,156 @@ pub struct Position {
 /// Everything wrong with a configuration that could be told at once; one line each, as `file:line:column: problem`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HclError {
-    problems: Vec<String>,
+    file: Arc<str>,
+    problems: Vec<(Position, String)>,
 }
 
 /// The right side of a key.
-#[derive(Clone, Debug)]
-pub struct Value {}
+#[derive(Clone)]
+pub struct Value {
+    pub(super) at: Position,
+    pub(super) data: Data,
+}
 
-/// The keys between two braces, or of a whole file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
+pub(super) enum Data {
+    Text(String),
+    /// As it was written.
+    Number(String),
+    Bool(bool),
+    Null,
+    List(Vec<Value>),
+    Block(Block),
+}
+
+/// The keys between two braces, or of a whole file. Labels are blocks within blocks, as HCL 1 has it:
+/// `NodeAttestor "join_token" { }` is a block `NodeAttestor` whose one key is `join_token`.
+#[derive(Clone)]
 pub struct Block {
-    file: String,
+    pub(super) file: Arc<str>,
+    /// What errors call it; empty for a whole file.
+    pub(super) name: String,
+    pub(super) at: Position,
+    pub(super) fields: Vec<Field>,
+    /// What has been asked for, and where it stood.
+    pub(super) known: Vec<(&'static str, Option<Position>)>,
+}
+
+#[derive(Clone)]
+pub(super) struct Field {
+    pub(super) key: String,
+    pub(super) at: Position,
+    pub(super) value: Value,
+}
+
+impl Value {
+    /// Where it begins.
+    pub fn position(&self) -> Position {
+        self.at
+    }
+
+    /// The text of a string, or a number as it was written: SPIRE's files write ports either way.
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.data {
+            Data::Text(text) | Data::Number(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The values of a list.
+    pub fn as_list(&self) -> Option<&[Value]> {
+        match &self.data {
+            Data::List(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// A truth value, or the strings `true` and `false`.
+    pub fn as_bool(&self) -> Option<bool> {
+        match &self.data {
+            Data::Bool(value) => Some(*value),
+            Data::Text(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// What stands there, to be read after "not".
+    pub(super) fn description(&self) -> String {
+        match &self.data {
+            Data::Text(text) => format!("`{}`", shortened(text)),
+            Data::Number(text) => text.clone(),
+            Data::Bool(value) => value.to_string(),
+            Data::Null => "null".to_owned(),
+            Data::List(_) => "a list".to_owned(),
+            Data::Block(_) => "a block".to_owned(),
+        }
+    }
 }
 
 impl Block {
-    pub(super) fn empty(file: &str) -> Self {
-        Self { file: file.to_owned() }
+    /// Where the block begins.
+    pub fn position(&self) -> Position {
+        self.at
+    }
+
+    /// The keys that have not been taken, in the order of the file.
+    pub fn remaining(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|field| field.key.as_str())
+    }
+
+    /// An error that points at this block.
+    pub fn error(&self, problem: &str) -> HclError {
+        HclError::one(&self.file, self.at, problem)
+    }
+}
+
+impl HclError {
+    pub(super) fn one(file: &Arc<str>, at: Position, problem: &str) -> Self {
+        Self::all(file, vec![(at, problem.to_owned())])
+    }
+
+    pub(super) fn all(file: &Arc<str>, problems: Vec<(Position, String)>) -> Self {
+        Self { file: Arc::clone(file), problems }
     }
 }
 
 impl fmt::Display for HclError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.problems.join("\n"))
+        for (count, (at, problem)) in self.problems.iter().enumerate() {
+            let line_break = if count == 0 { "" } else { "\n" };
+            write!(f, "{line_break}{}:{at}: {problem}", self.file)?;
+        }
+        Ok(())
     }
 }
 
 impl std::error::Error for HclError {}
 
-impl HclError {
-    pub(super) fn one(file: &str, at: Position, problem: &str) -> Self {
-        Self { problems: vec![format!("{file}:{}:{}: {problem}", at.line, at.column)] }
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
     }
 }
 
-impl Block {
-    /// The labels after the name: `NodeAttestor "join_token" { }` has one.
-    pub fn labels(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
+/// Without the values, among which may be secrets.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Value({})", self.at)
     }
+}
 
-    /// Where the block begins.
-    pub fn position(&self) -> Position {
-        Position::default()
+/// The keys without their values, among which may be secrets.
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.remaining()).finish()
     }
+}
 
-    /// The keys that have not been taken, in the order of the file.
-    pub fn remaining(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut short: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        short.push('…');
     }
-
-    /// An error that points at this block.
-    pub fn error(&self, problem: &str) -> HclError {
-        HclError::one(&self.file, self.position(), problem)
-    }
+    short
 }

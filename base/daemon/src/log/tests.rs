@@ -1,0 +1,151 @@
+//! What lines look like, and which are written.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{Layer, reload};
+
+use super::{Format, Level, LevelHandle, LogError, Output, lines, targets, wants_colours, writer};
+
+#[derive(Clone, Default)]
+struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What `work` logs, and a handle to the level meanwhile.
+fn written(level: Level, format: Format, colours: bool, work: impl FnOnce(LevelHandle)) -> String {
+    let page = Page::default();
+    let (filter, handle) = reload::Layer::new(targets(level));
+    let writer = page.clone();
+    let layer = lines(format, move || writer.clone(), colours).with_filter(filter);
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        work(LevelHandle { filter: handle });
+    });
+    String::from_utf8(page.0.lock().unwrap().clone()).unwrap()
+}
+
+fn text(work: impl FnOnce()) -> String {
+    let line = written(Level::Info, Format::Text, false, |_| work());
+    let (time, rest) = line.split_once(' ').unwrap();
+    assert_eq!(time.len(), "2006-01-02T15:04:05.000Z".len(), "{time}");
+    time.parse::<jiff::Timestamp>().unwrap();
+    rest.to_owned()
+}
+
+#[test]
+fn text_line_is_time_level_message_and_values() {
+    let id = "spiffe://example.org/web";
+    let line = text(|| tracing::info!(spiffe_id = %id, ttl_s = 3600, ok = true, "an identity was issued"));
+    assert_eq!(line, "info  an identity was issued spiffe_id=spiffe://example.org/web ttl_s=3600 ok=true\n");
+}
+
+#[test]
+fn fields_of_the_spans_around_follow() {
+    let line = text(|| {
+        let _outer = tracing::info_span!("task", task = "rotation").entered();
+        let _inner = tracing::info_span!("slot", slot = "A").entered();
+        tracing::warn!("slow");
+    });
+    assert_eq!(line, "warn  slow slot=A task=rotation\n");
+}
+
+#[test]
+fn values_that_would_mislead_are_quoted_and_messages_stay_on_one_line() {
+    let line = text(|| tracing::error!(reason = "a b=\"c\"\n", empty = "", "first\nsecond \x1b[31m"));
+    assert_eq!(line, "error first\\nsecond \\u{1b}[31m reason=\"a b=\\\"c\\\"\\n\" empty=\"\"\n");
+}
+
+#[test]
+fn errors_are_written_with_their_causes() {
+    let path = std::path::PathBuf::from("/x");
+    let error = LogError::CannotOpen { path, source: io::Error::other("no such thing") };
+    let line = text(|| tracing::error!(error = &error as &dyn std::error::Error, "cannot log"));
+    assert!(line.ends_with(": no such thing\"\n") && line.contains("log file /x"), "{line}");
+}
+
+#[test]
+fn colours_only_when_asked_for() {
+    let log = |colours| written(Level::Info, Format::Text, colours, |_| tracing::warn!("x"));
+    assert!(log(true).contains("\x1b[33mwarn \x1b[0m x\n"));
+    assert!(!log(false).contains('\x1b'));
+}
+
+#[test]
+fn no_color_and_dumb_terminals_are_respected() {
+    let with = |name: &'static str, value: &'static str| {
+        wants_colours(move |asked| (asked == name).then(|| value.to_owned()))
+    };
+    assert!(wants_colours(|_| None));
+    assert!(with("NO_COLOR", "") && with("TERM", "xterm"));
+    assert!(!with("NO_COLOR", "1") && !with("TERM", "dumb"));
+}
+
+#[test]
+fn json_line_is_one_object_with_the_values_at_the_top() {
+    let log =
+        written(Level::Info, Format::Json, false, |_| tracing::info!(ttl_s = 3600, "a \"quoted\"\nline"));
+    assert_eq!(log.lines().count(), 1);
+    for part in [
+        "{\"timestamp\":\"",
+        "\"level\":\"INFO\"",
+        "\"message\":\"a \\\"quoted\\\"\\nline\"",
+        "\"ttl_s\":3600",
+    ] {
+        assert!(log.contains(part), "{part} in {log}");
+    }
+}
+
+#[test]
+fn level_can_be_changed_while_running_and_libraries_are_quieter() {
+    let log = written(Level::Info, Format::Text, false, |handle| {
+        tracing::debug!("one");
+        tracing::info!(target: "h2", "two");
+        tracing::warn!(target: "h2", "three");
+        handle.set(Level::Debug);
+        tracing::debug!("four");
+        tracing::debug!(target: "h2", "five");
+        handle.set(Level::Error);
+        tracing::warn!("six");
+    });
+    let messages: Vec<_> = log.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(messages, ["three", "four"]);
+}
+
+#[test]
+fn levels_and_formats_are_read_in_any_case() {
+    for (text, level) in [("ERROR", Level::Error), ("Warning", Level::Warn), ("warn", Level::Warn)] {
+        assert_eq!(text.parse::<Level>().unwrap(), level);
+    }
+    assert_eq!("JSON".parse::<Format>().unwrap(), Format::Json);
+    let error = "loud".parse::<Level>().unwrap_err().to_string();
+    assert_eq!(error, "unknown log level `loud`: use error, warn, info, debug or trace");
+    assert_eq!(
+        "xml".parse::<Format>().unwrap_err().to_string(),
+        "unknown log format `xml`: use text or json"
+    );
+}
+
+#[test]
+fn log_file_is_appended_to_and_a_bad_path_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server.log");
+    std::fs::write(&path, "earlier\n").unwrap();
+    let to_file = lines(Format::Text, writer(&Output::File(path.clone())).unwrap(), false);
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(to_file), || {
+        tracing::warn!("later");
+    });
+    let content = std::fs::read_to_string(&path).unwrap();
+    assert!(content.starts_with("earlier\n") && content.ends_with(" later\n"), "{content}");
+    let error = writer(&Output::File(folder.path().join("absent/server.log"))).err().unwrap();
+    assert!(error.to_string().contains("absent/server.log"), "{error}");
+}
