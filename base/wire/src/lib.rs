@@ -1,1 +1,41 @@
-//! The gRPC wire and its conversions to the nouns
+//! Between the stages: every message that crosses a process boundary is turned into a noun, or out of one, here.
+//!
+//! The messages are SPIRE's and SPIFFE's, on the wire exactly as theirs. No other room sees one of them: a server
+//! implements the traits of [`server`], which speak nouns, and a caller uses the types of [`client`], which do too.
+//! What the two share is at the root. Paging, masks, batch statuses, streams, limits and the security header are dealt
+//! with in between, once.
+//!
+//! `src/gen` is written by `cargo xtask proto` from the files in `proto/`.
+
+pub mod client;
+pub mod server;
+
+mod attestation;
+mod authority;
+mod convert;
+mod denial;
+mod descriptors;
+mod entry_update;
+mod error;
+mod filter;
+mod limits;
+mod page;
+mod proto;
+mod redacted;
+mod x509_context;
+
+pub use attestation::{AttestationResult, JoinToken, JoinTokenRequest, NodeEvidence};
+pub use authority::{AuthorityState, AuthorityStates};
+pub use denial::{AgentDenial, agent_denial, denied};
+pub use descriptors::{SERVER_DESCRIPTORS, WORKLOAD_DESCRIPTORS};
+pub use entry_update::{AdditionalAttributes, EntryUpdate};
+pub use filter::{AgentFilter, EntryFilter, FederatesWithMatch, SelectorMatch, SetMatch};
+pub use limits::{
+    MAX_ANSWER_BYTES, MAX_AUDIENCES, MAX_BATCH, MAX_LIST, MAX_REQUEST_BYTES, MAX_SELECTORS,
+    MAX_SYNCED_ENTRIES, MAX_WORKLOAD_REQUEST_BYTES, SYNC_PAGE,
+};
+pub use page::{Page, Paged};
+pub use x509_context::X509Context;
+
+#[cfg(test)]
+mod harness;

@@ -1,0 +1,44 @@
+//! The callers' side: the same services as in [`server`](crate::server), asked in nouns.
+//!
+//! A client is cheap to clone and shares its channel. Deadlines belong to the channel or to the caller. An answer that
+//! breaks a rule comes back as an Internal status that says which.
+
+mod agent;
+mod attest;
+mod bundle;
+mod changes;
+mod entry;
+mod local_authority;
+mod svid;
+mod sync;
+mod workload;
+
+pub use agent::AgentClient;
+pub use attest::Responder;
+pub use bundle::BundleClient;
+pub use changes::ChangesClient;
+pub use entry::EntryClient;
+pub use local_authority::LocalAuthorityClient;
+pub use svid::SvidClient;
+pub use sync::SyncedEntries;
+pub use workload::WorkloadClient;
+
+/// How many items of a list are asked for at a time.
+const PAGE: i32 = 500;
+
+/// Refuses an answer that has not one item for each item asked for.
+fn same_count<T>(items: Vec<T>, asked: usize) -> Result<Vec<T>, tonic::Status> {
+    if items.len() != asked {
+        let found = items.len();
+        return Err(tonic::Status::internal(format!(
+            "the server answered {found} of {asked} items of a batch"
+        )));
+    }
+    Ok(items)
+}
+
+/// The only item of a batch of one.
+fn only<T>(items: Vec<T>) -> Result<T, tonic::Status> {
+    let mut items = same_count(items, 1)?;
+    items.pop().ok_or_else(|| tonic::Status::internal("the server answered nothing"))
+}

@@ -1,0 +1,28 @@
+//! How much a peer may send; an error that comes of one names it.
+
+/// Longest request to a server API, in bytes. gRPC's customary limit, and SPIRE's.
+pub const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
+
+/// Longest answer a client takes, in bytes: lists and bundles come whole.
+pub const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// Longest request to the Workload API, in bytes: the largest thing in one is a JWT-SVID.
+pub const MAX_WORKLOAD_REQUEST_BYTES: usize = 64 * 1024;
+
+/// Most items in a batch. SPIRE signs no more than this in a second for one address.
+pub const MAX_BATCH: usize = 500;
+
+/// Most selectors in an entry or a filter.
+pub const MAX_SELECTORS: usize = 256;
+
+/// Most trust domains to federate with, and most DNS names, in an entry.
+pub const MAX_LIST: usize = 256;
+
+/// Most audiences of a JWT-SVID.
+pub const MAX_AUDIENCES: usize = 64;
+
+/// Most entries or revisions in one message of SyncAuthorizedEntries; SPIRE's page.
+pub const SYNC_PAGE: usize = 500;
+
+/// Most entries an agent takes from a server.
+pub const MAX_SYNCED_ENTRIES: usize = 1_000_000;

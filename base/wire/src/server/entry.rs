@@ -1,0 +1,215 @@
+//! spire.api.server.entry.v1.Entry: entries are managed by operators and followed by agents.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use finial_identity::{Entry, EntryDraft, EntryId};
+use futures_util::future::join_all;
+use futures_util::stream::BoxStream;
+use tonic::{Code, Extensions, Request, Response, Status, Streaming};
+
+use super::{GrpcService, split, sync};
+use crate::convert::entry as convert;
+use crate::convert::{batch, count, page, status};
+use crate::error::WireError;
+use crate::proto::entry as proto;
+use crate::proto::entry::entry_server;
+use crate::proto::types;
+use crate::{EntryFilter, EntryUpdate, MAX_REQUEST_BYTES, Page, Paged};
+
+/// What a server does with entries.
+///
+/// The items of a batch are handed over at the same time, so that they may share a commit.
+#[async_trait]
+pub trait EntryApi: Send + Sync + 'static {
+    /// How many entries there are.
+    async fn count_entries(&self, ctx: &Extensions, filter: EntryFilter) -> Result<u64, Status>;
+
+    /// The entries, sorted by ID.
+    async fn list_entries(
+        &self,
+        ctx: &Extensions,
+        filter: EntryFilter,
+        page: Page<EntryId>,
+    ) -> Result<Paged<Arc<Entry>>, Status>;
+
+    /// One entry; NotFound when there is none.
+    async fn entry(&self, ctx: &Extensions, id: EntryId) -> Result<Arc<Entry>, Status>;
+
+    /// Checks and makes an entry, under this ID or one of the server's choice.
+    async fn create_entry(
+        &self,
+        ctx: &Extensions,
+        id: Option<EntryId>,
+        draft: EntryDraft,
+    ) -> Result<Created, Status>;
+
+    /// Changes an entry; NotFound when there is none.
+    async fn update_entry(
+        &self,
+        ctx: &Extensions,
+        id: EntryId,
+        update: EntryUpdate,
+    ) -> Result<Arc<Entry>, Status>;
+
+    /// Deletes an entry; NotFound when there is none.
+    async fn delete_entry(&self, ctx: &Extensions, id: EntryId) -> Result<(), Status>;
+
+    /// The entries that the calling agent may serve. GetAuthorizedEntries and SyncAuthorizedEntries are built on it.
+    async fn authorized_entries(&self, ctx: &Extensions) -> Result<Vec<Arc<Entry>>, Status>;
+}
+
+/// The outcome of creating an entry.
+#[derive(Clone, Debug)]
+pub struct Created {
+    /// The new entry, or the one that was there.
+    pub entry: Arc<Entry>,
+    /// Whether one with the same SPIFFE ID, parent and selectors was there already. Nothing was made then.
+    pub existed: bool,
+}
+
+/// Puts an [`EntryApi`] on the wire.
+pub fn entry_service(api: Arc<dyn EntryApi>) -> impl GrpcService {
+    entry_server::EntryServer::new(Adapter(api)).max_decoding_message_size(MAX_REQUEST_BYTES)
+}
+
+struct Adapter(Arc<dyn EntryApi>);
+
+impl Adapter {
+    async fn create(&self, ctx: &Extensions, entry: types::Entry) -> Result<Created, Status> {
+        let (id, draft) =
+            convert::draft(entry).map_err(|error| error.refusal_of("failed to convert entry"))?;
+        self.0.create_entry(ctx, id, draft).await
+    }
+
+    async fn update(
+        &self,
+        ctx: &Extensions,
+        entry: types::Entry,
+        mask: Option<types::EntryMask>,
+    ) -> Result<Arc<Entry>, Status> {
+        let (id, update) =
+            convert::update(entry, mask).map_err(|error| error.refusal_of("failed to convert entry"))?;
+        self.0.update_entry(ctx, id, update).await
+    }
+
+    async fn delete(&self, ctx: &Extensions, id: &str) -> Result<(), Status> {
+        self.0.delete_entry(ctx, convert::id(id).map_err(WireError::refusal)?).await
+    }
+}
+
+#[async_trait]
+impl entry_server::Entry for Adapter {
+    type SyncAuthorizedEntriesStream =
+        BoxStream<'static, Result<proto::SyncAuthorizedEntriesResponse, Status>>;
+
+    async fn count_entries(
+        &self,
+        request: Request<proto::CountEntriesRequest>,
+    ) -> Result<Response<proto::CountEntriesResponse>, Status> {
+        let (ctx, request) = split(request);
+        let entries = self.0.count_entries(&ctx, convert::count_filter(request.filter)?).await?;
+        Ok(Response::new(proto::CountEntriesResponse { count: count(entries) }))
+    }
+
+    async fn list_entries(
+        &self,
+        request: Request<proto::ListEntriesRequest>,
+    ) -> Result<Response<proto::ListEntriesResponse>, Status> {
+        let (ctx, request) = split(request);
+        let filter = convert::list_filter(request.filter)?;
+        let page = page::entries(request.page_size, &request.page_token)?;
+        let entries = self.0.list_entries(&ctx, filter, page).await?;
+        Ok(Response::new(proto::ListEntriesResponse {
+            next_page_token: page::next_token(&entries, |entry| entry.id.as_str()),
+            entries: entries
+                .items
+                .iter()
+                .map(|entry| convert::to_entry(entry, request.output_mask))
+                .collect(),
+        }))
+    }
+
+    async fn get_entry(
+        &self,
+        request: Request<proto::GetEntryRequest>,
+    ) -> Result<Response<types::Entry>, Status> {
+        let (ctx, request) = split(request);
+        let entry = self.0.entry(&ctx, convert::id(&request.id).map_err(WireError::refusal)?).await?;
+        Ok(Response::new(convert::to_entry(&entry, request.output_mask)))
+    }
+
+    async fn batch_create_entry(
+        &self,
+        request: Request<proto::BatchCreateEntryRequest>,
+    ) -> Result<Response<proto::BatchCreateEntryResponse>, Status> {
+        let (ctx, request) = split(request);
+        batch::check("entries", request.entries.len())?;
+        let outcomes = join_all(request.entries.into_iter().map(|entry| self.create(&ctx, entry))).await;
+        let results = outcomes.into_iter().map(|outcome| {
+            let (status, entry) = match outcome {
+                Ok(Created { entry, existed: false }) => (status::ok(), Some(entry)),
+                Ok(Created { entry, existed: true }) => {
+                    (status::item(Code::AlreadyExists, "similar entry already exists"), Some(entry))
+                }
+                Err(error) => (status::of(&error), None),
+            };
+            let entry = entry.map(|entry| convert::to_entry(&entry, request.output_mask));
+            proto::batch_create_entry_response::Result { status: Some(status), entry }
+        });
+        Ok(Response::new(proto::BatchCreateEntryResponse { results: results.collect() }))
+    }
+
+    async fn batch_update_entry(
+        &self,
+        request: Request<proto::BatchUpdateEntryRequest>,
+    ) -> Result<Response<proto::BatchUpdateEntryResponse>, Status> {
+        let (ctx, request) = split(request);
+        batch::check("entries", request.entries.len())?;
+        let updates = request.entries.into_iter().map(|entry| self.update(&ctx, entry, request.input_mask));
+        let results = join_all(updates).await.into_iter().map(|outcome| {
+            let (status, entry) = status::outcome(outcome);
+            let entry = entry.map(|entry| convert::to_entry(&entry, request.output_mask));
+            proto::batch_update_entry_response::Result { status: Some(status), entry }
+        });
+        Ok(Response::new(proto::BatchUpdateEntryResponse { results: results.collect() }))
+    }
+
+    async fn batch_delete_entry(
+        &self,
+        request: Request<proto::BatchDeleteEntryRequest>,
+    ) -> Result<Response<proto::BatchDeleteEntryResponse>, Status> {
+        let (ctx, request) = split(request);
+        batch::check("entry ids", request.ids.len())?;
+        let outcomes = join_all(request.ids.iter().map(|id| self.delete(&ctx, id))).await;
+        let results = outcomes.into_iter().zip(&request.ids).map(|(outcome, id)| {
+            let (status, _) = status::outcome(outcome);
+            proto::batch_delete_entry_response::Result { status: Some(status), id: id.clone() }
+        });
+        Ok(Response::new(proto::BatchDeleteEntryResponse { results: results.collect() }))
+    }
+
+    async fn get_authorized_entries(
+        &self,
+        request: Request<proto::GetAuthorizedEntriesRequest>,
+    ) -> Result<Response<proto::GetAuthorizedEntriesResponse>, Status> {
+        let (ctx, request) = split(request);
+        let entries = self.0.authorized_entries(&ctx).await?;
+        let entries = entries.iter().map(|entry| convert::to_entry(entry, request.output_mask)).collect();
+        Ok(Response::new(proto::GetAuthorizedEntriesResponse { entries }))
+    }
+
+    async fn sync_authorized_entries(
+        &self,
+        request: Request<Streaming<proto::SyncAuthorizedEntriesRequest>>,
+    ) -> Result<Response<Self::SyncAuthorizedEntriesStream>, Status> {
+        let (ctx, mut requests) = split(request);
+        // Both as early as possible, so that a refusal is the answer to the call itself.
+        let entries = self.0.authorized_entries(&ctx).await?;
+        let mask = sync::first_mask(requests.message().await?)?;
+        Ok(Response::new(sync::serve(entries, mask, requests)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! spire.api.server.localauthority.v1.LocalAuthority: an operator turns the signing authorities by hand.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tonic::{Extensions, Request, Response, Status};
+
+use super::{GrpcService, not_served, split};
+use crate::convert::authority::to_authority as state;
+use crate::proto::local_authority::local_authority_server::{LocalAuthority, LocalAuthorityServer};
+use crate::proto::local_authority::*;
+use crate::{AuthorityState, AuthorityStates, MAX_REQUEST_BYTES};
+
+/// What a server does with its own X.509 authorities when told to.
+#[async_trait]
+pub trait LocalAuthorityApi: Send + Sync + 'static {
+    /// How they stand.
+    async fn x509_authorities(&self, ctx: &Extensions) -> Result<AuthorityStates, Status>;
+
+    /// Makes the next one and publishes it.
+    async fn prepare_x509(&self, ctx: &Extensions) -> Result<AuthorityState, Status>;
+
+    /// Signs with the prepared one, which must have this ID, from now on.
+    async fn activate_x509(&self, ctx: &Extensions, id: String) -> Result<AuthorityState, Status>;
+
+    /// Marks the old one, which must have this ID, as compromised.
+    async fn taint_x509(&self, ctx: &Extensions, id: String) -> Result<AuthorityState, Status>;
+
+    /// Takes the old one, which must have this ID, out of the bundle.
+    async fn revoke_x509(&self, ctx: &Extensions, id: String) -> Result<AuthorityState, Status>;
+}
+
+/// Puts a [`LocalAuthorityApi`] on the wire.
+pub fn local_authority_service(api: Arc<dyn LocalAuthorityApi>) -> impl GrpcService {
+    LocalAuthorityServer::new(Adapter(api)).max_decoding_message_size(MAX_REQUEST_BYTES)
+}
+
+struct Adapter(Arc<dyn LocalAuthorityApi>);
+
+fn named(authority_id: String) -> Result<String, Status> {
+    if authority_id.is_empty() {
+        return Err(Status::invalid_argument("no authority ID provided"));
+    }
+    Ok(authority_id)
+}
+
+#[async_trait]
+impl LocalAuthority for Adapter {
+    async fn get_x509_authority_state(
+        &self,
+        request: Request<GetX509AuthorityStateRequest>,
+    ) -> Result<Response<GetX509AuthorityStateResponse>, Status> {
+        let states = self.0.x509_authorities(&split(request).0).await?;
+        Ok(Response::new(GetX509AuthorityStateResponse {
+            active: states.active.map(state),
+            prepared: states.prepared.map(state),
+            old: states.old.map(state),
+        }))
+    }
+
+    async fn prepare_x509_authority(
+        &self,
+        request: Request<PrepareX509AuthorityRequest>,
+    ) -> Result<Response<PrepareX509AuthorityResponse>, Status> {
+        let prepared = self.0.prepare_x509(&split(request).0).await?;
+        Ok(Response::new(PrepareX509AuthorityResponse { prepared_authority: Some(state(prepared)) }))
+    }
+
+    async fn activate_x509_authority(
+        &self,
+        request: Request<ActivateX509AuthorityRequest>,
+    ) -> Result<Response<ActivateX509AuthorityResponse>, Status> {
+        let (ctx, request) = split(request);
+        let activated = self.0.activate_x509(&ctx, named(request.authority_id)?).await?;
+        Ok(Response::new(ActivateX509AuthorityResponse { activated_authority: Some(state(activated)) }))
+    }
+
+    async fn taint_x509_authority(
+        &self,
+        request: Request<TaintX509AuthorityRequest>,
+    ) -> Result<Response<TaintX509AuthorityResponse>, Status> {
+        let (ctx, request) = split(request);
+        let tainted = self.0.taint_x509(&ctx, named(request.authority_id)?).await?;
+        Ok(Response::new(TaintX509AuthorityResponse { tainted_authority: Some(state(tainted)) }))
+    }
+
+    async fn revoke_x509_authority(
+        &self,
+        request: Request<RevokeX509AuthorityRequest>,
+    ) -> Result<Response<RevokeX509AuthorityResponse>, Status> {
+        let (ctx, request) = split(request);
+        let revoked = self.0.revoke_x509(&ctx, named(request.authority_id)?).await?;
+        Ok(Response::new(RevokeX509AuthorityResponse { revoked_authority: Some(state(revoked)) }))
+    }
+
+    async fn get_jwt_authority_state(
+        &self,
+        _: Request<GetJwtAuthorityStateRequest>,
+    ) -> Result<Response<GetJwtAuthorityStateResponse>, Status> {
+        not_served("GetJWTAuthorityState")
+    }
+
+    async fn prepare_jwt_authority(
+        &self,
+        _: Request<PrepareJwtAuthorityRequest>,
+    ) -> Result<Response<PrepareJwtAuthorityResponse>, Status> {
+        not_served("PrepareJWTAuthority")
+    }
+
+    async fn activate_jwt_authority(
+        &self,
+        _: Request<ActivateJwtAuthorityRequest>,
+    ) -> Result<Response<ActivateJwtAuthorityResponse>, Status> {
+        not_served("ActivateJWTAuthority")
+    }
+
+    async fn taint_jwt_authority(
+        &self,
+        _: Request<TaintJwtAuthorityRequest>,
+    ) -> Result<Response<TaintJwtAuthorityResponse>, Status> {
+        not_served("TaintJWTAuthority")
+    }
+
+    async fn revoke_jwt_authority(
+        &self,
+        _: Request<RevokeJwtAuthorityRequest>,
+    ) -> Result<Response<RevokeJwtAuthorityResponse>, Status> {
+        not_served("RevokeJWTAuthority")
+    }
+
+    async fn taint_x509_upstream_authority(
+        &self,
+        _: Request<TaintX509UpstreamAuthorityRequest>,
+    ) -> Result<Response<TaintX509UpstreamAuthorityResponse>, Status> {
+        not_served("TaintX509UpstreamAuthority")
+    }
+
+    async fn revoke_x509_upstream_authority(
+        &self,
+        _: Request<RevokeX509UpstreamAuthorityRequest>,
+    ) -> Result<Response<RevokeX509UpstreamAuthorityResponse>, Status> {
+        not_served("RevokeX509UpstreamAuthority")
+    }
+}
+
+#[cfg(test)]
+mod tests;

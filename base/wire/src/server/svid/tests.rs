@@ -1,0 +1,133 @@
+//! The SVID service from client to server and back.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use finial_identity::{Audience, EntryId, JwtSvid, X509Svid};
+use tonic::{Code, Extensions, Status};
+
+use super::{SvidApi, svid_service};
+use crate::client::SvidClient;
+use crate::harness::{Ca, jwt_svid, served};
+use crate::proto::svid as proto;
+use crate::proto::svid::svid_client::SvidClient as Stub;
+
+/// Gives everyone the same SVID, but entry `none`.
+struct Fake(X509Svid);
+
+impl Fake {
+    fn service() -> impl crate::server::GrpcService {
+        svid_service(Arc::new(Self(Ca::new("example.org").svid("/db"))))
+    }
+}
+
+#[async_trait]
+impl SvidApi for Fake {
+    async fn new_x509_svids(
+        &self,
+        _: &Extensions,
+        requests: Vec<(EntryId, Vec<u8>)>,
+    ) -> Vec<Result<X509Svid, Status>> {
+        let answer = |(id, csr): (EntryId, Vec<u8>)| match id.as_str() {
+            "none" => Err(Status::not_found("entry not found or not authorized")),
+            _ => {
+                assert_eq!(csr, b"csr");
+                Ok(self.0.clone())
+            }
+        };
+        requests.into_iter().map(answer).collect()
+    }
+
+    async fn new_jwt_svid(&self, _: &Extensions, _: EntryId, audience: Audience) -> Result<JwtSvid, Status> {
+        Ok(jwt_svid("/db", &audience.iter().collect::<Vec<_>>()))
+    }
+}
+
+fn id(text: &str) -> EntryId {
+    EntryId::new(text).unwrap()
+}
+
+#[tokio::test]
+async fn each_request_has_its_outcome_in_order() {
+    served(Fake::service(), async |channel| {
+        let requests = ["one", "none", "two"].map(|name| (id(name), b"csr".to_vec())).to_vec();
+        let outcomes = SvidClient::new(channel).new_x509_svids(requests).await.unwrap();
+        let codes: Vec<_> =
+            outcomes.iter().map(|it| it.as_ref().map_or_else(Status::code, |_| Code::Ok)).collect();
+        assert_eq!(codes, [Code::Ok, Code::NotFound, Code::Ok]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn malformed_request_spoils_only_itself() {
+    served(Fake::service(), async |channel| {
+        let params = |entry_id: &str, csr: &[u8]| proto::NewX509svidParams {
+            entry_id: entry_id.to_owned(),
+            csr: csr.to_vec(),
+        };
+        let request = proto::BatchNewX509svidRequest {
+            params: vec![
+                params("", b"csr"),
+                params("one", b"csr"),
+                params("one", b""),
+                params("none", b"csr"),
+            ],
+        };
+        let results = Stub::new(channel).batch_new_x509svid(request).await.unwrap().into_inner().results;
+        let outcomes: Vec<_> = results
+            .into_iter()
+            .map(|result| (result.status.unwrap().message, result.svid.is_some()))
+            .collect();
+        let expected = [
+            ("missing entry ID", false),
+            ("OK", true),
+            ("missing CSR", false),
+            ("entry not found or not authorized", false),
+        ];
+        assert_eq!(outcomes, expected.map(|(text, svid)| (text.to_owned(), svid)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn client_splits_what_is_more_than_a_batch() {
+    served(Fake::service(), async |channel| {
+        let requests = vec![(id("one"), b"csr".to_vec()); 501];
+        let outcomes = SvidClient::new(channel.clone()).new_x509_svids(requests).await.unwrap();
+        assert_eq!(outcomes.into_iter().filter(Result::is_ok).count(), 501);
+        let too_many = proto::BatchNewX509svidRequest { params: vec![Default::default(); 501] };
+        let error = Stub::new(channel).batch_new_x509svid(too_many).await.unwrap_err();
+        assert_eq!(error.message(), "501 svid requests sent; at most 500 are allowed, send fewer at a time");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn jwt_svid_needs_an_entry_and_an_audience() {
+    served(Fake::service(), async |channel| {
+        let client = SvidClient::new(channel.clone());
+        let audience = Audience::new(["db", "web"]).unwrap();
+        let svid = client.new_jwt_svid(&id("one"), &audience).await.unwrap();
+        assert_eq!(svid.audience(), ["db", "web"]);
+        for (entry_id, audience) in [("", vec!["db".to_owned()]), ("one", Vec::new())] {
+            let request = proto::NewJwtsvidRequest { entry_id: entry_id.to_owned(), audience };
+            let error = Stub::new(channel.clone()).new_jwtsvid(request).await.unwrap_err();
+            assert_eq!(error.code(), Code::InvalidArgument);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rpc_not_served_is_named() {
+    served(Fake::service(), async |channel| {
+        let error =
+            Stub::new(channel).mint_x509svid(proto::MintX509svidRequest::default()).await.unwrap_err();
+        assert_eq!(error.code(), Code::Unimplemented);
+        assert_eq!(error.message(), "MintX509SVID is not served by this version");
+    })
+    .await;
+}

@@ -1,0 +1,95 @@
+//! SyncAuthorizedEntries, the server's side: everything at once when it is little, else revisions first and then what
+//! the agent asks for, page by page.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use finial_identity::{Entry, EntryId};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use tonic::{Status, Streaming};
+
+use crate::SYNC_PAGE;
+use crate::convert::entry::{revision, to_entry};
+use crate::error::WireError;
+use crate::proto::entry::{SyncAuthorizedEntriesRequest as Request, SyncAuthorizedEntriesResponse as Page};
+use crate::proto::types::EntryMask;
+
+/// The output mask of the first request.
+pub(super) fn first_mask(request: Option<Request>) -> Result<Option<EntryMask>, Status> {
+    let request = request.ok_or(WireError::Missing("initial request")).map_err(WireError::refusal)?;
+    if !request.ids.is_empty() {
+        return Err(Status::invalid_argument("specifying IDs on initial request is not supported"));
+    }
+    if request.output_mask.is_some_and(|mask| !mask.revision_number) {
+        return Err(Status::invalid_argument("revision number cannot be masked"));
+    }
+    Ok(request.output_mask)
+}
+
+/// Answers one call. The stream ends when the agent closes its side, or at once when everything fitted.
+pub(super) fn serve(
+    entries: Vec<Arc<Entry>>,
+    mask: Option<EntryMask>,
+    requests: Streaming<Request>,
+) -> BoxStream<'static, Result<Page, Status>> {
+    if entries.len() <= SYNC_PAGE {
+        let entries = entries.iter().map(|entry| to_entry(entry, mask)).collect();
+        return stream::iter([Ok(Page { entries, ..Page::default() })]).boxed();
+    }
+    let places = entries.iter().enumerate().map(|(place, entry)| (entry.id.clone(), place)).collect();
+    let revisions = Sending::Revisions { sent: 0 };
+    let exchange = Exchange { entries, places, mask, requests, sending: revisions };
+    stream::try_unfold(exchange, |mut exchange| async move {
+        Ok(exchange.next_page().await?.map(|page| (page, exchange)))
+    })
+    .boxed()
+}
+
+struct Exchange {
+    entries: Vec<Arc<Entry>>,
+    places: HashMap<EntryId, usize>,
+    mask: Option<EntryMask>,
+    requests: Streaming<Request>,
+    sending: Sending,
+}
+
+enum Sending {
+    /// The revisions of all entries, of which so many are sent.
+    Revisions { sent: usize },
+    /// The entries at these places, last first.
+    Entries { places: Vec<usize> },
+    /// Nothing until the agent asks.
+    Nothing,
+}
+
+impl Exchange {
+    async fn next_page(&mut self) -> Result<Option<Page>, Status> {
+        match &mut self.sending {
+            Sending::Revisions { sent } => {
+                let end = (*sent + SYNC_PAGE).min(self.entries.len());
+                let entry_revisions = self.entries[*sent..end].iter().map(|entry| revision(entry)).collect();
+                let more = end < self.entries.len();
+                self.sending = if more { Sending::Revisions { sent: end } } else { Sending::Nothing };
+                Ok(Some(Page { entry_revisions, more, ..Page::default() }))
+            }
+            Sending::Entries { places } => {
+                let rest = places.len().saturating_sub(SYNC_PAGE);
+                let page = places.split_off(rest);
+                let entries =
+                    page.iter().rev().map(|place| to_entry(&self.entries[*place], self.mask)).collect();
+                if rest == 0 {
+                    self.sending = Sending::Nothing;
+                }
+                Ok(Some(Page { entries, more: rest > 0, ..Page::default() }))
+            }
+            Sending::Nothing => {
+                let Some(request) = self.requests.message().await? else { return Ok(None) };
+                // What the agent may not have, or what is gone, is passed over, as SPIRE does.
+                let ids = request.ids.into_iter().rev().filter_map(|id| EntryId::new(id).ok());
+                let known = ids.filter_map(|id| self.places.get(&id).copied());
+                self.sending = Sending::Entries { places: known.collect() };
+                Box::pin(self.next_page()).await
+            }
+        }
+    }
+}
