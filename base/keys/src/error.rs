@@ -35,7 +35,7 @@ pub enum KeysError {
     },
     /// No generation of the file of keys can be read. No key was made and no file was changed.
     #[error(
-        "{}: restore the file from a backup, or move it away to begin with new keys",
+        "{}: restore a backup, or move every generation away to begin with new keys",
         describe_damage(damaged)
     )]
     Corrupt {

@@ -1,5 +1,8 @@
 //! Keys that live as long as the process: an agent that uses them attests again after a restart.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;

@@ -58,15 +58,17 @@ impl KeyFile {
         &self.path
     }
 
-    /// Makes `generation` the current one; a damaged file goes aside first.
+    /// Makes `generation` the current one. A damaged file is set aside first, and the good generation before it stays.
     pub(super) fn write(&mut self, generation: &Generation) -> Result<(), KeysError> {
-        let failed = |source| KeysError::Write { path: self.path.clone(), source };
-        if self.damaged {
-            set_aside(&self.path).map_err(failed)?;
-            self.damaged = false;
-        }
-        file::write_keeping_previous(&self.path, &format::encode(generation), 0o600)
-            .map_err(|source| KeysError::Write { path: self.path.clone(), source })
+        let text = format::encode(generation);
+        let written = if self.damaged {
+            set_aside(&self.path).and_then(|()| file::write(&self.path, &text, 0o600))
+        } else {
+            file::write_keeping_previous(&self.path, &text, 0o600)
+        };
+        written.map_err(|source| KeysError::Write { path: self.path.clone(), source })?;
+        self.damaged = false;
+        Ok(())
     }
 }
 
@@ -93,12 +95,19 @@ fn read(path: &Path) -> Result<Found, KeysError> {
     })
 }
 
-/// Renames `path` to the first free `<path>.corrupt-N`.
+/// Keeps what is at `path` as the first free `<path>.corrupt-N` too, so that replacing it loses nothing.
 fn set_aside(path: &Path) -> io::Result<()> {
-    let aside = (1..).map(|n| with_suffix(path, &format!(".corrupt-{n}"))).find(|aside| !aside.exists());
-    let Some(aside) = aside else { return Err(io::ErrorKind::AlreadyExists.into()) };
-    fs::rename(path, &aside)?;
-    tracing::warn!(path = %aside.display(), "The damaged key file was set aside.");
+    for n in 1.. {
+        let aside = with_suffix(path, &format!(".corrupt-{n}"));
+        match fs::hard_link(path, &aside) {
+            Ok(()) => {
+                tracing::warn!(path = %aside.display(), "The damaged key file was set aside.");
+                break;
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
     Ok(())
 }
 
