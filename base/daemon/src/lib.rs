@@ -1,7 +1,7 @@
 //! Under every stage: what a long-running program needs, whichever stage of an identity's life it serves.
 //!
 //! Time comes from a [`Clock`], work runs in [`Tasks`] and ends by [`Drain`], a program says when it is ready with
-//! [`Readiness`], waits between attempts with [`Backoff`], writes files so that a crash loses nothing ([`file`]),
+//! [`Readiness`], waits between attempts with [`Backoff`], writes files so that a crash loses nothing ([`mod@file`]),
 //! listens on Unix sockets that survive deletion ([`socket`]), reads SPIRE's configuration format ([`hcl`]), and
 //! logs for people first ([`log`]). Nothing here knows what an identity is.
 

@@ -227,7 +227,8 @@ fn every_unknown_key_is_named_with_the_nearest_known_one() {
 
 #[test]
 fn values_of_the_wrong_type_are_refused_with_what_is_expected() {
-    let text = "port = \"eighty\"\nbig = 65536\nhalf = 1.5\noctal = 0644\nflag = \"yes\"\nttl = 60\nlist = [1, {}]\nblock = 1\npath = \"\"";
+    let text = "port = \"eighty\"\nbig = 65536\nhalf = 1.5\noctal = 0644\n\
+                flag = \"yes\"\nttl = 60\nlist = [1, {}]\nblock = 1\npath = \"\"";
     let mut file = read(text);
     let errors = [
         file.take::<u16>("port").unwrap_err(),
