@@ -1,7 +1,9 @@
 //! Certificate requests (PKCS#10, RFC 2986): a public key, and the proof that its owner asks.
 
-use crate::{KeyError, PrivateKey, PublicKey, SpiffeId};
+use crate::{KeyError, KeyKind, PrivateKey, PublicKey, SpiffeId};
 
+mod create;
+mod parse;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +13,7 @@ mod tests;
 #[derive(Clone, Debug)]
 pub struct CertificateRequest {
     public_key: PublicKey,
+    subject: Vec<u8>,
     uri_names: Vec<String>,
     dns_names: Vec<String>,
 }
@@ -24,21 +27,25 @@ impl CertificateRequest {
     /// # Errors
     /// [`CsrError`] when it is too large, malformed, not signed by its own key, or has more than one URI name.
     pub fn parse_der(der: &[u8]) -> Result<Self, CsrError> {
-        Err(CsrError::TooLarge(der.len()))
+        parse::request(der)
     }
 
     /// Makes a DER request for the key, with subject `C=US, O=SPIRE` and, if given, the ID as a URI name.
     ///
     /// # Errors
-    /// [`KeyError`] when signing fails.
-    pub fn create(key: &PrivateKey, id: Option<&SpiffeId>) -> Result<Vec<u8>, KeyError> {
-        let _ = id;
-        Ok(key.pkcs8_der().to_vec())
+    /// [`CsrError::Sign`] when signing fails.
+    pub fn create(key: &PrivateKey, id: Option<&SpiffeId>) -> Result<Vec<u8>, CsrError> {
+        create::request(key, id)
     }
 
     /// The key to be certified.
     pub fn public_key(&self) -> &PublicKey {
         &self.public_key
+    }
+
+    /// The subject asked for, a DER Name.
+    pub fn subject_der(&self) -> &[u8] {
+        &self.subject
     }
 
     /// The URI names asked for: none or one, of any scheme.
@@ -52,7 +59,7 @@ impl CertificateRequest {
     }
 }
 
-/// Why a certificate request is refused.
+/// Why a certificate request is refused, or cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum CsrError {
     /// It is larger than [`CertificateRequest::MAX_BYTES`]; holds the size.
@@ -65,12 +72,25 @@ pub enum CsrError {
     #[error("certificate request has an unusable public key")]
     PublicKey(#[source] KeyError),
     /// It is signed with an algorithm that does not fit its key.
-    #[error("certificate request is signed with an algorithm that does not fit its key: {0}")]
-    Algorithm(String),
+    #[error(
+        "certificate request is signed with algorithm {algorithm}, which does not fit its key of kind {kind:?}"
+    )]
+    Algorithm {
+        /// The algorithm's OID.
+        algorithm: der::oid::ObjectIdentifier,
+        /// What kind of key it has.
+        kind: KeyKind,
+    },
     /// The signature is not by the key in the request.
     #[error("certificate request is not signed by the key it holds")]
     Signature,
     /// It names more than one URI; holds how many.
-    #[error("certificate request has {0} URI names; at most one is allowed")]
+    #[error("certificate request has {0} uri names; at most one is allowed")]
     UriNames(usize),
+    /// A request could not be encoded.
+    #[error("certificate request cannot be encoded")]
+    Encode(#[source] der::Error),
+    /// A request could not be signed.
+    #[error("certificate request cannot be signed")]
+    Sign(#[source] KeyError),
 }

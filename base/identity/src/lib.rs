@@ -15,20 +15,23 @@ mod json;
 mod jwt;
 mod key;
 mod node;
+mod pem;
 mod selector;
 mod spiffe_id;
+#[cfg(test)]
+mod testing;
 mod trust_domain;
 mod verified;
 mod x509;
 
-pub use bundle::{Bundle, BundleError, BundleSet, JwtAuthority, X509Authority};
+pub use bundle::{Bundle, BundleError, BundleSet, JwtAuthority};
 pub use csr::{CertificateRequest, CsrError};
 pub use entry::{Entry, EntryDraft, EntryError, EntryId};
 pub use jwt::{Audience, JwtClaims, JwtError, JwtSigningInput, JwtSvid};
 pub use key::{KeyError, KeyKind, PrivateKey, PublicKey};
 pub use node::Node;
 pub use selector::{Selector, SelectorError, SelectorSet};
-pub use spiffe_id::{SpiffeId, SpiffeIdError};
+pub use spiffe_id::{BadByte, SpiffeId, SpiffeIdError};
 pub use trust_domain::TrustDomain;
 pub use verified::Verified;
-pub use x509::{Role, X509Credential, X509Error, X509Svid};
+pub use x509::{CertificateError, Role, X509Authority, X509Credential, X509Error, X509Svid};

@@ -1,10 +1,20 @@
 //! X.509-SVIDs: the document, the credential it makes with its key, and how it is verified.
 
+mod authority;
+mod certificate;
 mod credential;
 mod error;
+mod leaf;
+#[cfg(test)]
+mod limbo_tests;
 mod svid;
+#[cfg(test)]
+mod tests;
 mod verify;
 
+pub use authority::X509Authority;
+pub use certificate::CertificateError;
+pub(crate) use certificate::split_der;
 pub use credential::X509Credential;
 pub use error::X509Error;
 pub use svid::X509Svid;

@@ -1,7 +1,15 @@
 //! Making the token that a signature completes, wherever the key may be.
 
-use std::time::SystemTime;
+use std::{
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use der::{Decode, Sequence, asn1::UintRef};
+use serde::Serialize;
+
+use super::JwtAlgorithm;
 use crate::{Audience, JwtError, KeyKind, SpiffeId};
 
 /// What a JWT-SVID is to say.
@@ -25,16 +33,57 @@ pub struct JwtClaims {
 #[derive(Clone)]
 pub struct JwtSigningInput {
     text: String,
+    /// How long each of the signature's two numbers is on the wire.
+    number_length: usize,
+}
+
+#[derive(Serialize)]
+struct HeaderMembers<'a> {
+    alg: &'a str,
+    kid: &'a str,
+    typ: &'a str,
+}
+
+#[derive(Serialize)]
+struct PayloadMembers<'a> {
+    sub: &'a str,
+    aud: Vec<&'a str>,
+    exp: u64,
+    iat: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<&'a str>,
+}
+
+/// An ECDSA signature as X.509 has it (RFC 3279 §2.2.3).
+#[derive(Sequence)]
+struct EcdsaSignature<'a> {
+    r: UintRef<'a>,
+    s: UintRef<'a>,
 }
 
 impl JwtSigningInput {
     /// Encodes header and claims for a key of this kind: `ES256` for P-256, `ES384` for P-384.
     ///
+    /// The header has exactly `alg`, `kid` and `typ` (JWT-SVID §2); the audience is always a list.
+    ///
     /// # Errors
     /// [`JwtError::SigningKey`] for other kinds.
     pub fn new(claims: &JwtClaims, key_id: &str, kind: KeyKind) -> Result<Self, JwtError> {
-        let _ = (claims, key_id);
-        Err(JwtError::SigningKey(kind))
+        let algorithm = JwtAlgorithm::for_signing(kind).ok_or(JwtError::SigningKey(kind))?;
+        let header = HeaderMembers { alg: algorithm.name(), kid: key_id, typ: "JWT" };
+        let payload = PayloadMembers {
+            sub: claims.subject.as_str(),
+            aud: claims.audience.iter().collect(),
+            exp: seconds(claims.expires_at),
+            iat: seconds(claims.issued_at),
+            iss: claims.issuer.as_deref(),
+            jti: claims.id.as_deref(),
+        };
+        let text = format!("{}.{}", encode(&header), encode(&payload));
+        let number_length = if algorithm == JwtAlgorithm::Es384 { 48 } else { 32 };
+        Ok(Self { text, number_length })
     }
 
     /// What is to be signed: with SHA-256 on P-256, SHA-384 on P-384.
@@ -47,7 +96,30 @@ impl JwtSigningInput {
     /// # Errors
     /// [`JwtError::MalformedSignature`] when it is none of the key's curve.
     pub fn finish(self, ecdsa_der_signature: &[u8]) -> Result<String, JwtError> {
-        let _ = ecdsa_der_signature;
-        Ok(self.text)
+        let signature =
+            EcdsaSignature::from_der(ecdsa_der_signature).map_err(|_| JwtError::MalformedSignature)?;
+        let mut fixed = Vec::with_capacity(2 * self.number_length);
+        for number in [signature.r.as_bytes(), signature.s.as_bytes()] {
+            let padding = self.number_length.checked_sub(number.len()).ok_or(JwtError::MalformedSignature)?;
+            fixed.resize(fixed.len() + padding, 0);
+            fixed.extend_from_slice(number);
+        }
+        Ok(format!("{}.{}", self.text, URL_SAFE_NO_PAD.encode(fixed)))
     }
+}
+
+impl fmt::Debug for JwtSigningInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JwtSigningInput(…)")
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the members are strings and numbers, which always serialize")]
+fn encode(members: &impl Serialize) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(members).expect("strings and numbers"))
+}
+
+/// Whole seconds since 1970; 0 for earlier times.
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

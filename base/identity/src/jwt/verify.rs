@@ -1,11 +1,19 @@
 //! Verifying a JWT-SVID against the bundle of its subject's trust domain.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::{BundleSet, JwtError, JwtSvid, Verified};
+use super::parse::{self, ParsedToken};
+use crate::{Bundle, BundleSet, JwtError, JwtSvid, PublicKey, Verified};
+
+/// How far the clocks of issuer and verifier may be apart (JWT-SVID §3.3 allows a small leeway). One minute is what
+/// go-spiffe and SPIRE allow: less would refuse what they accept.
+const LEEWAY: Duration = Duration::from_secs(60);
 
 impl JwtSvid {
     /// Verifies the token at this time for this audience.
+    ///
+    /// The key comes from the bundle of the subject's own trust domain only. A token without a key ID is tried with
+    /// every key of that bundle that fits its algorithm. One minute of leeway is given to `exp` and `nbf`.
     ///
     /// # Errors
     /// [`JwtError`] when the audience is empty, the token malformed, not signed by an authority of its subject's
@@ -16,7 +24,46 @@ impl JwtSvid {
         bundles: &BundleSet,
         at: SystemTime,
     ) -> Result<Verified<JwtSvid>, JwtError> {
-        let _ = (audience, bundles, at);
-        Self::parse_unverified(token).map(Verified::new)
+        if audience.is_empty() {
+            return Err(JwtError::Audience);
+        }
+        let parsed = parse::token(token)?;
+        let trust_domain = parsed.claims.id.trust_domain();
+        let bundle = bundles.bundle(&trust_domain).ok_or(JwtError::NoBundle(trust_domain))?;
+        check_signature(&parsed, bundle)?;
+        check_times(&parsed, at)?;
+        if !parsed.claims.audience.iter().any(|value| value == audience) {
+            return Err(JwtError::OtherAudience(audience.to_owned()));
+        }
+        Ok(Verified::new(JwtSvid::of_claims(parsed.claims, token)))
+    }
+}
+
+fn check_signature(parsed: &ParsedToken<'_>, bundle: &Bundle) -> Result<(), JwtError> {
+    let mut keys = suitable_keys(parsed, bundle).peekable();
+    if keys.peek().is_none() {
+        return Err(JwtError::NoKey(bundle.trust_domain.clone()));
+    }
+    let algorithm = parsed.header.algorithm.verification();
+    match keys.any(|key| key.has_signed(algorithm, parsed.signed, &parsed.signature)) {
+        true => Ok(()),
+        false => Err(JwtError::Signature),
+    }
+}
+
+fn suitable_keys<'a>(parsed: &'a ParsedToken<'_>, bundle: &'a Bundle) -> impl Iterator<Item = &'a PublicKey> {
+    let named = parsed.header.key_id.as_deref();
+    let by_id = bundle.jwt_authorities.iter().filter(move |key| named.is_none_or(|id| id == key.key_id));
+    by_id.map(|authority| &authority.public_key).filter(|key| parsed.header.algorithm.fits(key))
+}
+
+fn check_times(parsed: &ParsedToken<'_>, at: SystemTime) -> Result<(), JwtError> {
+    if at.checked_sub(LEEWAY).is_some_and(|earliest| parsed.claims.expires_at <= earliest) {
+        return Err(JwtError::Expired);
+    }
+    let latest = at.checked_add(LEEWAY).unwrap_or(at);
+    match parsed.claims.not_before {
+        Some(not_before) if not_before > latest => Err(JwtError::NotYetValid),
+        _ => Ok(()),
     }
 }

@@ -17,7 +17,7 @@ impl X509Credential {
     /// [`X509Error::KeyMismatch`] when the key does not belong to the leaf.
     pub fn new(svid: X509Svid, key: PrivateKey, hint: String) -> Result<Self, X509Error> {
         if key.public_key() != svid.public_key() {
-            return Err(X509Error::KeyMismatch);
+            return Err(X509Error::KeyMismatch(svid.id().clone()));
         }
         Ok(Self { svid, key, hint })
     }

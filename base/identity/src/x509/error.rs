@@ -1,19 +1,20 @@
 //! Why an X.509-SVID is refused.
 
+use super::CertificateError;
 use crate::{KeyError, SpiffeIdError, TrustDomain};
 
 /// Why an X.509-SVID is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum X509Error {
     /// There is no certificate.
-    #[error("x509-svid has no certificate")]
+    #[error("x509-svid has no certificate; give at least the leaf")]
     NoCertificates,
     /// There are more than [`X509Svid::MAX_CHAIN`](crate::X509Svid::MAX_CHAIN) certificates; holds how many.
     #[error("x509-svid has a chain of {0} certificates; at most 16 are allowed")]
     ChainTooLong(usize),
     /// A certificate is malformed.
-    #[error("x509-svid has a malformed certificate")]
-    Malformed(#[source] der::Error),
+    #[error("x509-svid has a bad certificate")]
+    Certificate(#[source] CertificateError),
     /// The PEM text is malformed.
     #[error("x509-svid is no valid pem text")]
     Pem(#[source] rustls_pki_types::pem::Error),
@@ -27,8 +28,8 @@ pub enum X509Error {
     #[error("x509-svid leaf has an unusable public key")]
     PublicKey(#[source] KeyError),
     /// The private key does not belong to the leaf.
-    #[error("private key does not belong to the x509-svid's leaf")]
-    KeyMismatch,
+    #[error("private key does not belong to the leaf of x509-svid `{0}`")]
+    KeyMismatch(crate::SpiffeId),
     /// There is no bundle for the leaf's trust domain.
     #[error("no bundle for trust domain `{0}`; federate with it to trust it")]
     NoBundle(TrustDomain),

@@ -1,8 +1,12 @@
 //! Verifying an X.509-SVID against the bundle of its own trust domain.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::{BundleSet, Verified, X509Error, X509Svid};
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, VerifiedPath};
+
+use super::{X509Authority, X509Error, X509Svid};
+use crate::{BundleSet, Verified};
 
 /// Which part the presenter of a certificate plays in the TLS handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +17,21 @@ pub enum Role {
     Server,
 }
 
+impl Role {
+    fn key_usage(self) -> KeyUsage {
+        match self {
+            Self::Client => KeyUsage::client_auth(),
+            Self::Server => KeyUsage::server_auth(),
+        }
+    }
+}
+
 impl X509Svid {
-    /// Verifies the chain at this time against the bundle of the leaf's own trust domain.
+    /// Verifies the chain at this time against the bundle of the leaf's own trust domain (SPIFFE Federation §7.3).
+    ///
+    /// Path validation is webpki's (RFC 5280 §6), and more: what has expired, has no CA bit or may not sign
+    /// certificates does not anchor, and an anchor's path length counts. The rules for the leaf itself were checked
+    /// when the SVID was parsed.
     ///
     /// # Errors
     /// [`X509Error`] when there is no such bundle, no valid authority in it, or no valid path to one.
@@ -24,11 +41,71 @@ impl X509Svid {
         at: SystemTime,
         role: Role,
     ) -> Result<Verified<X509Svid>, X509Error> {
-        let _ = (at, role);
         let trust_domain = self.id().trust_domain();
-        if bundles.bundle(&trust_domain).is_some() {
-            return Ok(Verified::new(self.clone()));
+        let Some(bundle) = bundles.bundle(&trust_domain) else {
+            return Err(X509Error::NoBundle(trust_domain));
+        };
+        let anchors = Anchors::at(&bundle.x509_authorities, at);
+        if anchors.is_empty() {
+            return Err(X509Error::NoAuthority(trust_domain));
         }
-        Err(X509Error::NoBundle(trust_domain))
+        verify_path(self.leaf(), self.signers(), &anchors, at, role).map_err(X509Error::Chain)?;
+        Ok(Verified::new(self.clone()))
+    }
+}
+
+/// Finds a valid path from the leaf to an anchor.
+pub(super) fn verify_path(
+    leaf: &CertificateDer<'_>,
+    signers: &[CertificateDer<'_>],
+    anchors: &Anchors<'_>,
+    at: SystemTime,
+    role: Role,
+) -> Result<(), webpki::Error> {
+    let time = UnixTime::since_unix_epoch(at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO));
+    EndEntityCert::try_from(leaf)?.verify_for_usage(
+        ALL_VERIFICATION_ALGS,
+        &anchors.anchors,
+        signers,
+        time,
+        role.key_usage(),
+        None,
+        Some(&|path| anchors.check_path_length(path)),
+    )?;
+    Ok(())
+}
+
+/// The authorities that chains may end in, in webpki's form and in ours, in the same order.
+pub(super) struct Anchors<'a> {
+    authorities: Vec<&'a X509Authority>,
+    anchors: Vec<TrustAnchor<'a>>,
+}
+
+impl<'a> Anchors<'a> {
+    pub(super) fn at(authorities: &'a [X509Authority], at: SystemTime) -> Self {
+        let (authorities, anchors) = authorities
+            .iter()
+            .filter(|authority| authority.anchors(at))
+            .filter_map(|authority| {
+                Some((authority, webpki::anchor_from_trusted_cert(authority.certificate()).ok()?))
+            })
+            .unzip();
+        Self { authorities, anchors }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.anchors.is_empty()
+    }
+
+    /// The path length of the anchor itself, which webpki leaves aside (RFC 5280 §6.2 lets it).
+    fn check_path_length(&self, path: &VerifiedPath<'_>) -> Result<(), webpki::Error> {
+        let others = |certificate: &&webpki::Cert<'_>| certificate.issuer() != certificate.subject();
+        let intermediates = path.intermediate_certificates().filter(others).count();
+        let mut same =
+            self.anchors.iter().zip(&self.authorities).filter(|(anchor, _)| *anchor == path.anchor());
+        match same.any(|(_, authority)| authority.allows(intermediates)) {
+            true => Ok(()),
+            false => Err(webpki::Error::PathLenConstraintViolated),
+        }
     }
 }

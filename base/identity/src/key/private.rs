@@ -1,0 +1,122 @@
+//! Private keys held in this process.
+
+use std::{fmt, sync::Arc};
+
+use aws_lc_rs::{
+    encoding::{AsDer, PublicKeyX509Der},
+    rand::SystemRandom,
+    signature::{
+        ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING,
+        EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+    },
+};
+use rustls_pki_types::PrivateKeyDer;
+use zeroize::Zeroizing;
+
+use super::{KeyError, KeyKind, PublicKey};
+
+/// A private key, zeroed when its last clone is dropped. Cloning is cheap.
+#[derive(Clone)]
+pub struct PrivateKey(Arc<Inner>);
+
+struct Inner {
+    pkcs8: Zeroizing<Vec<u8>>,
+    /// Read once: reading checks the key, which costs more than a signature.
+    pair: Pair,
+    public: PublicKey,
+}
+
+enum Pair {
+    Ecdsa(EcdsaKeyPair),
+    Rsa(RsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+impl PrivateKey {
+    /// Makes a new key: P-256 or P-384.
+    ///
+    /// # Errors
+    /// [`KeyError::CannotGenerate`] for other kinds.
+    pub fn generate(kind: KeyKind) -> Result<Self, KeyError> {
+        let algorithm = match kind {
+            KeyKind::EcP256 => &ECDSA_P256_SHA256_ASN1_SIGNING,
+            KeyKind::EcP384 => &ECDSA_P384_SHA384_ASN1_SIGNING,
+            other => return Err(KeyError::CannotGenerate(other)),
+        };
+        let pair = EcdsaKeyPair::generate(algorithm).map_err(|_| KeyError::Generate)?;
+        let pkcs8 = pair.to_pkcs8v1().map_err(|_| KeyError::Generate)?;
+        Self::of_pair(Pair::Ecdsa(pair), pkcs8.as_ref())
+    }
+
+    /// Parses a DER PKCS#8 key of any kind in [`KeyKind`].
+    ///
+    /// # Errors
+    /// [`KeyError::PrivateKey`] when it is malformed or of another kind.
+    pub fn from_pkcs8_der(pkcs8: &[u8]) -> Result<Self, KeyError> {
+        let curves: [&'static EcdsaSigningAlgorithm; 3] = [
+            &ECDSA_P256_SHA256_ASN1_SIGNING,
+            &ECDSA_P384_SHA384_ASN1_SIGNING,
+            &ECDSA_P521_SHA512_ASN1_SIGNING,
+        ];
+        let ecdsa = curves.into_iter().find_map(|curve| EcdsaKeyPair::from_pkcs8(curve, pkcs8).ok());
+        let pair = ecdsa
+            .map(Pair::Ecdsa)
+            .or_else(|| Ed25519KeyPair::from_pkcs8(pkcs8).ok().map(Pair::Ed25519))
+            .or_else(|| RsaKeyPair::from_pkcs8(pkcs8).ok().map(Pair::Rsa))
+            .ok_or(KeyError::PrivateKey)?;
+        Self::of_pair(pair, pkcs8)
+    }
+
+    fn of_pair(pair: Pair, pkcs8: &[u8]) -> Result<Self, KeyError> {
+        let spki: PublicKeyX509Der<'_> = match &pair {
+            Pair::Ecdsa(pair) => pair.public_key().as_der(),
+            Pair::Rsa(pair) => pair.public_key().as_der(),
+            Pair::Ed25519(pair) => pair.public_key().as_der(),
+        }
+        .map_err(|_| KeyError::PrivateKey)?;
+        let public = PublicKey::from_spki_der(spki.as_ref())?;
+        Ok(Self(Arc::new(Inner { pkcs8: Zeroizing::new(pkcs8.to_vec()), pair, public })))
+    }
+
+    /// The DER PKCS#8 form: a secret.
+    pub fn pkcs8_der(&self) -> &[u8] {
+        &self.0.pkcs8
+    }
+
+    /// The public half.
+    pub fn public_key(&self) -> &PublicKey {
+        &self.0.public
+    }
+
+    /// Signs a message: ECDSA (ASN.1 DER) with SHA-256 on P-256, SHA-384 on P-384, SHA-512 on P-521; PKCS#1 with
+    /// SHA-256 for RSA; plain Ed25519.
+    ///
+    /// # Errors
+    /// [`KeyError::Sign`] when the cryptographic library fails.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let random = SystemRandom::new();
+        match &self.0.pair {
+            Pair::Ecdsa(pair) => match pair.sign(&random, message) {
+                Ok(signature) => Ok(signature.as_ref().to_vec()),
+                Err(_) => Err(KeyError::Sign),
+            },
+            Pair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).map_err(|_| KeyError::Sign)?;
+                Ok(signature)
+            }
+            Pair::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
+        }
+    }
+
+    /// A copy in the form that rustls takes; rustls zeroes it when it is done.
+    pub fn to_rustls(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::Pkcs8(self.0.pkcs8.to_vec().into())
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrivateKey({:?}, …)", self.0.public.kind())
+    }
+}

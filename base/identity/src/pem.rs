@@ -1,0 +1,9 @@
+//! Writing PEM (RFC 7468).
+
+use der::pem::{LineEnding, encode_string};
+
+/// One certificate between its markers, with a final line feed.
+#[expect(clippy::expect_used, reason = "the label is valid, and memory is not limited")]
+pub(crate) fn certificate(der: &[u8]) -> String {
+    encode_string("CERTIFICATE", LineEnding::LF, der).expect("a valid label")
+}

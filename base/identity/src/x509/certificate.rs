@@ -1,0 +1,118 @@
+//! What the SPIFFE rules need to know of a certificate, beside what path validation reads by itself.
+
+use std::time::SystemTime;
+
+use der::{
+    Decode, Encode, Reader, SliceReader,
+    oid::{AssociatedOid, ObjectIdentifier},
+};
+use rustls_pki_types::CertificateDer;
+use x509_cert::{
+    Certificate,
+    ext::{
+        Extension,
+        pkix::{
+            BasicConstraints, ExtendedKeyUsage, KeyUsage, NameConstraints, SubjectAltName,
+            SubjectKeyIdentifier, name::GeneralName,
+        },
+    },
+};
+
+/// The rules' view of one certificate.
+///
+/// Path validation has a parser of its own. A certificate must please both, so that there is none that the two could
+/// read in two ways.
+pub(crate) struct CertificateView {
+    pub(crate) not_before: SystemTime,
+    pub(crate) not_after: SystemTime,
+    /// Big-endian, in two's complement.
+    pub(crate) serial_number: Vec<u8>,
+    pub(crate) spki: Vec<u8>,
+    pub(crate) subject_alt_names: Option<Vec<GeneralName>>,
+    pub(crate) key_usage: Option<KeyUsage>,
+    pub(crate) basic_constraints: Option<BasicConstraints>,
+    pub(crate) subject_key_id: Option<Vec<u8>>,
+    /// Whether there is a critical extension that nobody here looks at.
+    pub(crate) has_unknown_critical: bool,
+}
+
+impl CertificateView {
+    pub(crate) fn parse(der: &[u8]) -> Result<Self, CertificateError> {
+        let certificate = Certificate::from_der(der).map_err(CertificateError::Der)?;
+        let tbs = certificate.tbs_certificate();
+        let mut view = Self {
+            not_before: tbs.validity().not_before.to_system_time(),
+            not_after: tbs.validity().not_after.to_system_time(),
+            serial_number: tbs.serial_number().as_bytes().to_vec(),
+            spki: tbs.subject_public_key_info().to_der().map_err(CertificateError::Der)?,
+            subject_alt_names: None,
+            key_usage: None,
+            basic_constraints: None,
+            subject_key_id: None,
+            has_unknown_critical: false,
+        };
+        let extensions = tbs.extensions().map_or(&[][..], Vec::as_slice);
+        for (index, extension) in extensions.iter().enumerate() {
+            if extensions[..index].iter().any(|earlier| earlier.extn_id == extension.extn_id) {
+                return Err(CertificateError::DuplicateExtension(extension.extn_id));
+            }
+            view.read(extension).map_err(CertificateError::Der)?;
+        }
+        Ok(view)
+    }
+
+    fn read(&mut self, extension: &Extension) -> Result<(), der::Error> {
+        let value = extension.extn_value.as_bytes();
+        match extension.extn_id {
+            SubjectAltName::OID => self.subject_alt_names = Some(SubjectAltName::from_der(value)?.0),
+            KeyUsage::OID => self.key_usage = Some(KeyUsage::from_der(value)?),
+            BasicConstraints::OID => self.basic_constraints = Some(BasicConstraints::from_der(value)?),
+            SubjectKeyIdentifier::OID => {
+                self.subject_key_id = Some(SubjectKeyIdentifier::from_der(value)?.0.as_bytes().to_vec());
+            }
+            // Path validation looks at these.
+            NameConstraints::OID | ExtendedKeyUsage::OID => {}
+            _ => self.has_unknown_critical |= extension.critical,
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_ca(&self) -> bool {
+        self.basic_constraints.as_ref().is_some_and(|constraints| constraints.ca)
+    }
+
+    /// Whether the certificate may sign others (RFC 5280 §6.1.4 k and n).
+    pub(crate) fn may_sign(&self) -> bool {
+        self.is_ca() && self.key_usage.as_ref().is_none_or(|usage| usage.key_cert_sign())
+    }
+
+    /// How many certificate authorities may stand between this one and a leaf.
+    pub(crate) fn path_length(&self) -> Option<u8> {
+        self.basic_constraints.as_ref().and_then(|constraints| constraints.path_len_constraint)
+    }
+}
+
+/// Takes concatenated DER certificates apart, without looking into them.
+pub(crate) fn split_der(der: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let mut reader = SliceReader::new(der).map_err(CertificateError::Der)?;
+    let mut certificates = Vec::new();
+    while !reader.is_finished() {
+        let certificate = reader.tlv_bytes().map_err(CertificateError::Der)?;
+        certificates.push(CertificateDer::from(certificate.to_vec()));
+    }
+    Ok(certificates)
+}
+
+/// Why a certificate is refused, whatever its part.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// It is no DER certificate, or one of its extensions is malformed.
+    #[error("certificate is malformed")]
+    Der(#[source] der::Error),
+    /// It has an extension twice; readers would differ in which of them counts. Holds the extension's OID.
+    #[error("certificate has the extension {0} twice")]
+    DuplicateExtension(ObjectIdentifier),
+    /// Path validation cannot use it: it has an unknown critical extension, say.
+    #[error("certificate cannot be used for path validation")]
+    Unusable(#[source] webpki::Error),
+}
