@@ -36,7 +36,8 @@ pub trait Changes: Send + Sync {
     /// The oldest changes after `after`, at most `limit` of them, in order and without gaps.
     ///
     /// # Errors
-    /// [`StoreError::Pruned`] when changes after `after` are no longer in the log.
+    /// [`StoreError::Pruned`] when changes after `after` are no longer in the log; [`StoreError::Behind`] when the
+    /// store has not come as far as `after`.
     async fn changes_after(&self, after: Revision, limit: u32) -> Result<Vec<Change>, StoreError>;
 
     /// The newest revision.

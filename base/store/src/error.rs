@@ -87,6 +87,14 @@ pub enum StoreError {
         /// The revision that was asked for.
         after: Revision,
     },
+    /// The store is older than its reader: a copy that lags, or a backup that was put back.
+    #[error("the datastore is at revision {newest}, behind the {after} that was read before")]
+    Behind {
+        /// The revision that was asked for.
+        after: Revision,
+        /// The newest one there.
+        newest: Revision,
+    },
     /// The disk, or what the store may use of it, is full. What was stored before is intact.
     #[error("the datastore is full: make room on its disk")]
     Full {
@@ -105,6 +113,16 @@ pub enum StoreError {
         /// The file, or the row.
         place: String,
         /// What is wrong with it.
+        source: Cause,
+    },
+    /// What is stored was written by another program, or by a version of this one that knows more.
+    #[error(
+        "`{place}` is not a datastore of this version: name another file, or run the version that wrote it"
+    )]
+    Schema {
+        /// The file.
+        place: String,
+        /// What is not known.
         source: Cause,
     },
     /// Another process holds the file.

@@ -1,117 +1,92 @@
 //! The embedded store: one SQLite file, one writer, several changes per commit under load.
 
-use crate::*;
-use async_trait::async_trait;
-use finial_identity::*;
-use std::path::Path;
-use std::time::SystemTime;
-use tokio::sync::watch;
+mod bundles;
+mod changes;
+mod columns;
+mod entries;
+mod failure;
+mod file;
+mod journal;
+mod nodes;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod writer;
 
-/// A datastore in one SQLite file.
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqliteRow};
+
+use self::failure::Failure;
+use self::writer::{Write, Writer};
+use crate::StoreError;
+
+/// A datastore in one SQLite file (WAL, `synchronous = FULL`), or in memory.
+///
+/// Dropping it lets the writes already queued reach the disk, but does not wait for them: [`close`](Self::close) does.
 #[derive(Debug)]
-pub struct SqliteStore;
+pub struct SqliteStore {
+    path: PathBuf,
+    reads: SqlitePool,
+    writer: Writer,
+}
+
 impl SqliteStore {
-    /// Opens.
-    pub async fn open(_path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Err(StoreError::Closed)
+    /// Opens the store at `path`, with mode 0600 when it is new, and brings its schema up to date. The folder must exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] while another process has it open; [`StoreError::Corrupt`]; [`StoreError::Schema`] when
+    /// it is another program's or a newer version's; [`StoreError::Unavailable`] when it cannot be opened.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let opened = file::open(path).await;
+        let (lock, options, connection) = opened.map_err(|failure| failure.into_store_error(path))?;
+        Self::start(path, Some(lock), &options, connection).await
     }
-    /// In memory.
+
+    /// A store that is gone when it is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
     pub async fn in_memory() -> Result<Self, StoreError> {
-        Err(StoreError::Closed)
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("/finial-{}", COUNT.fetch_add(1, Ordering::Relaxed)); // the slash lets connections share it
+        let path = Path::new(&name);
+        let options = file::memory_options(path);
+        let connection = file::connect(&options).await.map_err(|failure| failure.into_store_error(path))?;
+        Self::start(path, None, &options, connection).await
     }
-    /// Closes.
-    pub async fn close(&self) {}
-}
-#[async_trait]
-impl Entries for SqliteStore {
-    async fn create_entry(&self, _: Entry) -> Result<Revision, StoreError> {
-        Err(StoreError::Closed)
+
+    async fn start(
+        path: &Path,
+        lock: Option<std::fs::File>,
+        options: &SqliteConnectOptions,
+        connection: sqlx::SqliteConnection,
+    ) -> Result<Self, StoreError> {
+        let writer =
+            Writer::start(connection, lock).await.map_err(|failure| failure.into_store_error(path))?;
+        Ok(Self { path: path.to_owned(), reads: file::read_pool(options), writer })
     }
-    async fn update_entry(&self, _: Entry) -> Result<Revision, StoreError> {
-        Err(StoreError::Closed)
+
+    /// Finishes the writes already queued and closes the file. Later calls fail with [`StoreError::Closed`].
+    pub async fn close(&self) {
+        self.reads.close().await;
+        self.writer.close().await;
     }
-    async fn delete_entry(&self, _: &EntryId) -> Result<Revision, StoreError> {
-        Err(StoreError::Closed)
+
+    /// Queues a write and waits until it is committed, or refused.
+    async fn write<W: Write>(&self, write: W) -> Result<W::Outcome, StoreError> {
+        self.writer.submit(write).await.map_err(|failure| failure.into_store_error(&self.path))
     }
-    async fn entries(&self, _: &[EntryId]) -> Result<Vec<Entry>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn scan_entries(&self, _: Option<&EntryId>, _: u32) -> Result<Vec<Entry>, StoreError> {
-        Err(StoreError::Closed)
-    }
-}
-#[async_trait]
-impl Nodes for SqliteStore {
-    async fn create_or_replace_node(&self, _: Node) -> Result<Revision, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn update_node(&self, _: &Node, _: Node) -> Result<Revision, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn delete_node(&self, _: &SpiffeId) -> Result<DeletedNode, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn nodes(&self, _: &[SpiffeId]) -> Result<Vec<Node>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn scan_nodes(&self, _: Option<&SpiffeId>, _: u32) -> Result<Vec<Node>, StoreError> {
-        Err(StoreError::Closed)
-    }
-}
-#[async_trait]
-impl Bundles for SqliteStore {
-    async fn put_bundle(&self, _: Bundle) -> Result<StoredBundle, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn replace_bundle(&self, _: Bundle) -> Result<StoredBundle, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn delete_bundle(&self, _: &TrustDomain) -> Result<Revision, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn bundle(&self, _: &TrustDomain) -> Result<Option<Bundle>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn bundles(&self) -> Result<Vec<Bundle>, StoreError> {
-        Err(StoreError::Closed)
-    }
-}
-#[async_trait]
-impl Tokens for SqliteStore {
-    async fn create_token(&self, _: JoinToken) -> Result<(), StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn consume_token(&self, _: &str) -> Result<Option<JoinToken>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn prune_tokens(&self, _: SystemTime) -> Result<u64, StoreError> {
-        Err(StoreError::Closed)
-    }
-}
-#[async_trait]
-impl Journal for SqliteStore {
-    async fn journal(&self) -> Result<Option<JournalRecord>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn previous_journal(&self) -> Result<Option<JournalRecord>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn put_journal(&self, _: Vec<u8>, _: Option<Revision>) -> Result<Revision, StoreError> {
-        Err(StoreError::Closed)
-    }
-}
-#[async_trait]
-impl Changes for SqliteStore {
-    async fn changes_after(&self, _: Revision, _: u32) -> Result<Vec<Change>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn revision(&self) -> Result<Revision, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn prune_changes(&self, _: u64) -> Result<u64, StoreError> {
-        Err(StoreError::Closed)
-    }
-    fn subscribe(&self) -> watch::Receiver<Revision> {
-        watch::channel(0).1
+
+    /// Decodes what a query found.
+    fn decode<T>(
+        &self,
+        rows: sqlx::Result<Vec<SqliteRow>>,
+        decode: fn(&SqliteRow) -> Result<T, Failure>,
+    ) -> Result<Vec<T>, StoreError> {
+        let decoded = rows.map_err(Failure::from).and_then(|rows| rows.iter().map(decode).collect());
+        decoded.map_err(|failure| failure.into_store_error(&self.path))
     }
 }

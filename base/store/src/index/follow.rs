@@ -15,6 +15,7 @@ use crate::{Change, ChangeKind, DataStore, StoreError};
 pub(super) async fn load(store: &dyn DataStore) -> Result<Snapshot, StoreError> {
     let mut snapshot = Snapshot::default();
     snapshot.set_revision(store.revision().await?);
+    snapshot.replace_bundles(store.bundles().await?);
     let mut last: Option<EntryId> = None;
     loop {
         let page = store.scan_entries(last.as_ref(), PAGE).await?;
@@ -29,7 +30,6 @@ pub(super) async fn load(store: &dyn DataStore) -> Result<Snapshot, StoreError> 
         last = Some(node.id.clone());
         page.into_iter().for_each(|node| snapshot.insert_node(node));
     }
-    snapshot.replace_bundles(store.bundles().await?);
     apply_changes(store, &mut snapshot).await?;
     Ok(snapshot)
 }
@@ -43,22 +43,24 @@ pub(super) async fn follow(
 ) {
     let mut commits = store.subscribe();
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+    let mut diverged = false;
     loop {
         commits.mark_unchanged();
-        match catch_up(store, &snapshot).await {
+        match catch_up(store, &snapshot, diverged).await {
             Ok(next) => {
                 backoff.reset();
-                if next.revision() > snapshot.revision() {
+                if diverged || next.revision() > snapshot.revision() {
                     snapshot = next;
                     publish.send_replace(Arc::new(snapshot.clone()));
                 }
+                diverged = false;
             }
             Err(error) => {
-                let revision = snapshot.revision();
+                diverged |= matches!(error, StoreError::Behind { .. });
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    revision,
-                    "The datastore could not be read. The server answers from what it holds.",
+                    revision = snapshot.revision(),
+                    "The datastore cannot be followed now. The server answers from what it holds.",
                 );
                 clock.sleep(backoff.next()).await;
                 continue;
@@ -71,8 +73,9 @@ pub(super) async fn follow(
     }
 }
 
-/// The snapshot that follows `from`; the same one when nothing has changed.
-async fn catch_up(store: &dyn DataStore, from: &Snapshot) -> Result<Snapshot, StoreError> {
+/// The snapshot that follows `from`; the same one when nothing has changed. A store that was behind `from` may have
+/// taken another way since: then everything is read again as soon as it has come as far.
+async fn catch_up(store: &dyn DataStore, from: &Snapshot, diverged: bool) -> Result<Snapshot, StoreError> {
     let mut snapshot = from.clone();
     match apply_changes(store, &mut snapshot).await {
         Err(StoreError::Pruned { after }) => {
@@ -82,6 +85,7 @@ async fn catch_up(store: &dyn DataStore, from: &Snapshot) -> Result<Snapshot, St
             );
             load(store).await
         }
+        Ok(()) if diverged => load(store).await,
         applied => applied.map(|()| snapshot),
     }
 }

@@ -112,13 +112,36 @@ impl Snapshot {
     /// Adds or replaces an entry.
     pub(super) fn insert_entry(&mut self, entry: Entry) {
         self.remove_entry(&entry.id);
-        let entry = Arc::new(entry);
+        let entry = Arc::new(self.share_names(entry));
         if entry.parent_id == entry.parent_id.trust_domain().server_id() {
             self.aliases.insert(&entry);
         }
         join_group(&mut self.by_parent, &entry.parent_id, &entry);
         join_group(&mut self.by_spiffe_id, &entry.spiffe_id, &entry);
         self.entries.insert_mut(ById(entry));
+    }
+
+    /// Lets the entry use the texts of its parent and its trust domains that are here already: a million entries have
+    /// a few thousand parents.
+    #[expect(
+        clippy::expect_used,
+        reason = "only names were exchanged for equal ones, and the entry was valid before"
+    )]
+    fn share_names(&self, entry: Entry) -> Entry {
+        let (id, revision_number, created_at) = (entry.id.clone(), entry.revision_number, entry.created_at);
+        let mut draft = entry.into_draft();
+        if let Some((parent, _)) = self.by_parent.get_key_value(&draft.parent_id) {
+            draft.parent_id = parent.clone();
+        }
+        for name in &mut draft.federates_with {
+            if let Some(bundle) = self.bundles.bundle(name) {
+                *name = bundle.trust_domain.clone();
+            }
+        }
+        let trust_domain = draft.spiffe_id.trust_domain();
+        let mut shared = Entry::new(draft, id, &trust_domain, created_at).expect("equal to a valid entry");
+        shared.revision_number = revision_number;
+        shared
     }
 
     pub(super) fn remove_entry(&mut self, id: &EntryId) {

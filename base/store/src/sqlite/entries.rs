@@ -1,0 +1,249 @@
+//! Registration entries in SQLite.
+
+use async_trait::async_trait;
+use finial_identity::{Entry, EntryDraft, EntryId, SpiffeId};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Row, Sqlite, SqliteConnection};
+
+use super::columns::{from_instant, from_list, from_span, sha256, to_instant, to_list, to_span, to_text};
+use super::failure::Failure;
+use super::{SqliteStore, Write, changes};
+use crate::{ChangeKind, Entries, Noun, Revision, StoreError};
+
+#[async_trait]
+impl Entries for SqliteStore {
+    async fn create_entry(&self, entry: Entry) -> Result<Revision, StoreError> {
+        self.write(Create(entry)).await
+    }
+
+    async fn update_entry(&self, entry: Entry) -> Result<Revision, StoreError> {
+        self.write(Update(entry)).await
+    }
+
+    async fn delete_entry(&self, id: &EntryId) -> Result<Revision, StoreError> {
+        self.write(Delete(id.clone())).await
+    }
+
+    async fn entries(&self, ids: &[EntryId]) -> Result<Vec<Entry>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM entries WHERE id IN (SELECT value FROM json_each(?1))")
+            .bind(from_list(ids))
+            .fetch_all(&self.reads)
+            .await;
+        self.decode(rows, decode)
+    }
+
+    async fn scan_entries(&self, after: Option<&EntryId>, limit: u32) -> Result<Vec<Entry>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM entries WHERE id > ?1 ORDER BY id LIMIT ?2")
+            .bind(after.map_or("", EntryId::as_str))
+            .bind(limit)
+            .fetch_all(&self.reads)
+            .await;
+        self.decode(rows, decode)
+    }
+}
+
+struct Create(Entry);
+
+#[async_trait]
+impl Write for Create {
+    type Outcome = Revision;
+
+    async fn apply(&self, tx: &mut SqliteConnection) -> Result<Revision, Failure> {
+        let Self(entry) = self;
+        let revision = changes::record(tx, ChangeKind::Entry, entry.id.as_str()).await?;
+        let existing: Option<String> = sqlx::query_scalar(
+            "SELECT id FROM entries WHERE id = ?1 OR likeness = ?2 ORDER BY id <> ?1 LIMIT 1",
+        )
+        .bind(entry.id.as_str())
+        .bind(likeness(entry))
+        .fetch_optional(&mut *tx)
+        .await?;
+        refuse_duplicate(existing)?;
+        refuse_unknown_bundles(entry, tx).await?;
+        let create = sqlx::query(
+            "INSERT INTO entries (id, spiffe_id, parent_id, selectors, likeness, x509_svid_ttl, jwt_svid_ttl, \
+             federates_with, admin, downstream, store_svid, expires_at, dns_names, hint, \
+             x509_svid_prefetch_disabled, jwt_svid_includes_jti, revision_number, created_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        );
+        bind_draft(create.bind(entry.id.as_str()), entry)
+            .bind(entry.revision_number)
+            .bind(from_instant(entry.created_at))
+            .execute(tx)
+            .await?;
+        Ok(revision)
+    }
+}
+
+struct Update(Entry);
+
+#[async_trait]
+impl Write for Update {
+    type Outcome = Revision;
+
+    async fn apply(&self, tx: &mut SqliteConnection) -> Result<Revision, Failure> {
+        let Self(entry) = self;
+        let revision = changes::record(tx, ChangeKind::Entry, entry.id.as_str()).await?;
+        self.refuse_stale(tx).await?;
+        let existing: Option<String> =
+            sqlx::query_scalar("SELECT id FROM entries WHERE likeness = ?1 AND id <> ?2")
+                .bind(likeness(entry))
+                .bind(entry.id.as_str())
+                .fetch_optional(&mut *tx)
+                .await?;
+        refuse_duplicate(existing)?;
+        refuse_unknown_bundles(entry, tx).await?;
+        let update = sqlx::query(
+            "UPDATE entries SET revision_number = revision_number + 1, spiffe_id = ?, parent_id = ?, selectors = ?, \
+             likeness = ?, x509_svid_ttl = ?, jwt_svid_ttl = ?, federates_with = ?, admin = ?, downstream = ?, \
+             store_svid = ?, expires_at = ?, dns_names = ?, hint = ?, x509_svid_prefetch_disabled = ?, \
+             jwt_svid_includes_jti = ? WHERE id = ?",
+        );
+        bind_draft(update, entry).bind(entry.id.as_str()).execute(tx).await?;
+        Ok(revision)
+    }
+}
+
+impl Update {
+    async fn refuse_stale(&self, tx: &mut SqliteConnection) -> Result<(), Failure> {
+        let Self(entry) = self;
+        let stored: Option<i64> = sqlx::query_scalar("SELECT revision_number FROM entries WHERE id = ?1")
+            .bind(entry.id.as_str())
+            .fetch_optional(tx)
+            .await?;
+        match stored {
+            None => Err(not_found(&entry.id)),
+            Some(stored) if stored == entry.revision_number => Ok(()),
+            Some(_) => Err(StoreError::Conflict { noun: Noun::Entry, key: entry.id.to_string() }.into()),
+        }
+    }
+}
+
+struct Delete(EntryId);
+
+#[async_trait]
+impl Write for Delete {
+    type Outcome = Revision;
+
+    async fn apply(&self, tx: &mut SqliteConnection) -> Result<Revision, Failure> {
+        let Self(id) = self;
+        let revision = changes::record(tx, ChangeKind::Entry, id.as_str()).await?;
+        let deleted = sqlx::query("DELETE FROM entries WHERE id = ?1").bind(id.as_str()).execute(tx).await?;
+        if deleted.rows_affected() == 0 { Err(not_found(id)) } else { Ok(revision) }
+    }
+}
+
+/// Deletes the aliases of a node that a join token had made: no other node ever has its SPIFFE ID, so that nothing
+/// else can match them. Returns them with the revision of each.
+pub(super) async fn delete_aliases_of(
+    node: &SpiffeId,
+    tx: &mut SqliteConnection,
+) -> Result<Vec<(EntryId, Revision)>, Failure> {
+    let selectors = from_list([format!("spiffe_id:{node}")]);
+    let ids: Vec<String> =
+        sqlx::query_scalar("DELETE FROM entries WHERE parent_id IN (?1, ?2) AND selectors = ?3 RETURNING id")
+            .bind(node.trust_domain().server_id().as_str())
+            .bind(node.as_str())
+            .bind(selectors)
+            .fetch_all(&mut *tx)
+            .await?;
+    let mut deleted = Vec::new();
+    for id in ids {
+        let revision = changes::record(tx, ChangeKind::Entry, &id).await?;
+        deleted.push((to_text(&id, "entry")?, revision));
+    }
+    Ok(deleted)
+}
+
+fn not_found(id: &EntryId) -> Failure {
+    StoreError::NotFound { noun: Noun::Entry, key: id.to_string() }.into()
+}
+
+fn refuse_duplicate(existing: Option<String>) -> Result<(), Failure> {
+    match existing {
+        Some(existing) => Err(StoreError::Duplicate { noun: Noun::Entry, existing }.into()),
+        None => Ok(()),
+    }
+}
+
+async fn refuse_unknown_bundles(entry: &Entry, tx: &mut SqliteConnection) -> Result<(), Failure> {
+    if entry.federates_with.is_empty() {
+        return Ok(());
+    }
+    let unknown: Option<String> = sqlx::query_scalar(
+        "SELECT value FROM json_each(?1) WHERE value NOT IN (SELECT trust_domain FROM bundles) LIMIT 1",
+    )
+    .bind(from_list(&entry.federates_with))
+    .fetch_optional(tx)
+    .await?;
+    match unknown {
+        Some(trust_domain) => Err(StoreError::NoBundle { trust_domain }.into()),
+        None => Ok(()),
+    }
+}
+
+/// What no two entries share.
+fn likeness(entry: &EntryDraft) -> Vec<u8> {
+    let selectors = from_list(&entry.selectors);
+    sha256(format!("{}\0{}\0{selectors}", entry.spiffe_id, entry.parent_id).as_bytes())
+}
+
+/// Binds the columns from `spiffe_id` to `jwt_svid_includes_jti`, in the order of the statements above.
+fn bind_draft<'q>(
+    statement: Query<'q, Sqlite, SqliteArguments>,
+    entry: &EntryDraft,
+) -> Query<'q, Sqlite, SqliteArguments> {
+    statement
+        .bind(entry.spiffe_id.to_string())
+        .bind(entry.parent_id.to_string())
+        .bind(from_list(&entry.selectors))
+        .bind(likeness(entry))
+        .bind(entry.x509_svid_ttl.map(from_span))
+        .bind(entry.jwt_svid_ttl.map(from_span))
+        .bind(from_list(&entry.federates_with))
+        .bind(entry.admin)
+        .bind(entry.downstream)
+        .bind(entry.store_svid)
+        .bind(entry.expires_at.map(from_instant))
+        .bind(from_list(&entry.dns_names))
+        .bind(entry.hint.clone())
+        .bind(entry.x509_svid_prefetch_disabled)
+        .bind(entry.jwt_svid_includes_jti)
+}
+
+fn decode(row: &SqliteRow) -> Result<Entry, Failure> {
+    let id: &str = row.try_get("id")?;
+    let place = format_args!("entry `{id}`");
+    let draft = EntryDraft {
+        spiffe_id: to_text(row.try_get("spiffe_id")?, place)?,
+        parent_id: to_text(row.try_get("parent_id")?, place)?,
+        selectors: to_list(row.try_get("selectors")?, place)?,
+        x509_svid_ttl: row
+            .try_get::<Option<i64>, _>("x509_svid_ttl")?
+            .map(|ttl| to_span(ttl, place))
+            .transpose()?,
+        jwt_svid_ttl: row
+            .try_get::<Option<i64>, _>("jwt_svid_ttl")?
+            .map(|ttl| to_span(ttl, place))
+            .transpose()?,
+        federates_with: to_list(row.try_get("federates_with")?, place)?,
+        admin: row.try_get("admin")?,
+        downstream: row.try_get("downstream")?,
+        store_svid: row.try_get("store_svid")?,
+        expires_at: row
+            .try_get::<Option<i64>, _>("expires_at")?
+            .map(|end| to_instant(end, place))
+            .transpose()?,
+        dns_names: to_list(row.try_get("dns_names")?, place)?,
+        hint: row.try_get("hint")?,
+        x509_svid_prefetch_disabled: row.try_get("x509_svid_prefetch_disabled")?,
+        jwt_svid_includes_jti: row.try_get("jwt_svid_includes_jti")?,
+    };
+    let trust_domain = draft.spiffe_id.trust_domain();
+    let created_at = to_instant(row.try_get("created_at")?, place)?;
+    let entry = Entry::new(draft, to_text(id, place)?, &trust_domain, created_at);
+    let mut entry = entry.map_err(|error| Failure::corrupt_row(place, error))?;
+    entry.revision_number = row.try_get("revision_number")?;
+    Ok(entry)
+}

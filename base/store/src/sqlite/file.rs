@@ -1,0 +1,107 @@
+//! The database file: kept from other processes, checked to be ours, and brought up to date.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
+
+use super::failure::Failure;
+use crate::StoreError;
+
+/// Locks and opens the file at `path`; the lock ends when it is dropped.
+pub(super) async fn open(path: &Path) -> Result<(File, SqliteConnectOptions, SqliteConnection), Failure> {
+    let lock = lock(path)?;
+    create(path).map_err(|source| unavailable(path, source))?;
+    let options = file_options(path);
+    let connection = connect(&options).await?;
+    Ok((lock, options, connection))
+}
+
+/// A connection to the database in memory that is called `name`, which must begin with a slash.
+pub(super) fn memory_options(name: &Path) -> SqliteConnectOptions {
+    shared_options(name).vfs("memdb").pragma("journal_mode", "MEMORY")
+}
+
+fn file_options(path: &Path) -> SqliteConnectOptions {
+    shared_options(path).synchronous(SqliteSynchronous::Full)
+}
+
+fn shared_options(path: &Path) -> SqliteConnectOptions {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    options.foreign_keys(true).busy_timeout(BUSY_TIMEOUT).disable_statement_logging()
+}
+
+/// The connection that writes: to a file of ours, in WAL mode, with the newest schema.
+pub(super) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, Failure> {
+    let mut connection = options.connect().await?;
+    refuse_foreign(&mut connection, options.get_filename()).await?;
+    // Only now: the mode is written into the file. A database in memory answers with its own mode.
+    sqlx::query("PRAGMA journal_mode = WAL").execute(&mut connection).await?;
+    migrator().run(&mut connection).await.map_err(|error| sqlx::Error::Migrate(error.into()))?;
+    Ok(connection)
+}
+
+/// A few connections that only read.
+pub(super) fn read_pool(options: &SqliteConnectOptions) -> SqlitePool {
+    let options = options.clone().create_if_missing(false).pragma("query_only", "ON");
+    SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(BUSY_TIMEOUT).connect_lazy_with(options)
+}
+
+fn lock(path: &Path) -> Result<File, Failure> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&name);
+    let file = file.map_err(|source| unavailable(&name, source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }.into()),
+        Err(TryLockError::Error(source)) => Err(unavailable(&name, source)),
+    }
+}
+
+/// SQLite gives its `-wal` and `-shm` files the mode of the file itself.
+fn create(path: &Path) -> std::io::Result<()> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
+}
+
+fn unavailable(path: &Path, source: std::io::Error) -> Failure {
+    let source = CannotOpen { path: path.to_owned(), source };
+    StoreError::Unavailable { source: source.into() }.into()
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` cannot be opened", path.display())]
+struct CannotOpen {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+async fn refuse_foreign(connection: &mut SqliteConnection, path: &Path) -> Result<(), Failure> {
+    let owner: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
+    let objects: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *connection).await?;
+    if owner == APPLICATION_ID || objects == 0 {
+        return Ok(());
+    }
+    let source = "it is another program's SQLite file".into();
+    Err(StoreError::Schema { place: path.display().to_string(), source }.into())
+}
+
+fn migrator() -> Migrator {
+    let nouns = include_str!("../../migrations/sqlite/0001_nouns.sql").into_sql_str();
+    Migrator::with_migrations(vec![Migration::new(1, "nouns".into(), MigrationType::Simple, nouns, false)])
+}
+
+/// "Finl", set by the first migration.
+const APPLICATION_ID: i64 = 0x4669_6E6C;
+
+/// How long SQLite waits for a lock. In WAL mode readers and the writer do not wait for each other.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Each is a thread; agents' calls are answered from memory, so few suffice.
+const READERS: u32 = 4;
