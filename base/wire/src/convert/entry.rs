@@ -256,7 +256,7 @@ fn entry_filter(given: proto::list_entries_request::Filter) -> Result<EntryFilte
         spiffe_id: ids::optional_spiffe_id("by_spiffe_id", given.by_spiffe_id)?,
         parent_id: ids::optional_spiffe_id("by_parent_id", given.by_parent_id)?,
         selectors: given.by_selectors.map(filter::selector_match).transpose()?,
-        federates_with: given.by_federates_with.map(filter::federates_with_match).transpose()?,
+        federates_with: given.by_federates_with.as_ref().map(filter::federates_with_match).transpose()?,
         hint: given.by_hint,
         downstream: given.by_downstream,
     })

@@ -34,7 +34,7 @@ pub(crate) fn to_selector_match(given: &SelectorMatch) -> types::SelectorMatch {
 
 /// A match of trust domains, of which there must be one.
 pub(crate) fn federates_with_match(
-    given: types::FederatesWithMatch,
+    given: &types::FederatesWithMatch,
 ) -> Result<FederatesWithMatch, WireError> {
     let rule = match federates_with_match::MatchBehavior::try_from(given.r#match) {
         Ok(federates_with_match::MatchBehavior::MatchExact) => SetMatch::Exact,

@@ -40,10 +40,18 @@ pub(crate) fn selectors(selectors: Vec<types::Selector>) -> Result<SelectorSet, 
 
 /// Selectors of which there may be any number: those that a server reports.
 pub(crate) fn any_selectors(selectors: Vec<types::Selector>) -> Result<SelectorSet, WireError> {
-    let selectors = selectors.into_iter();
-    selectors
-        .map(|selector| Selector::new(selector.r#type, selector.value).map_err(WireError::Selector))
-        .collect()
+    selectors.into_iter().map(selector).collect()
+}
+
+/// Empty parts are caught here: a selector without a type is all value, which an error must not show.
+fn selector(selector: types::Selector) -> Result<Selector, WireError> {
+    if selector.r#type.is_empty() {
+        return Err(WireError::Missing("selector type"));
+    }
+    if selector.value.is_empty() {
+        return Err(WireError::Missing("selector value"));
+    }
+    Selector::new(selector.r#type, selector.value).map_err(WireError::Selector)
 }
 
 /// The selectors, in order.

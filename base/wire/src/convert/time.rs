@@ -41,7 +41,7 @@ pub(crate) fn ttl(field: &'static str, seconds: i32) -> Result<Option<Duration>,
 
 /// A lifetime in whole seconds, rounded up so that a short one does not become the default; 0 for none.
 pub(crate) fn ttl_seconds(ttl: Option<Duration>) -> i32 {
-    let seconds = ttl.map_or(0, |ttl| ttl.as_secs() + u64::from(ttl.subsec_nanos() > 0));
+    let seconds = ttl.map_or(0, |ttl| ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0)));
     i32::try_from(seconds).unwrap_or(i32::MAX)
 }
 

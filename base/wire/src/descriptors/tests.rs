@@ -182,7 +182,7 @@ fn compiled(package: &str, folder: &str, files: &[&str]) -> FileDescriptorSet {
 
 fn source_of(package: &str) -> PathBuf {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--offline", "--format-version", "1", "--manifest-path"])
+        .args(["metadata", "--filter-platform", "host-tuple", "--format-version", "1", "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
         .output()
         .unwrap();

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Extensions, Status, Streaming};
 
 use super::AgentApi;
@@ -27,18 +28,47 @@ pub trait Dialogue: Send {
     async fn challenge(&mut self, challenge: Vec<u8>) -> Result<Vec<u8>, Status>;
 }
 
-type Answers = BoxStream<'static, Result<AttestAgentResponse, Status>>;
+type Answer = Result<AttestAgentResponse, Status>;
 
 /// Answers one call: the challenges as they come, and the result last. Dropping the stream ends the attestation.
 pub(super) fn serve(
     api: Arc<dyn AgentApi>,
     ctx: Extensions,
     requests: Streaming<AttestAgentRequest>,
-) -> Answers {
+) -> BoxStream<'static, Answer> {
     // One challenge at a time: the next one waits for the response to this one.
-    let (challenges, outgoing) = mpsc::channel(1);
-    let result = attest(api, ctx, requests, challenges);
-    stream::select(ReceiverStream::new(outgoing).map(Ok), stream::once(result)).boxed()
+    let (sender, challenges) = mpsc::channel(1);
+    let attestation = Some(attest(api, ctx, requests, sender).boxed());
+    let exchange = Exchange { attestation, challenges, outcome: None };
+    stream::unfold(exchange, |mut exchange| async move {
+        exchange.next_answer().await.map(|answer| (answer, exchange))
+    })
+    .boxed()
+}
+
+struct Exchange {
+    attestation: Option<BoxFuture<'static, Answer>>,
+    challenges: mpsc::Receiver<AttestAgentResponse>,
+    outcome: Option<Answer>,
+}
+
+impl Exchange {
+    async fn next_answer(&mut self) -> Option<Answer> {
+        if let Some(attestation) = &mut self.attestation {
+            let outcome = tokio::select! {
+                biased;
+                Some(challenge) = self.challenges.recv() => return Some(Ok(challenge)),
+                outcome = attestation => outcome,
+            };
+            self.attestation = None;
+            self.outcome = Some(outcome);
+        }
+        // A challenge goes out before what came of it, even if the agent did not wait for it.
+        match self.challenges.try_recv() {
+            Ok(challenge) => Some(Ok(challenge)),
+            Err(_) => self.outcome.take(),
+        }
+    }
 }
 
 async fn attest(
@@ -46,7 +76,7 @@ async fn attest(
     ctx: Extensions,
     mut requests: Streaming<AttestAgentRequest>,
     challenges: mpsc::Sender<AttestAgentResponse>,
-) -> Result<AttestAgentResponse, Status> {
+) -> Answer {
     let (evidence, csr) = convert::attestation(requests.message().await?)?;
     let mut dialogue = Conversation { requests, challenges };
     let result = api.attest_agent(&ctx, evidence, csr, &mut dialogue).await?;

@@ -68,7 +68,7 @@ fn broken() -> Vec<(types::Entry, &'static str)> {
         entry.spiffe_id =
             Some(types::Spiffeid { trust_domain: "example.org".to_owned(), path: "x".to_owned() });
     });
-    case("selector is malformed", &|entry| entry.selectors.push(no_value.clone()));
+    case("missing selector value", &|entry| entry.selectors.push(no_value.clone()));
     case("257 selectors sent; at most 256 are allowed, send fewer at a time", &|entry| {
         entry.selectors = vec![entry.selectors[0].clone(); 257];
     });
@@ -76,7 +76,7 @@ fn broken() -> Vec<(types::Entry, &'static str)> {
     case("jwt_svid_ttl must not be negative: -2", &|entry| entry.jwt_svid_ttl = -2);
     case("entry's expires_at must not be negative: -3", &|entry| entry.expires_at = -3);
     case("federates_with is no trust domain", &|entry| {
-        entry.federates_with = vec!["Not A Domain".to_owned()]
+        entry.federates_with = vec!["Not A Domain".to_owned()];
     });
     case(
         "257 trust domains to federate with sent; at most 256 are allowed, send fewer at a time",

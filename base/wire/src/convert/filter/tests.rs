@@ -23,7 +23,7 @@ fn matches_survive_the_wire() {
         let given = FederatesWithMatch { trust_domains, rule };
         let sent = to_federates_with_match(&given);
         assert_eq!(sent.r#match, number);
-        assert_eq!(federates_with_match(sent).unwrap(), given);
+        assert_eq!(federates_with_match(&sent).unwrap(), given);
     }
 }
 
@@ -31,7 +31,7 @@ fn matches_survive_the_wire() {
 fn empty_matches_are_refused() {
     let error = selector_match(types::SelectorMatch::default()).unwrap_err();
     assert_eq!(error.to_string(), "missing selectors to match with");
-    let error = federates_with_match(types::FederatesWithMatch::default()).unwrap_err();
+    let error = federates_with_match(&types::FederatesWithMatch::default()).unwrap_err();
     assert_eq!(error.to_string(), "missing trust domains to match with");
 }
 
@@ -40,5 +40,5 @@ fn unknown_rules_are_refused() {
     let given = types::SelectorMatch { r#match: 4, ..Default::default() };
     assert_eq!(selector_match(given).unwrap_err().to_string(), "unknown match behavior: 4");
     let given = types::FederatesWithMatch { r#match: -1, ..Default::default() };
-    assert_eq!(federates_with_match(given).unwrap_err().to_string(), "unknown match behavior: -1");
+    assert_eq!(federates_with_match(&given).unwrap_err().to_string(), "unknown match behavior: -1");
 }
