@@ -1,0 +1,19 @@
+//! The agent's half of the stage: what the server authorized, kept current and handed to workloads.
+
+mod admission;
+pub(crate) mod cache;
+pub(crate) mod catalog;
+mod issuance;
+mod jwt;
+mod owner;
+mod push;
+mod rotation;
+pub(crate) mod server_upstream;
+pub(crate) mod snapshot;
+mod sync;
+pub(crate) mod sync_state;
+pub(crate) mod upstream;
+pub(crate) mod workload_api;
+
+#[cfg(test)]
+mod testing;

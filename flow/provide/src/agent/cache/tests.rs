@@ -1,0 +1,264 @@
+//! The cache against a server made of memory, on a clock that the tests move.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::time::Duration;
+
+use finial_identity::{Bundle, TrustDomain};
+
+use super::super::testing::{Agent, Authority, LIFE, draft, entry, entry_id, spiffe_id};
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// Reaches the next poll of a server that does not push, and the next attempt after a failure.
+const POLL: Duration = Duration::from_secs(6);
+
+fn web() -> finial_identity::Entry {
+    entry("web", draft("web", &["test:web"]))
+}
+
+fn db() -> finial_identity::Entry {
+    entry("db", draft("db", &["test:db"]))
+}
+
+#[tokio::test]
+async fn first_sync_brings_entries_bundle_and_credentials() {
+    let agent = Agent::start([web(), db()]);
+    let snapshot = agent.soon(|snapshot| snapshot.credential_count() == 2).await;
+    assert!(snapshot.is_synced());
+    assert_eq!(snapshot.entries().len(), 2);
+    assert_eq!(**snapshot.bundle(), agent.server.bundle_now());
+    let held = snapshot.credential(&entry_id("web")).unwrap();
+    assert_eq!(*held.svid().id(), spiffe_id("/web"));
+    assert_eq!(held.svid().public_key(), held.key().public_key());
+}
+
+#[tokio::test]
+async fn each_entry_has_a_key_of_its_own() {
+    let agent = Agent::start([web(), db()]);
+    let snapshot = agent.soon(|snapshot| snapshot.credential_count() == 2).await;
+    let key = |id: &str| snapshot.credential(&entry_id(id)).unwrap().key().public_key().clone();
+    assert_ne!(key("web"), key("db"));
+}
+
+#[tokio::test]
+async fn pushed_entry_has_its_svid_within_a_fifth_of_a_second() {
+    let agent = Agent::start([web()]);
+    agent.soon(|snapshot| snapshot.credential_count() == 1).await;
+    let before = agent.clock.monotonic();
+    agent.server.put(db());
+    agent.soon(|snapshot| snapshot.serial("db").is_some()).await;
+    assert!(agent.clock.monotonic() - before < Duration::from_millis(200));
+}
+
+#[tokio::test]
+async fn many_changes_at_once_are_one_sync() {
+    let agent = Agent::start([]);
+    agent.catch_up().await;
+    let before = agent.server.calls().syncs;
+    for number in 0..50 {
+        agent.server.put(entry(&format!("e{number}"), draft("many", &[&format!("test:{number}")])));
+    }
+    agent.soon(|snapshot| snapshot.credential_count() == 51).await;
+    assert!(agent.server.calls().syncs - before <= 2);
+}
+
+#[tokio::test]
+async fn server_that_does_not_push_is_polled() {
+    let agent = Agent::start_with([web()], |server| server.cannot_push());
+    agent.soon(|snapshot| snapshot.credential_count() == 1).await;
+    agent.server.put(db());
+    agent.until(POLL, |snapshot| snapshot.serial("db").is_some()).await;
+    assert!(!agent.cache.state().borrow().is_pushed);
+}
+
+#[tokio::test]
+async fn deleted_entry_loses_its_credential_at_once() {
+    let agent = Agent::start([web(), db()]);
+    agent.soon(|snapshot| snapshot.credential_count() == 2).await;
+    agent.server.delete("db");
+    let snapshot = agent.soon(|snapshot| snapshot.entries().len() == 1).await;
+    assert_eq!(snapshot.serial("db"), None);
+    assert!(snapshot.serial("web").is_some());
+}
+
+#[tokio::test]
+async fn changed_entry_keeps_its_svid_until_the_new_one_is_there() {
+    let agent = Agent::start([web()]);
+    let old = agent.soon(|snapshot| snapshot.serial("web").is_some()).await.serial("web");
+    let mut changed = draft("web", &["test:web"]);
+    changed.hint = "public".to_owned();
+    agent.server.put(entry("web", changed));
+    let mut snapshots = agent.cache.subscribe();
+    agent.soon(|snapshot| snapshot.serial("web") != old).await;
+    let held = snapshots.borrow_and_update().credential(&entry_id("web")).cloned().unwrap();
+    assert_eq!(held.hint(), "public");
+}
+
+#[tokio::test]
+async fn entry_that_becomes_another_identity_never_serves_the_old_one() {
+    let agent = Agent::start([web()]);
+    agent.soon(|snapshot| snapshot.serial("web").is_some()).await;
+    agent.server.put(entry("web", draft("shop", &["test:web"])));
+    let snapshot = agent
+        .soon(|snapshot| snapshot.entries().entry(&entry_id("web")).unwrap().spiffe_id == spiffe_id("/shop"))
+        .await;
+    assert!(snapshot.credential(&entry_id("web")).is_none_or(|held| *held.svid().id() == spiffe_id("/shop")));
+    agent.soon(|snapshot| snapshot.serial("web").is_some()).await;
+}
+
+#[tokio::test]
+async fn svid_is_renewed_at_half_its_life() {
+    let agent = Agent::start([web()]);
+    let first = agent.soon(|snapshot| snapshot.serial("web").is_some()).await.serial("web");
+    agent.hand.step(26 * MINUTE);
+    agent.catch_up().await;
+    assert_eq!(agent.cache.snapshot().serial("web"), first, "too early");
+    agent.hand.step(8 * MINUTE);
+    agent.soon(|snapshot| snapshot.serial("web") != first).await;
+}
+
+#[tokio::test]
+async fn server_away_for_less_than_a_life_goes_unnoticed() {
+    let agent = Agent::start([web()]);
+    agent.soon(|snapshot| snapshot.serial("web").is_some()).await;
+    agent.server.go_away(true);
+    agent.hand.step(59 * MINUTE);
+    agent.cache.state().wait_for(|state| state.is_degraded()).await.unwrap();
+    assert!(agent.cache.snapshot().serial("web").is_some());
+}
+
+#[tokio::test]
+async fn svid_is_dropped_when_it_expires_and_returns_with_the_server() {
+    let agent = Agent::start([web()]);
+    agent.soon(|snapshot| snapshot.serial("web").is_some()).await;
+    agent.server.go_away(true);
+    agent.hand.step(LIFE + MINUTE);
+    agent.cache.subscribe().wait_for(|snapshot| snapshot.credential_count() == 0).await.unwrap();
+    agent.server.go_away(false);
+    agent.until(Duration::from_secs(600), |snapshot| snapshot.serial("web").is_some()).await;
+    assert!(!agent.cache.state().borrow().is_degraded());
+}
+
+#[tokio::test]
+async fn nudge_ends_the_backoff() {
+    let agent = Agent::start_with([web()], |server| {
+        server.cannot_push();
+        server.go_away(true);
+    });
+    let mut state = agent.cache.state();
+    state.wait_for(|state| state.is_degraded()).await.unwrap();
+    agent.server.go_away(false);
+    agent.cache.sync_now();
+    state.wait_for(|state| state.last_sync.is_some()).await.unwrap();
+}
+
+#[tokio::test]
+async fn svid_signed_by_a_tainted_authority_is_replaced_at_once() {
+    let agent = Agent::start([web()]);
+    let first = agent.soon(|snapshot| snapshot.serial("web").is_some()).await.serial("web");
+    agent.server.use_authority(Authority::new("second"));
+    agent.catch_up().await;
+    assert_eq!(agent.cache.snapshot().serial("web"), first, "a new authority alone changes nothing");
+    agent.server.change_bundle(|bundle| {
+        let tainted = bundle.x509_authorities.remove(0).tainted(true);
+        bundle.x509_authorities.insert(0, tainted);
+    });
+    agent.soon(|snapshot| snapshot.serial("web") != first).await;
+}
+
+#[tokio::test]
+async fn svid_signed_by_a_removed_authority_is_replaced_at_once() {
+    let agent = Agent::start([web()]);
+    let first = agent.soon(|snapshot| snapshot.serial("web").is_some()).await.serial("web");
+    agent.server.use_authority(Authority::new("second"));
+    agent.server.change_bundle(|bundle| drop(bundle.x509_authorities.remove(0)));
+    agent.soon(|snapshot| snapshot.serial("web") != first).await;
+}
+
+#[tokio::test]
+async fn svid_of_another_identity_is_refused() {
+    let agent = Agent::start_with([web()], |server| server.issue_for(Some(spiffe_id("/admin"))));
+    agent.soon(|snapshot| snapshot.is_synced()).await;
+    while agent.server.calls().batches.len() < 2 {
+        agent.pass(POLL);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(agent.cache.snapshot().credential_count(), 0);
+    agent.server.issue_for(None);
+    agent.until(POLL, |snapshot| snapshot.serial("web").is_some()).await;
+}
+
+#[tokio::test]
+async fn older_bundle_does_not_replace_a_newer_one() {
+    let agent = Agent::start([web()]);
+    let old = agent.server.bundle_now();
+    agent.server.use_authority(Authority::new("second"));
+    agent.soon(|snapshot| snapshot.bundle().x509_authorities.len() == 2).await;
+    agent.server.replace_bundle(old);
+    agent.catch_up().await;
+    assert_eq!(agent.cache.snapshot().bundle().x509_authorities.len(), 2);
+}
+
+#[tokio::test]
+async fn federated_bundles_are_those_that_entries_name() {
+    let other = TrustDomain::parse("other.test").unwrap();
+    let third = TrustDomain::parse("third.test").unwrap();
+    let mut federating = draft("web", &["test:web"]);
+    federating.federates_with = vec![other.clone()];
+    let agent = Agent::start_with([entry("web", federating)], |server| {
+        server.federate(Bundle::empty(other.clone()));
+        server.federate(Bundle::empty(third));
+    });
+    let snapshot = agent.soon(|snapshot| snapshot.is_synced()).await;
+    assert_eq!(snapshot.federated().keys().collect::<Vec<_>>(), [&other]);
+    agent.server.put(web());
+    agent.soon(|snapshot| snapshot.federated().is_empty()).await;
+}
+
+#[tokio::test]
+async fn what_did_not_change_is_the_same_in_memory() {
+    let agent = Agent::start([web()]);
+    let before = agent.soon(|snapshot| snapshot.serial("web").is_some()).await;
+    agent.server.put(db());
+    let after = agent.soon(|snapshot| snapshot.serial("db").is_some()).await;
+    let web = entry_id("web");
+    assert!(std::sync::Arc::ptr_eq(before.credential(&web).unwrap(), after.credential(&web).unwrap()));
+    assert!(std::sync::Arc::ptr_eq(before.bundle(), after.bundle()));
+}
+
+#[tokio::test]
+async fn entry_without_prefetch_is_issued_when_wanted() {
+    let mut lazy = draft("lazy", &["test:lazy"]);
+    lazy.x509_svid_prefetch_disabled = true;
+    let agent = Agent::start([entry("lazy", lazy)]);
+    agent.catch_up().await;
+    assert_eq!(agent.cache.snapshot().serial("lazy"), None);
+    agent.cache.want(entry_id("lazy")).await;
+    agent.soon(|snapshot| snapshot.serial("lazy").is_some()).await;
+}
+
+#[tokio::test]
+async fn stored_svids_are_not_fetched() {
+    let mut stored = draft("stored", &["test:stored"]);
+    stored.store_svid = true;
+    let agent = Agent::start([entry("stored", stored)]);
+    agent.catch_up().await;
+    assert_eq!(agent.cache.snapshot().serial("stored"), None);
+}
+
+#[tokio::test]
+async fn batches_shrink_until_the_server_takes_them() {
+    let entries = (0..1201).map(|number| entry(&format!("e{number}"), draft("many", &["test:many"])));
+    let agent = Agent::start_with(entries, |server| server.issue_at_most(300));
+    agent.until(POLL, |snapshot| snapshot.credential_count() == 1201).await;
+    let batches = agent.server.calls().batches;
+    assert_eq!(batches[..3], [500, 250, 500]);
+    assert_eq!(batches.iter().filter(|size| **size <= 300).sum::<usize>(), 1201);
+}
+
+#[tokio::test]
+async fn drain_closes_the_snapshots() {
+    let agent = Agent::start([web()]);
+    let mut snapshots = agent.cache.subscribe();
+    assert!(agent.tasks.stop(MINUTE).await);
+    while snapshots.changed().await.is_ok() {}
+}

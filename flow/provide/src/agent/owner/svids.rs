@@ -1,0 +1,68 @@
+//! Taking X.509-SVIDs into service, and out of it.
+
+use super::Owner;
+use crate::agent::admission::Anchors;
+use crate::agent::issuance::{self, Checked, Issued};
+use crate::agent::rotation::is_same_revision;
+
+impl Owner {
+    /// Takes a batch that came back from the server.
+    pub(super) async fn issued(&mut self, issued: Issued) {
+        let answers = match issued {
+            Ok(answers) => answers,
+            Err(status) => {
+                self.rotation.call_failed(self.clock.monotonic());
+                let error = status.message();
+                tracing::warn!(error, "a batch of SVIDs could not be issued; trying again");
+                return;
+            }
+        };
+        self.rotation.call_succeeded();
+        let anchors = Anchors::of(&self.next.bundle);
+        for checked in issuance::check(answers, anchors, self.clock.now()).await {
+            self.install(checked);
+        }
+    }
+
+    fn install(&mut self, checked: Checked) {
+        let Checked { entry, credential, stands } = checked;
+        let current = self.next.entries.entry(&entry.id);
+        let Some(current) = current.filter(|current| current.spiffe_id == entry.spiffe_id) else {
+            // The entry went, or became another identity, while its SVID was on the way.
+            return;
+        };
+        let is_outdated = !is_same_revision(current, &entry);
+        let now = self.moment();
+        match credential {
+            Ok(credential) => {
+                tracing::debug!(entry.id = %entry.id, spiffe_id = %entry.spiffe_id, "received an X.509-SVID");
+                self.rotation.install(&entry, credential, now.wall);
+                self.is_dirty = true;
+            }
+            Err(error) => {
+                tracing::warn!(entry.id = %entry.id, spiffe_id = %entry.spiffe_id, error, "got no X.509-SVID");
+                self.rotation.refuse(&entry.id, now.monotonic);
+                // The server may know more than this agent: an authority, or that the entry is gone.
+                self.schedule.suspect(now.monotonic);
+                return;
+            }
+        }
+        if !stands {
+            // It serves until there is a better one; how soon that is, is for the server's administrator.
+            self.rotation.refuse(&entry.id, now.monotonic);
+        } else {
+            self.rotation.accept(&entry.id);
+        }
+        if !stands || is_outdated {
+            self.rotation.distrust(std::slice::from_ref(&entry.id));
+        }
+    }
+
+    /// Takes out of service what has expired.
+    pub(super) fn drop_expired(&mut self) {
+        for entry in self.rotation.drop_expired(self.clock.now()) {
+            tracing::warn!(entry.id = %entry.id, spiffe_id = %entry.spiffe_id, "an X.509-SVID expired unrenewed");
+            self.is_dirty = true;
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Which X.509-SVIDs to have issued next, and when those that are held must go.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use finial_daemon::{Backoff, jitter};
+use finial_identity::{Entry, EntryId, X509Credential};
+
+use super::catalog::EntryCatalog;
+
+/// The most requests in one call (SPIRE: 500).
+const MOST_AT_ONCE: usize = 500;
+/// The first and the longest wait after a failed call, or for an entry that the server refuses (SPIRE: 500 ms, 4 min).
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(240));
+/// The share by which half lives are spread, so that SVIDs issued together are not renewed together.
+const SPREAD: f64 = 0.1;
+
+/// One instant on both scales: certificates live by the wall clock, pauses by the monotonic one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) wall: SystemTime,
+    pub(super) monotonic: Duration,
+}
+
+/// A credential in service.
+#[derive(Debug)]
+struct Held {
+    credential: Arc<X509Credential>,
+    /// The entry as it was when the credential was asked for.
+    entry: Arc<Entry>,
+    renew_at: SystemTime,
+}
+
+/// An entry that the server would not issue for; asked again no sooner than this.
+#[derive(Debug)]
+struct Refused {
+    again_at: Duration,
+    backoff: Backoff,
+}
+
+/// What to do now, and when to look again.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// The entries to have SVIDs issued for, the most urgent first; at most one batch.
+    pub(super) batch: Vec<Arc<Entry>>,
+    /// When the next SVID expires or is due, on the wall clock.
+    pub(super) wake_at: Option<SystemTime>,
+    /// When a pause after a failure ends, on the monotonic scale.
+    pub(super) retry_at: Option<Duration>,
+}
+
+/// The credentials of one agent and the plan of their renewal.
+#[derive(Debug)]
+pub(super) struct Rotation {
+    held: HashMap<EntryId, Held>,
+    refused: HashMap<EntryId, Refused>,
+    /// Entries that are issued on demand, and for which there was one.
+    wanted: HashSet<EntryId>,
+    batch_size: usize,
+    backoff: Backoff,
+    resume_at: Duration,
+}
+
+impl Rotation {
+    pub(super) fn new() -> Self {
+        Self {
+            held: HashMap::new(),
+            refused: HashMap::new(),
+            wanted: HashSet::new(),
+            batch_size: MOST_AT_ONCE,
+            backoff: Backoff::new(RETRY.0, RETRY.1),
+            resume_at: Duration::ZERO,
+        }
+    }
+
+    /// The credentials in service.
+    pub(super) fn credentials(&self) -> impl Iterator<Item = (&EntryId, &Arc<X509Credential>)> {
+        self.held.iter().map(|(id, held)| (id, &held.credential))
+    }
+
+    /// What is due, the SVIDs that expire soonest first; those that are missing come before all others.
+    pub(super) fn plan(&self, catalog: &EntryCatalog, now: Moment) -> Plan {
+        let mut plan = Plan { wake_at: self.next_expiry(), ..Plan::default() };
+        let mut due = Vec::new();
+        for entry in catalog.iter().filter(|entry| self.is_needed(entry)) {
+            let held = self.held.get(&entry.id);
+            let renew_at = held.map_or(SystemTime::UNIX_EPOCH, |held| held.renew_at);
+            let paused = self.refused.get(&entry.id).map_or(Duration::ZERO, |refused| refused.again_at);
+            if renew_at > now.wall {
+                plan.wake_at = earliest(plan.wake_at, renew_at);
+            } else if paused.max(self.resume_at) > now.monotonic {
+                plan.retry_at = earliest(plan.retry_at, paused.max(self.resume_at));
+            } else {
+                let expires = held.map_or(SystemTime::UNIX_EPOCH, |held| held.credential.svid().not_after());
+                due.push((expires, entry));
+            }
+        }
+        due.sort_by_key(|(expires, _)| *expires);
+        due.truncate(self.batch_size);
+        plan.batch = due.into_iter().map(|(_, entry)| Arc::clone(entry)).collect();
+        plan
+    }
+
+    /// Puts a credential into service until its renewal at half of the life that is left, ± 10 %.
+    ///
+    /// Not half of its whole life: NotBefore lies in the past so that clocks may differ, and a short-lived SVID
+    /// would be due on arrival.
+    pub(super) fn install(&mut self, entry: &Arc<Entry>, credential: X509Credential, now: SystemTime) {
+        let svid = credential.svid();
+        let begins = now.max(svid.not_before());
+        let left = svid.not_after().duration_since(begins).unwrap_or_default();
+        let renew_at = begins + jitter(left / 2, SPREAD);
+        let held = Held { credential: Arc::new(credential), entry: Arc::clone(entry), renew_at };
+        self.held.insert(entry.id.clone(), held);
+    }
+
+    /// Leaves this entry alone for a while, longer each time.
+    pub(super) fn refuse(&mut self, entry: &EntryId, now: Duration) {
+        let refused = self
+            .refused
+            .entry(entry.clone())
+            .or_insert_with(|| Refused { again_at: Duration::ZERO, backoff: Backoff::new(RETRY.0, RETRY.1) });
+        refused.again_at = now + refused.backoff.next();
+    }
+
+    /// Forgets that this entry was ever left alone.
+    pub(super) fn accept(&mut self, entry: &EntryId) {
+        self.refused.remove(entry);
+    }
+
+    /// A whole call failed: pause, longer each time, and ask for less.
+    pub(super) fn call_failed(&mut self, now: Duration) {
+        self.resume_at = now + self.backoff.next();
+        self.batch_size = (self.batch_size / 2).max(1);
+    }
+
+    /// A call succeeded: no pause, and ask for more again.
+    pub(super) fn call_succeeded(&mut self) {
+        self.resume();
+        self.batch_size = (self.batch_size * 2).min(MOST_AT_ONCE);
+    }
+
+    /// Ends the pause after failed calls: the server is well again.
+    pub(super) fn resume(&mut self) {
+        self.backoff.reset();
+        self.resume_at = Duration::ZERO;
+    }
+
+    /// An entry that is issued on demand is wanted.
+    pub(super) fn want(&mut self, entry: EntryId) {
+        self.wanted.insert(entry);
+    }
+
+    /// Fits what is held to new entries: what is no longer authorized, or names another identity, goes at once;
+    /// what was issued for an older revision is due.
+    pub(super) fn follow(&mut self, catalog: &EntryCatalog) {
+        self.refused.retain(|id, _| catalog.entry(id).is_some());
+        self.wanted.retain(|id| catalog.entry(id).is_some());
+        self.held.retain(|id, held| {
+            let Some(entry) = catalog.entry(id) else { return false };
+            if !is_same_revision(&held.entry, entry) {
+                self.refused.remove(id);
+                held.renew_at = SystemTime::UNIX_EPOCH;
+            }
+            entry.spiffe_id == held.entry.spiffe_id && !entry.store_svid
+        });
+    }
+
+    /// Has the credentials of these entries issued anew, since the authority that signed them is withdrawn.
+    pub(super) fn distrust(&mut self, entries: &[EntryId]) {
+        for id in entries {
+            if let Some(held) = self.held.get_mut(id) {
+                held.renew_at = SystemTime::UNIX_EPOCH;
+            }
+        }
+    }
+
+    /// Takes out of service what has expired, and names it.
+    pub(super) fn drop_expired(&mut self, now: SystemTime) -> Vec<Arc<Entry>> {
+        let expired = self.held.extract_if(|_, held| held.credential.svid().not_after() <= now);
+        expired.map(|(_, held)| held.entry).collect()
+    }
+
+    fn next_expiry(&self) -> Option<SystemTime> {
+        self.held.values().map(|held| held.credential.svid().not_after()).min()
+    }
+
+    fn is_needed(&self, entry: &Entry) -> bool {
+        !entry.store_svid && (!entry.x509_svid_prefetch_disabled || self.wanted.contains(&entry.id))
+    }
+}
+
+/// Whether two readings of an entry are the same: one deleted and made again under its ID is another.
+pub(super) fn is_same_revision(one: &Entry, other: &Entry) -> bool {
+    one.revision_number == other.revision_number && one.created_at == other.created_at
+}
+
+fn earliest<T: Ord>(one: Option<T>, other: T) -> Option<T> {
+    Some(match one {
+        Some(one) => one.min(other),
+        None => other,
+    })
+}
+
+#[cfg(test)]
+mod tests;

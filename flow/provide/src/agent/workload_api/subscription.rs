@@ -1,0 +1,116 @@
+//! One open stream: waits until something changes for its caller, and says what.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use finial_daemon::Clock;
+use tokio::sync::watch;
+use tonic::Status;
+
+use super::caller::Caller;
+use super::entitlement::Entitlement;
+use super::views::{Extent, View};
+use crate::agent::cache::Cache;
+use crate::agent::catalog::EntryCatalog;
+use crate::agent::snapshot::AgentSnapshot;
+
+/// How long a caller waits for SVIDs that are still to be issued.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A caller, what it is entitled to, and what it was told last.
+#[derive(Debug)]
+pub(super) struct Subscription<V> {
+    cache: Cache,
+    snapshots: watch::Receiver<Arc<AgentSnapshot>>,
+    clock: Clock,
+    caller: Caller,
+    /// Worked out once for each catalog, not for each snapshot.
+    entitlement: Option<(Arc<EntryCatalog>, Entitlement)>,
+    sent: Option<V>,
+}
+
+impl<V: View> Subscription<V> {
+    pub(super) fn new(cache: Cache, clock: Clock, caller: Caller) -> Self {
+        let snapshots = cache.subscribe();
+        Self { cache, snapshots, clock, caller, entitlement: None, sent: None }
+    }
+
+    /// The next message: at once for the first, later when the view differs from the one sent last.
+    ///
+    /// # Errors
+    /// `PermissionDenied` when the caller is entitled to nothing (any more), `Unavailable` when its SVIDs do not
+    /// come, or the agent stops.
+    pub(super) async fn next(&mut self) -> Result<V::Message, Status> {
+        let mut gives_up_at = None;
+        let mut is_late = false;
+        loop {
+            let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+            let view = self.entitlement(&snapshot).map(|entitlement| V::of(entitlement, &snapshot));
+            if self.is_news(&view, is_late) {
+                if !self.caller.confirm().await? {
+                    self.entitlement = None;
+                    continue;
+                }
+                return Ok(self.sent.insert(view?).message());
+            }
+            self.caller.grow_stale();
+            let extent = view.map_or(Extent::Full, |view| view.extent());
+            if extent == Extent::Full {
+                self.changed().await?;
+                continue;
+            }
+            if is_late && extent == Extent::Nothing {
+                return Err(Status::unavailable("the X.509-SVIDs of this workload have not been issued yet"));
+            }
+            self.ask_for_missing(&snapshot).await;
+            let gives_up_at = *gives_up_at.get_or_insert(self.clock.monotonic() + PATIENCE);
+            is_late = self.changed_before(gives_up_at).await?;
+        }
+    }
+
+    /// Whether the caller must hear of this: a refusal, or a view that differs. The first waits to be full while
+    /// there is patience; later ones take away at once what is gone.
+    fn is_news(&self, view: &Result<V, Status>, is_late: bool) -> bool {
+        let Ok(view) = view else { return true };
+        let is_fit = match view.extent() {
+            Extent::Full => true,
+            Extent::Partial => is_late || self.sent.is_some(),
+            Extent::Nothing => false,
+        };
+        is_fit && self.sent.as_ref() != Some(view)
+    }
+
+    fn entitlement(&mut self, snapshot: &AgentSnapshot) -> Result<&Entitlement, Status> {
+        let catalog = snapshot.entries();
+        let known = self.entitlement.take().filter(|(known, _)| Arc::ptr_eq(known, catalog));
+        let current = match known {
+            Some(known) => known,
+            None => (Arc::clone(catalog), Entitlement::of(&self.caller, catalog)?),
+        };
+        Ok(&self.entitlement.insert(current).1)
+    }
+
+    /// Entries whose SVID is issued on demand have one demanded now.
+    async fn ask_for_missing(&self, snapshot: &AgentSnapshot) {
+        let Some((_, entitlement)) = &self.entitlement else { return };
+        for entry in entitlement.entries() {
+            if entry.x509_svid_prefetch_disabled && snapshot.credential(&entry.id).is_none() {
+                self.cache.want(entry.id.clone()).await;
+            }
+        }
+    }
+
+    async fn changed(&mut self) -> Result<(), Status> {
+        self.snapshots.changed().await.map_err(|_| Status::unavailable("the agent is stopping"))
+    }
+
+    /// Waits for a change until then, and tells whether time ran out.
+    async fn changed_before(&mut self, gives_up_at: Duration) -> Result<bool, Status> {
+        let left = gives_up_at.saturating_sub(self.clock.monotonic());
+        let clock = self.clock.clone();
+        match clock.timeout(left, self.changed()).await {
+            Ok(changed) => changed.map(|()| false),
+            Err(_) => Ok(true),
+        }
+    }
+}
