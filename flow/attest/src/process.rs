@@ -18,11 +18,6 @@ use rustix::process::Pid;
 use self::stat::Ids;
 use crate::{AttestError, Executable, Gone, PeerCredentials, PeerPidfd};
 
-/// The most that is read of one file below `/proc/<pid>`: 1 MiB. `mountinfo` of a busy node has some 100 KiB.
-const FILE_LIMIT: u64 = 1 << 20;
-/// Stands for `/proc/<pid>` itself among the names of its files.
-const DIRECTORY: &str = ".";
-
 /// The process that connected a Unix socket, held so that its process id cannot come to mean another process.
 ///
 /// A process id is a number that the kernel gives away again. A pidfd is not: it means one process for good. The
@@ -147,3 +142,8 @@ fn unreadable(pid: Pid, file: &str, errno: Errno) -> AttestError {
         _ => AttestError::Proc { pid, file: file.to_owned(), source: io::Error::from(errno) },
     }
 }
+
+/// The most that is read of one file below `/proc/<pid>`: 1 MiB. `mountinfo` of a busy node has some 100 KiB.
+const FILE_LIMIT: u64 = 1 << 20;
+/// Stands for `/proc/<pid>` itself among the names of its files.
+const DIRECTORY: &str = ".";

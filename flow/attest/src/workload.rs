@@ -15,9 +15,6 @@ use futures_util::future::join_all;
 
 use crate::{AttestError, PinnedProcess};
 
-/// How often an attestation begins again because the process has started another program meanwhile.
-const ATTEMPTS: usize = 3;
-
 /// A way to find out about a process.
 ///
 /// An attestor reads the process only through its [`PinnedProcess`]; what it asks others about (a container runtime)
@@ -126,3 +123,6 @@ impl AttestedProcess {
         &self.selectors
     }
 }
+
+/// How often an attestation begins again because the process has started another program meanwhile.
+const ATTEMPTS: usize = 3;

@@ -16,8 +16,6 @@ use zeroize::Zeroizing;
 use super::{NodeAttestor, NodeEvidenceSource, NodeFindings};
 use crate::AttestError;
 
-const KIND: &str = "join_token";
-
 /// The SPIFFE ID of the agent that joins with `token`: `/spire/agent/join_token/<token>`.
 ///
 /// The token shows in the ID, as it does in SPIRE; it is worthless once the agent has joined.
@@ -108,3 +106,5 @@ impl NodeEvidenceSource for JoinTokenEvidence {
         })
     }
 }
+
+const KIND: &str = "join_token";

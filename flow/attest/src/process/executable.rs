@@ -10,9 +10,6 @@ use std::path::{Path, PathBuf};
 
 use crate::AttestError;
 
-/// What the kernel appends to the path of a file that was unlinked.
-const DELETED: &[u8] = b" (deleted)";
-
 /// The file that a process executes, held open: it stays the same file when the process execs another, and when
 /// another file takes its place under its path.
 #[derive(Debug)]
@@ -82,3 +79,6 @@ impl Executable {
 fn unreadable(pid: i32, source: io::Error) -> AttestError {
     AttestError::Proc { pid, file: "exe".to_owned(), source }
 }
+
+/// What the kernel appends to the path of a file that was unlinked.
+const DELETED: &[u8] = b" (deleted)";

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::SystemTime;
 
 use finial_daemon::ClockHand;
@@ -106,18 +106,16 @@ async fn process_that_has_ended_is_not_attested() {
     assert!(matches!(refused, Err(AttestError::Gone(_))), "{refused:?}");
 }
 
-/// Ends the process, or has it execute another program, while it is being attested.
-#[derive(Debug)]
+/// Tells the program of the process, and then changes it once, behind the other attestors' backs.
 struct Meddler {
-    peer: Mutex<Option<PeerHandle>>,
-    program: Option<&'static Path>,
+    peer: Mutex<Peer>,
+    change: fn(&mut Peer),
+    changed: OnceLock<()>,
 }
 
-struct PeerHandle(Peer);
-
-impl std::fmt::Debug for PeerHandle {
+impl Debug for Meddler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PeerHandle")
+        f.debug_struct("Meddler").finish_non_exhaustive()
     }
 }
 
@@ -129,38 +127,29 @@ impl WorkloadAttestor for Meddler {
 
     async fn attest(&self, process: &PinnedProcess) -> Result<Vec<Selector>, AttestError> {
         let path = process.executable()?.path()?;
-        if let (Some(PeerHandle(peer)), program) = (self.peer.lock().unwrap().as_mut(), self.program) {
-            match program {
-                Some(program) if Path::new("/proc/self/exe").canonicalize().unwrap() == path => {
-                    peer.exec(program)
-                }
-                Some(_) => {}
-                None => peer.end(),
-            }
-        }
+        self.changed.get_or_init(|| (self.change)(&mut self.peer.lock().unwrap()));
         Ok(vec![Selector::new("path", path.display().to_string()).unwrap()])
     }
 }
 
-async fn attest_with_meddler(program: Option<&'static Path>) -> Result<AttestedProcess, AttestError> {
+async fn attest_while(change: fn(&mut Peer)) -> Result<AttestedProcess, AttestError> {
     let peer = Peer::connect();
     let process = peer.pin();
-    let meddler = Arc::new(Meddler { peer: Mutex::new(Some(PeerHandle(peer))), program });
+    let meddler: Arc<dyn WorkloadAttestor> =
+        Arc::new(Meddler { peer: Mutex::new(peer), change, changed: OnceLock::new() });
     let clock = Clock::manual(SystemTime::UNIX_EPOCH).0;
-    WorkloadAttestors::new([meddler.clone() as Arc<dyn WorkloadAttestor>], DEADLINE, clock)
-        .attest(&process)
-        .await
+    WorkloadAttestors::new([meddler], DEADLINE, clock).attest(&process).await
 }
 
 #[tokio::test]
 async fn exec_during_attestation_leaves_only_the_selectors_after_it() {
-    let attested = attest_with_meddler(Some(Path::new("/bin/cat"))).await.unwrap();
+    let attested = attest_while(|peer| peer.exec(Path::new("/bin/cat"))).await.unwrap();
     let cat = Path::new("/bin/cat").canonicalize().unwrap();
     assert_eq!(selectors(&attested), [format!("path:{}", cat.display())]);
 }
 
 #[tokio::test]
 async fn process_that_ends_during_attestation_is_gone() {
-    let refused = attest_with_meddler(None).await;
+    let refused = attest_while(Peer::end).await;
     assert!(matches!(refused, Err(AttestError::Gone(_))), "{refused:?}");
 }

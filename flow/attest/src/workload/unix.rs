@@ -15,8 +15,6 @@ use super::WorkloadAttestor;
 use crate::process::stat::Ids;
 use crate::{AttestError, PinnedProcess};
 
-const KIND: &str = "unix";
-
 /// The settings of the `unix` attestor, under SPIRE's names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UnixConfig {
@@ -106,3 +104,5 @@ impl Found {
         }
     }
 }
+
+const KIND: &str = "unix";

@@ -12,12 +12,6 @@ use sha2::{Digest, Sha256};
 
 use crate::{AttestError, Executable};
 
-/// How many digests are remembered; beyond that all are forgotten.
-const CAPACITY: usize = 1024;
-/// A file that changed less than this ago may change again without its times showing it.
-const SETTLED: Duration = Duration::from_secs(2);
-const CHUNK: usize = 64 * 1024;
-
 /// Digests of executables by the state of the file.
 #[derive(Debug)]
 pub(super) struct Digests {
@@ -110,3 +104,9 @@ fn digest_of(executable: &Executable, limit: u64) -> Result<String, AttestError>
         hasher.update(&chunk[..read]);
     }
 }
+
+/// How many digests are remembered; beyond that all are forgotten.
+const CAPACITY: usize = 1024;
+/// A file that changed less than this ago may change again without its times showing it.
+const SETTLED: Duration = Duration::from_secs(2);
+const CHUNK: usize = 64 * 1024;

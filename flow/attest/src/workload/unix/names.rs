@@ -10,11 +10,6 @@ use nix::unistd::{Gid, Group, Uid, User};
 
 use crate::AttestError;
 
-/// How long a name, or that there is none, is believed.
-const LIFETIME: Duration = Duration::from_secs(60);
-/// How many names are remembered; beyond that all are forgotten.
-const CAPACITY: usize = 4096;
-
 /// The user and group databases of this machine (`getpwuid`, `getgrgid`).
 #[derive(Debug)]
 pub(super) struct Names {
@@ -69,3 +64,8 @@ impl Names {
 fn locked(names: &Mutex<Remembered>) -> std::sync::MutexGuard<'_, Remembered> {
     names.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// How long a name, or that there is none, is believed.
+const LIFETIME: Duration = Duration::from_secs(60);
+/// How many names are remembered; beyond that all are forgotten.
+const CAPACITY: usize = 4096;
