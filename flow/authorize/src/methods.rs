@@ -24,17 +24,6 @@ pub struct Method {
     pub allowed: &'static [Who],
 }
 
-const ANYBODY: &[Who] = &[Who::Anybody];
-const LOCAL: &[Who] = &[Who::Local];
-const OPERATOR: &[Who] = &[Who::Local, Who::Admin];
-const AGENT: &[Who] = &[Who::Agent];
-const DOWNSTREAM: &[Who] = &[Who::Downstream];
-const OPERATOR_OR_AGENT: &[Who] = &[Who::Local, Who::Admin, Who::Agent];
-
-const fn row(name: &'static str, allowed: &'static [Who]) -> Method {
-    Method { name, allowed }
-}
-
 /// The table of method and caller. It holds every method of SPIRE's services that this server may come to serve: one
 /// that is not served yet is answered as unimplemented to those who may call it, and denied to all others.
 pub const METHODS: &[Method] = &[
@@ -106,4 +95,15 @@ pub const METHODS: &[Method] = &[
 /// The grounds on which a method is allowed; none for a method that is not in the table.
 pub(crate) fn grounds(method: &str) -> &'static [Who] {
     METHODS.iter().find(|row| row.name == method).map_or(&[], |row| row.allowed)
+}
+
+const ANYBODY: &[Who] = &[Who::Anybody];
+const LOCAL: &[Who] = &[Who::Local];
+const OPERATOR: &[Who] = &[Who::Local, Who::Admin];
+const AGENT: &[Who] = &[Who::Agent];
+const DOWNSTREAM: &[Who] = &[Who::Downstream];
+const OPERATOR_OR_AGENT: &[Who] = &[Who::Local, Who::Admin, Who::Agent];
+
+const fn row(name: &'static str, allowed: &'static [Who]) -> Method {
+    Method { name, allowed }
 }

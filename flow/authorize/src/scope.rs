@@ -10,9 +10,6 @@ use std::time::SystemTime;
 use finial_identity::{Entry, Node, Selector, SelectorSet, SpiffeId};
 use finial_store::Snapshot;
 
-/// The type of the selector that every node has without an attestor: `spiffe_id:<the agent's SPIFFE ID>`.
-const SPIFFE_ID: &str = "spiffe_id";
-
 /// All entries that the agent of `node` may serve, by entry id.
 ///
 /// From the agent's SPIFFE ID downwards: the entries with that parent, those whose parent is one of their SPIFFE IDs,
@@ -77,3 +74,6 @@ fn selectors_of(node: &Node) -> SelectorSet {
     selectors.extend(Selector::new(SPIFFE_ID, node.id.as_str()));
     selectors
 }
+
+/// The type of the selector that every node has without an attestor: `spiffe_id:<the agent's SPIFFE ID>`.
+const SPIFFE_ID: &str = "spiffe_id";
