@@ -13,24 +13,26 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorSet};
 
 use super::{SERVER_DESCRIPTORS, WORKLOAD_DESCRIPTORS};
 
-/// What we have and the crate `spire-api` 0.11 has not: it holds an SDK from before SPIRE 1.13.
+/// What we have and the crate `spire-api` 0.11 has not. Only the numbers of `AdditionalAttributes`' own fields, of the
+/// upstream subject key IDs and of WIT-SVIDs were read somewhere; the others are the next free ones of their messages,
+/// to be checked against a real SPIRE.
 const NEWER_THAN_SPIRE_API: &[&str] = &[
     // Added with PostStatus: spire-api-sdk pull request 86.
     "field spire.api.server.agent.v1.PostStatusRequest.agent_version",
     "field spire.api.types.Agent.agent_version",
     "field spire.api.types.AgentMask.agent_version",
-    // Told apart from revision_number by agents since SPIRE 1.12.
+    // Named in the protocol of SyncAuthorizedEntries.
     "field spire.api.server.entry.v1.EntryRevision.created_at",
     // spire-api-sdk pull requests 88 and 95.
     "field spire.api.types.Entry.AdditionalAttributes.",
     "field spire.api.types.Entry.additional_attributes",
     "field spire.api.types.EntryMask.additional_attributes",
     "message spire.api.types.Entry.AdditionalAttributes",
-    // In the SDK of SPIRE 1.11.
+    // Read in later versions of the SDK.
     "field spire.api.server.localauthority.v1.AuthorityState.upstream_authority_subject_key_id",
     "field spire.api.server.localauthority.v1.RevokeX509UpstreamAuthorityResponse.upstream_authority_subject_key_id",
     "field spire.api.server.localauthority.v1.TaintX509UpstreamAuthorityResponse.upstream_authority_subject_key_id",
-    // WIT-SVIDs, since SPIRE 1.14.
+    // WIT-SVIDs, read in a later version of the SDK.
     "field spire.api.server.svid.v1.BatchNewWITSVID",
     "field spire.api.server.svid.v1.MintWITSVID",
     "field spire.api.server.svid.v1.NewWITSVIDParams.",
@@ -54,18 +56,8 @@ const NEWER_THAN_SPIFFE: &[&str] = &[
 
 /// What SPIRE 1.15 has and we knowingly lack, since no source gave its numbers: whoever sends it is not misread, for
 /// unknown fields are passed over and unknown RPCs answered Unimplemented.
-const LACKED: &[&str] = &[
-    "message spire.api.types.WITKey",
-    "field spire.api.types.Bundle.wit_authorities",
-    "field spire.api.types.BundleMask.wit_authorities",
-    "field spire.api.server.bundle.v1.AppendBundleRequest.wit_authorities",
-    "rpc spire.api.server.bundle.v1.Bundle.PublishWITAuthority",
-    "rpc spire.api.server.localauthority.v1.LocalAuthority.ActivateWITAuthority",
-    "rpc spire.api.server.localauthority.v1.LocalAuthority.GetWITAuthorityState",
-    "rpc spire.api.server.localauthority.v1.LocalAuthority.PrepareWITAuthority",
-    "rpc spire.api.server.localauthority.v1.LocalAuthority.RevokeWITAuthority",
-    "rpc spire.api.server.localauthority.v1.LocalAuthority.TaintWITAuthority",
-];
+const LACKED: &[&str] =
+    &["WITKey", "wit_authorities", "PublishWITAuthority", "LocalAuthority.GetWITAuthorityState"];
 
 #[test]
 fn server_apis_equal_upstream() {
@@ -99,7 +91,7 @@ fn workload_api_equals_upstream() {
 fn what_is_lacked_is_really_lacking() {
     let ours = facts(&FileDescriptorSet::decode(SERVER_DESCRIPTORS).unwrap(), "spire.");
     for lacked in LACKED {
-        assert!(!ours.iter().any(|fact| fact.starts_with(lacked)), "no longer lacked: {lacked}");
+        assert!(!ours.iter().any(|fact| fact.contains(lacked)), "no longer lacked: {lacked}");
     }
 }
 
