@@ -282,7 +282,7 @@ async fn a_million_entries_fit_in_memory() {
     let clock = Clock::system();
     let (memory, time) = (resident(), clock.monotonic());
     let mut snapshot = Snapshot::default();
-    for n in 0..1_000_000 {
+    for n in 0..1_000_000_u64 {
         let name = format!("{n:08}-0000-4000-8000-{:012}", n * 7919 % 1_000_003);
         let (path, parent) =
             (format!("/ns/{}/sa/{n}", n % 500), format!("/spire/agent/k8s/node-{}", n % 10_000));

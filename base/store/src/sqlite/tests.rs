@@ -168,6 +168,25 @@ async fn commits_wait_for_the_disk() {
     assert_eq!(store.write(Pragma("PRAGMA foreign_keys")).await.unwrap(), "1");
 }
 
+#[tokio::test]
+async fn writes_that_wait_together_share_a_commit() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let before = commits(&path);
+    join_all((0..200).map(|n| store.create_entry(entry(n, "")))).await.into_iter().for_each(|created| {
+        created.unwrap();
+    });
+    let shared = commits(&path) - before;
+    assert!(shared <= 10, "200 writes took {shared} commits");
+}
+
+/// How many frames of the write-ahead log end a commit: those that state the size of the database after it
+/// (https://www.sqlite.org/fileformat.html#the_write_ahead_log).
+fn commits(path: &Path) -> usize {
+    let log = fs::read(path.with_extension("sqlite3-wal")).unwrap();
+    log[32..].chunks(24 + 4096).filter(|frame| frame[4..8] != [0; 4]).count()
+}
+
 /// Asks or sets something on the connection that writes.
 struct Pragma(&'static str);
 
