@@ -35,7 +35,7 @@ pub(super) fn peer(
             warn_once();
             by_pid(credentials)
         }
-        // The peer was reaped before it could be pinned: EINVAL up to Linux 6.15, ESRCH from then on.
+        // The peer was reaped before it could be pinned; which of both says so depends on the kernel.
         Err(Errno::ESRCH | Errno::EINVAL) => Err(Gone { pid: credentials.pid() }.into()),
         Err(errno) => Err(AttestError::Peer { source: errno.into() }),
     }
