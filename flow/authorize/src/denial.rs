@@ -3,7 +3,8 @@
 use finial_identity::{EntryId, SpiffeId};
 use finial_wire::AgentDenial;
 
-/// No. The texts are those of SPIRE.
+/// No. The texts are SPIRE's, but for [`Denial::Agent`]: there SPIRE spells the reason out, and we leave it to
+/// [`agent_reason`](Denial::agent_reason), which is what agents read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denial {
