@@ -1,1 +1,36 @@
-//! Receive: take the identity
+//! Stage 5, receive: takes the identity that an agent, or a folder, provides, and keeps it live.
+//!
+//! ```text
+//! … provide ──→ receive ──Source──→ tls ──Peer──→ app
+//! ```
+//!
+//! A [`Source`] holds the credential of this process together with the bundles it trusts, as one generation: an
+//! [`X509Context`] exists only after its parts were proven to belong together, and a set that does not is refused
+//! while the one before goes on. Sources come from the Workload API ([`Source::from_workload_api`]), from PEM
+//! files ([`Source::from_files`]) or from a program that issues to itself ([`Source::channel`]). JWTs come from a
+//! [`JwtSource`].
+//!
+//! What changes while a program runs is a [`Live`] value: waiting, current or withdrawn, and nothing is served in
+//! the first and the last of these.
+
+mod context;
+mod endpoint;
+mod error;
+#[cfg(test)]
+mod fake_agent;
+mod files;
+mod follow;
+mod jwt;
+mod live;
+mod source;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod workload;
+
+pub use context::X509Context;
+pub use endpoint::{ENDPOINT_VARIABLE, Endpoint, connect};
+pub use error::ReceiveError;
+pub use files::IdentityFiles;
+pub use jwt::JwtSource;
+pub use live::{Live, LiveWriter, NotLive};
+pub use source::{Source, SourceWriter};
