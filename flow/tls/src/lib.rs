@@ -1,1 +1,34 @@
-//! TLS: use the identity
+//! Stage 6, tls: uses the identity, so that both ends of a connection know who the other is.
+//!
+//! ```text
+//! … receive ──Source──→ tls ──Peer──→ app
+//! ```
+//!
+//! An [`Acceptor`] or a [`Connector`] over a [`Source`](finial_receive::Source) performs the handshake and gives a
+//! [`Secured`] stream: the [`Peer`], which only a verified handshake can make, and its [`Standing`], which ends
+//! when the trust it rests on goes. Who may be at the other end is a [`Policy`], always an argument and never
+//! "anyone". For stacks that take a rustls configuration there are [`server_config`] and [`client_config`].
+//!
+//! Each handshake reads the source anew: it presents the current credential, verifies against the current bundles
+//! by the clock of the source, and without either of them it is refused. TLS 1.2 and 1.3, forward secret AEAD
+//! suites only, and no resumption: a resumed session would skip the verifier.
+
+mod config;
+mod error;
+#[cfg(test)]
+mod fixtures;
+mod handshake;
+mod peer;
+mod policy;
+mod resolver;
+mod standing;
+mod uri_pattern;
+mod verifier;
+
+pub use config::{ClientAuth, client_config, server_config};
+pub use error::TlsError;
+pub use handshake::{Acceptor, Connector, Secured};
+pub use peer::Peer;
+pub use policy::Policy;
+pub use standing::{Fallen, Standing};
+pub use uri_pattern::{UriPatternError, UriPatterns};

@@ -1,0 +1,109 @@
+//! rustls configurations that read a source at each handshake.
+
+use std::sync::{Arc, LazyLock};
+use std::time::SystemTime;
+
+use finial_daemon::Clock;
+use finial_receive::Source;
+use rustls::client::Resumption;
+use rustls::crypto::CryptoProvider;
+use rustls::server::NoServerSessionStorage;
+use rustls::time_provider::TimeProvider;
+use rustls::{ClientConfig, ServerConfig};
+use rustls_pki_types::UnixTime;
+
+use crate::Policy;
+use crate::resolver::OwnCredential;
+use crate::verifier::{ClientVerifier, PeerCheck, ServerVerifier};
+
+/// Newest first; both with forward secret AEAD suites only, since the provider has no others.
+static VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+
+static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+    LazyLock::new(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+
+/// Whether a server insists on a client certificate. One that is presented is always verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// No connection without one.
+    Required,
+    /// A client without one is accepted as nobody, for a server with calls that anybody may make.
+    Optional,
+}
+
+/// A server that presents the default credential of `source` and accepts the clients that `policy` permits.
+///
+/// For stacks that take a rustls configuration; it tells nobody who the peer is. Prefer an
+/// [`Acceptor`](crate::Acceptor). `alpn`: the application protocols, best first; none offers none.
+pub fn server_config(
+    source: &Source,
+    policy: &Policy,
+    client_auth: ClientAuth,
+    alpn: &[Vec<u8>],
+) -> ServerConfig {
+    let check = PeerCheck::new(source.clone(), policy.clone());
+    server(Arc::new(OwnCredential::new(source.clone())), check, client_auth, alpn)
+}
+
+/// A client that presents the default credential of `source` and accepts the servers that `policy` permits.
+///
+/// For stacks that take a rustls configuration; it tells nobody who the peer is. Prefer a
+/// [`Connector`](crate::Connector). `alpn`: the application protocols, best first; none offers none.
+pub fn client_config(source: &Source, policy: &Policy, alpn: &[Vec<u8>]) -> ClientConfig {
+    let check = PeerCheck::new(source.clone(), policy.clone());
+    client(Arc::new(OwnCredential::new(source.clone())), check, alpn)
+}
+
+pub(crate) fn server(
+    own: Arc<OwnCredential>,
+    check: PeerCheck,
+    client_auth: ClientAuth,
+    alpn: &[Vec<u8>],
+) -> ServerConfig {
+    let time = Arc::new(ClockTime(own.clock().clone()));
+    let verifier = ClientVerifier::new(check, client_auth, Arc::clone(&PROVIDER));
+    let mut config = with_versions(ServerConfig::builder_with_details(Arc::clone(&PROVIDER), time))
+        .with_client_cert_verifier(Arc::new(verifier))
+        .with_cert_resolver(own);
+    // A resumed session skips the verifier, so that a peer would keep access after its authority was removed.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config.alpn_protocols = alpn.to_vec();
+    config
+}
+
+pub(crate) fn client(own: Arc<OwnCredential>, check: PeerCheck, alpn: &[Vec<u8>]) -> ClientConfig {
+    let time = Arc::new(ClockTime(own.clock().clone()));
+    let verifier = ServerVerifier::new(check, Arc::clone(&PROVIDER));
+    let mut config = with_versions(ClientConfig::builder_with_details(Arc::clone(&PROVIDER), time))
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_cert_resolver(own);
+    config.resumption = Resumption::disabled();
+    config.alpn_protocols = alpn.to_vec();
+    config
+}
+
+/// A key in the form that the provider signs with.
+pub(crate) fn signing_key(
+    key: rustls_pki_types::PrivateKeyDer<'static>,
+) -> Result<Arc<dyn rustls::sign::SigningKey>, rustls::Error> {
+    PROVIDER.key_provider.load_private_key(key)
+}
+
+#[expect(clippy::expect_used, reason = "the provider has suites and groups of both versions")]
+fn with_versions<S: rustls::ConfigSide>(
+    builder: rustls::ConfigBuilder<S, rustls::WantsVersions>,
+) -> rustls::ConfigBuilder<S, rustls::WantsVerifier> {
+    builder.with_protocol_versions(VERSIONS).expect("TLS 1.2 and 1.3 in the provider")
+}
+
+/// The time of our clock, as rustls asks for it.
+#[derive(Debug)]
+struct ClockTime(Clock);
+
+impl TimeProvider for ClockTime {
+    fn current_time(&self) -> Option<UnixTime> {
+        self.0.now().duration_since(SystemTime::UNIX_EPOCH).ok().map(UnixTime::since_unix_epoch)
+    }
+}

@@ -1,0 +1,207 @@
+//! Handshakes: a plain stream goes in, and a stream with a known peer comes out.
+
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use finial_identity::Role;
+use finial_receive::Source;
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+
+use crate::config::{self, ClientAuth};
+use crate::resolver::{KeyCache, OwnCredential};
+use crate::verifier::{PeerCheck, Witness};
+use crate::{Peer, Policy, Standing, TlsError};
+
+/// How long a handshake may take unless it was said otherwise.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+
+/// A stream after its handshake. `P` is [`Peer`], or `Option<Peer>` where a client may be nobody.
+#[derive(Debug)]
+pub struct Secured<S, P = Peer> {
+    /// The encrypted stream.
+    pub stream: S,
+    /// Who is at its other end.
+    pub peer: P,
+    /// Resolves when the stream must be closed because the trust it rests on has gone.
+    pub standing: Standing,
+}
+
+/// Performs the server's side of handshakes. Clones share the signing key.
+#[derive(Clone, Debug)]
+pub struct Acceptor {
+    party: Party,
+}
+
+/// Performs the client's side of handshakes. Clones share the signing key.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    party: Party,
+}
+
+impl Acceptor {
+    /// Presents the default credential of `source` and accepts the clients that `policy` permits.
+    pub fn new(source: &Source, policy: Policy) -> Self {
+        Self { party: Party::new(source, policy) }
+    }
+
+    /// Offers these application protocols, best first. Without it none is offered.
+    #[must_use]
+    pub fn with_alpn<T: Into<Vec<u8>>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
+        self.party.alpn = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Gives each handshake this long, by the source's clock, instead of ten seconds.
+    #[must_use]
+    pub fn with_handshake_limit(mut self, limit: Duration) -> Self {
+        self.party.limit = limit;
+        self
+    }
+
+    /// Performs the handshake with a client, which must present an SVID.
+    ///
+    /// # Errors
+    /// When we have no credential to present, when the client has none or is not permitted, when the handshake
+    /// fails or takes too long. The stream is then dropped.
+    pub async fn accept<S>(&self, stream: S) -> Result<Secured<server::TlsStream<S>>, TlsError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Secured { stream, peer, standing } = self.perform(stream, ClientAuth::Required).await?;
+        Ok(Secured { stream, peer: peer.ok_or(TlsError::NoCertificate)?, standing })
+    }
+
+    /// Performs the handshake with a client that may present no certificate, and is then nobody. One that presents
+    /// an SVID must be permitted, as in [`accept`](Self::accept).
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    pub async fn accept_optional<S>(
+        &self,
+        stream: S,
+    ) -> Result<Secured<server::TlsStream<S>, Option<Peer>>, TlsError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.perform(stream, ClientAuth::Optional).await
+    }
+
+    async fn perform<S>(
+        &self,
+        stream: S,
+        client_auth: ClientAuth,
+    ) -> Result<Secured<server::TlsStream<S>, Option<Peer>>, TlsError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        // A server always presents something; the reason why it cannot is worth more than an alert.
+        self.party.keys.certified(&self.party.source.credential()?)?;
+        let (own, check, witness) = self.party.enter();
+        let config = config::server(own, check, client_auth, &self.party.alpn);
+        let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
+        let stream = self.party.within_limit(handshake).await?;
+        let (peer, standing) = self.party.conclude(&witness, Role::Client);
+        Ok(Secured { stream, peer, standing })
+    }
+}
+
+impl Connector {
+    /// Presents the default credential of `source`, if it has one, and accepts the servers that `policy` permits.
+    pub fn new(source: &Source, policy: Policy) -> Self {
+        Self { party: Party::new(source, policy) }
+    }
+
+    /// Offers these application protocols, best first. Without it none is offered.
+    #[must_use]
+    pub fn with_alpn<T: Into<Vec<u8>>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
+        self.party.alpn = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Gives each handshake this long, by the source's clock, instead of ten seconds.
+    #[must_use]
+    pub fn with_handshake_limit(mut self, limit: Duration) -> Self {
+        self.party.limit = limit;
+        self
+    }
+
+    /// Performs the handshake with a server. `server_name` is sent as SNI when it is a DNS name, and has no part
+    /// in deciding whether the server is trusted.
+    ///
+    /// In TLS 1.3 this side is done before the server has looked at our certificate: its refusal comes as an error
+    /// of the first read.
+    ///
+    /// # Errors
+    /// When we have no bundles, when the server is not permitted, when the handshake fails or takes too long. The
+    /// stream is then dropped.
+    pub async fn connect<S>(
+        &self,
+        stream: S,
+        server_name: ServerName<'static>,
+    ) -> Result<Secured<client::TlsStream<S>>, TlsError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        if let Some(credential) = self.party.source.context()?.credential() {
+            self.party.keys.certified(credential)?;
+        }
+        let (own, check, witness) = self.party.enter();
+        let config = config::client(own, check, &self.party.alpn);
+        let handshake = TlsConnector::from(Arc::new(config)).connect(server_name, stream);
+        let stream = self.party.within_limit(handshake).await?;
+        let (peer, standing) = self.party.conclude(&witness, Role::Server);
+        Ok(Secured { stream, peer: peer.ok_or(TlsError::NoCertificate)?, standing })
+    }
+}
+
+/// What both sides have in common.
+#[derive(Clone, Debug)]
+struct Party {
+    source: Source,
+    policy: Policy,
+    alpn: Vec<Vec<u8>>,
+    limit: Duration,
+    keys: KeyCache,
+}
+
+impl Party {
+    fn new(source: &Source, policy: Policy) -> Self {
+        let source = source.clone();
+        Self { source, policy, alpn: Vec::new(), limit: HANDSHAKE_LIMIT, keys: KeyCache::default() }
+    }
+
+    /// The two halves of one handshake that rustls calls, and the witness on which both write. A configuration for
+    /// each connection costs little beside its signatures, and makes the verified peer its own.
+    fn enter(&self) -> (Arc<OwnCredential>, PeerCheck, Arc<Witness>) {
+        let witness = Arc::new(Witness::default());
+        let own = OwnCredential::witnessed(self.source.clone(), self.keys.clone(), Arc::clone(&witness));
+        let check = PeerCheck::witnessed(self.source.clone(), self.policy.clone(), Arc::clone(&witness));
+        (Arc::new(own), check, witness)
+    }
+
+    async fn within_limit<T>(&self, handshake: impl Future<Output = io::Result<T>>) -> Result<T, TlsError> {
+        match self.source.clock().timeout(self.limit, handshake).await {
+            Ok(result) => result.map_err(TlsError::from_io),
+            Err(_) => Err(TlsError::Timeout(self.limit)),
+        }
+    }
+
+    /// Called only after rustls has ended the handshake, in which the peer proved that it holds its key.
+    fn conclude(&self, witness: &Witness, peer_role: Role) -> (Option<Peer>, Standing) {
+        let (peer, proven) = witness.peer().unzip();
+        let standing = Standing::new(
+            self.source.clone(),
+            witness.presented(),
+            peer.clone().map(|svid| (svid, peer_role)),
+            proven,
+        );
+        (peer.map(Peer::Spiffe), standing)
+    }
+}

@@ -1,0 +1,106 @@
+//! Whether the trust on which an open connection rests still stands.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use finial_identity::{Role, SpiffeId, Verified, X509Error, X509Svid};
+use finial_receive::{NotLive, Source, X509Context};
+
+/// Why an open connection must be closed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Fallen {
+    /// This process no longer has the identity under which it made the connection.
+    #[error("our own identity is gone")]
+    Own(#[source] NotLive),
+    /// This process has identities, but no longer the one under which it made the connection.
+    #[error("our own identity {0} is gone")]
+    Replaced(
+        /// The ID that was presented.
+        SpiffeId,
+    ),
+    /// The peer's chain no longer verifies: its authority left the bundle, or its trust domain was dropped.
+    #[error("{id} is no longer trusted")]
+    Peer {
+        /// The ID of the peer.
+        id: SpiffeId,
+        /// Why its chain no longer verifies.
+        #[source]
+        cause: Arc<X509Error>,
+    },
+}
+
+/// Watches the trust of one open connection. Whoever serves the connection waits on [`fallen`](Self::fallen)
+/// beside its traffic, and closes it when that resolves.
+///
+/// A newer credential of the same ID on our side is fine, and so is a peer whose SVID has merely expired since the
+/// handshake: it proved then that it held the key, and its next connection needs the next SVID.
+#[derive(Clone, Debug)]
+#[must_use = "a connection must be closed when its standing has fallen"]
+pub struct Standing {
+    source: Source,
+    own: Option<SpiffeId>,
+    peer: Option<(Verified<X509Svid>, Role)>,
+    /// The generation against which all of it was proven last.
+    proven: Option<Arc<X509Context>>,
+}
+
+impl Standing {
+    pub(crate) fn new(
+        source: Source,
+        own: Option<SpiffeId>,
+        peer: Option<(Verified<X509Svid>, Role)>,
+        proven: Option<Arc<X509Context>>,
+    ) -> Self {
+        Self { source, own, peer, proven }
+    }
+
+    /// Resolves when the connection must be closed; never, while its trust stands.
+    pub async fn fallen(&mut self) -> Fallen {
+        loop {
+            if let Err(fallen) = self.prove() {
+                return fallen;
+            }
+            if self.source.updated().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Proves the connection against the current generation, if that is another than the last.
+    fn prove(&mut self) -> Result<(), Fallen> {
+        let context = self.source.context().map_err(Fallen::Own)?;
+        if self.proven.as_ref().is_some_and(|proven| Arc::ptr_eq(proven, &context)) {
+            return Ok(());
+        }
+        self.prove_own(&context)?;
+        self.prove_peer(&context)?;
+        self.proven = Some(context);
+        Ok(())
+    }
+
+    fn prove_own(&self, context: &X509Context) -> Result<(), Fallen> {
+        match &self.own {
+            Some(own) if context.credentials().iter().all(|credential| credential.svid().id() != own) => {
+                Err(Fallen::Replaced(own.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn prove_peer(&self, context: &X509Context) -> Result<(), Fallen> {
+        let Some((svid, role)) = &self.peer else { return Ok(()) };
+        let trust_domain = svid.id().trust_domain();
+        if let Some(proven) = &self.proven
+            && proven.bundles().bundle(&trust_domain) == context.bundles().bundle(&trust_domain)
+        {
+            return Ok(());
+        }
+        let at = self.source.clock().now().min(svid.not_after());
+        match svid.verify(context.bundles(), at, *role) {
+            Ok(_) => Ok(()),
+            Err(cause) => Err(Fallen::Peer { id: svid.id().clone(), cause: Arc::new(cause) }),
+        }
+    }
+}

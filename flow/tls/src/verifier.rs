@@ -1,0 +1,184 @@
+//! What we accept: an X509-SVID that verifies against the current bundles of a source and that a policy permits.
+
+use std::sync::{Arc, OnceLock};
+
+use finial_identity::{Role, SpiffeId, Verified, X509Error, X509Svid};
+use finial_receive::{Source, X509Context};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+
+use crate::{ClientAuth, Policy, TlsError};
+
+/// What happened in the handshake of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Witness {
+    presented: OnceLock<SpiffeId>,
+    peer: OnceLock<(Verified<X509Svid>, Arc<X509Context>)>,
+}
+
+impl Witness {
+    pub(crate) fn note_presented(&self, id: &SpiffeId) {
+        let _ = self.presented.set(id.clone());
+    }
+
+    /// The ID that we presented, if we did.
+    pub(crate) fn presented(&self) -> Option<SpiffeId> {
+        self.presented.get().cloned()
+    }
+
+    /// The peer, if it presented an SVID, and the generation against which it was verified.
+    pub(crate) fn peer(&self) -> Option<(Verified<X509Svid>, Arc<X509Context>)> {
+        self.peer.get().cloned()
+    }
+}
+
+/// The checks on a peer's certificate, in the order in which they must be made: the chain against the bundle of
+/// the leaf's own trust domain, the rules of SPIFFE on the leaf, and only then the policy.
+#[derive(Debug)]
+pub(crate) struct PeerCheck {
+    source: Source,
+    policy: Policy,
+    witness: Option<Arc<Witness>>,
+}
+
+impl PeerCheck {
+    pub(crate) fn new(source: Source, policy: Policy) -> Self {
+        Self { source, policy, witness: None }
+    }
+
+    /// For one connection, whose witness keeps the verified peer.
+    pub(crate) fn witnessed(source: Source, policy: Policy, witness: Arc<Witness>) -> Self {
+        Self { source, policy, witness: Some(witness) }
+    }
+
+    fn accept(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        role: Role,
+    ) -> Result<(), TlsError> {
+        let untrusted = |cause: X509Error| TlsError::Untrusted(Arc::new(cause));
+        let context = self.source.context()?;
+        let chain =
+            std::iter::once(leaf).chain(intermediates).map(|certificate| certificate.clone().into_owned());
+        let svid = X509Svid::from_chain(chain.collect()).map_err(untrusted)?;
+        let now = self.source.clock().now();
+        let svid = svid.verify(context.bundles(), now, role).map_err(untrusted)?;
+        if !self.policy.permits(svid.id()) {
+            return Err(TlsError::Unauthorized { id: svid.id().clone() });
+        }
+        if let Some(witness) = &self.witness {
+            let _ = witness.peer.set((svid, context));
+        }
+        Ok(())
+    }
+}
+
+/// Verifies clients, for a server.
+#[derive(Debug)]
+pub(crate) struct ClientVerifier {
+    check: PeerCheck,
+    client_auth: ClientAuth,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ClientVerifier {
+    pub(crate) fn new(check: PeerCheck, client_auth: ClientAuth, provider: Arc<CryptoProvider>) -> Self {
+        Self { check, client_auth, provider }
+    }
+}
+
+impl ClientCertVerifier for ClientVerifier {
+    fn client_auth_mandatory(&self) -> bool {
+        self.client_auth == ClientAuth::Required
+    }
+
+    /// None: the names of authorities are nobody's business before the handshake.
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.check.accept(leaf, intermediates, Role::Client).map_err(TlsError::into_rustls)?;
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Verifies servers, for a client. The server's name plays no part: its SPIFFE ID is its name.
+#[derive(Debug)]
+pub(crate) struct ServerVerifier {
+    check: PeerCheck,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerVerifier {
+    pub(crate) fn new(check: PeerCheck, provider: Arc<CryptoProvider>) -> Self {
+        Self { check, provider }
+    }
+}
+
+impl ServerCertVerifier for ServerVerifier {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.check.accept(leaf, intermediates, Role::Server).map_err(TlsError::into_rustls)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
