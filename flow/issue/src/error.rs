@@ -13,14 +13,6 @@ use crate::AuthorityKind;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssueError {
-    /// The public key is of a kind or size that gets no SVID.
-    #[error(
-        "public key is {kind:?}: SVIDs are issued for EC P-256, P-384 and P-521, Ed25519, and RSA of 2048 to 8192 bits"
-    )]
-    PublicKey {
-        /// What it is.
-        kind: KeyKind,
-    },
     /// The active authority is about to expire, or has: its successor was not prepared or could not be activated.
     #[error("active {kind} authority `{id}` has {} left, too little to sign for: run `finial localauthority {command} prepare`, then `activate`", format_duration(*.left))]
     Expiring {

@@ -37,11 +37,11 @@ impl Issuer {
     }
 
     /// Signs an X.509-SVID (X509-SVID §2 to §4): identity, DNS names and lifetime from the grant, and never a life
-    /// beyond the authority's. NotBefore is a minute back.
+    /// beyond the authority's. NotBefore is a minute back. Every kind of [`PublicKey`] gets one: EC P-256, P-384 and
+    /// P-521, Ed25519, and RSA of 2048 to 8192 bits.
     ///
     /// # Errors
-    /// [`IssueError::PublicKey`] for a key that gets no SVID, [`IssueError::Expiring`] when the authority has too
-    /// little left, and those of the signing key.
+    /// [`IssueError::Expiring`] when the authority has too little left, and those of the signing key.
     pub async fn issue_x509(&self, grant: Grant, key: &PublicKey) -> Result<X509Svid, IssueError> {
         let default = match grant.kind() {
             GrantKind::Agent => self.config.agent_ttl(),

@@ -22,4 +22,3 @@ pub use authorities::{ActiveAuthorities, Authority, AuthorityKind, AuthorityMana
 pub use config::{CaSubject, IssueConfig};
 pub use error::IssueError;
 pub use issuer::Issuer;
-pub use x509::{MAX_RSA_BITS, MIN_RSA_BITS};

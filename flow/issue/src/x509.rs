@@ -13,7 +13,6 @@ use finial_keys::Key;
 use rustls_pki_types::CertificateDer;
 
 use crate::{AuthorityKind, CaSubject, IssueError, random};
-pub use profile::{MAX_RSA_BITS, MIN_RSA_BITS};
 use tbs::Template;
 
 /// How far back NotBefore lies, for peers whose clock is behind (SPIRE: 10 s, which skewed clusters exceed).
@@ -100,14 +99,13 @@ impl X509Signer {
     /// Signs an X.509-SVID (X509-SVID §2 to §4) that ends with its TTL or with this authority, whichever is first.
     ///
     /// # Errors
-    /// [`IssueError::PublicKey`], [`IssueError::Expiring`], and those of the key.
+    /// [`IssueError::Expiring`], and those of the key.
     pub(crate) async fn issue(
         &self,
         request: &X509Request<'_>,
         public_key: &PublicKey,
         now: SystemTime,
     ) -> Result<X509Svid, IssueError> {
-        profile::accept(public_key)?;
         let not_after = lifetime_end(AuthorityKind::X509, &self.id, self.not_after, request.ttl, now)?;
         let subject = profile::svid_name(request.dns_names)?;
         let extensions = profile::svid_extensions(request, public_key, &self.authority_key_id)?;

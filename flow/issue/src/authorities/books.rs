@@ -47,6 +47,14 @@ impl Books<'_> {
         }
     }
 
+    /// Whether these are the active authorities.
+    pub(super) fn sign_with(&self, active: &ActiveAuthorities) -> bool {
+        let is_active = |kind, id: &str| {
+            self.journal.authority(kind, State::Active).is_some_and(|record| record.id == id)
+        };
+        is_active(AuthorityKind::X509, active.x509.id()) && is_active(AuthorityKind::Jwt, active.jwt.id())
+    }
+
     /// What signs now, if both kinds have an active authority.
     ///
     /// # Errors

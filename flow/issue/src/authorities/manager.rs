@@ -214,13 +214,9 @@ impl Owner {
 
 /// Shows what signs now. Only for books whose last step succeeded: what they say is then also in the store.
 fn publish(publisher: &watch::Sender<Arc<ActiveAuthorities>>, books: &Books<'_>) -> Result<(), IssueError> {
-    let Some(active) = books.active()? else { return Ok(()) };
-    publisher.send_if_modified(|published| {
-        let is_new = active.x509.id() != published.x509.id() || active.jwt.id() != published.jwt.id();
-        if is_new {
-            *published = Arc::new(active);
-        }
-        is_new
-    });
+    let signs_already = books.sign_with(&publisher.borrow());
+    if !signs_already && let Some(active) = books.active()? {
+        publisher.send_replace(Arc::new(active));
+    }
     Ok(())
 }

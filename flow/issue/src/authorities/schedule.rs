@@ -26,11 +26,14 @@ pub(super) fn prepare_at(active: &AuthorityRecord) -> SystemTime {
 pub(super) fn activate_at(active: &AuthorityRecord, prepared: &AuthorityRecord) -> SystemTime {
     let on_time = active.not_after - (active.life() / 6).min(MAX_ACTIVATE);
     let known_everywhere = prepared.issued_at + refresh_hint(prepared.life()) * 3;
-    let at_the_latest = (active.not_after - active.life() / 24).min(prepare_at(prepared));
+    let at_the_latest =
+        (active.not_after - (active.life() / 24).min(MAX_ACTIVATE / 4)).min(prepare_at(prepared));
     on_time.max(known_everywhere).min(at_the_latest)
 }
 
-/// How often those who copy the bundle should look at it, given the life of its shortest-lived authority.
+/// How often those who copy the bundle should look at it, given the life of its shortest-lived authority: ten times in
+/// that life, and three times between preparation and activation at the least.
 pub(super) fn refresh_hint(shortest_life: Duration) -> Duration {
-    Duration::from_secs((shortest_life / 10).as_secs().max(1))
+    let lead = (shortest_life / 2).min(MAX_PREPARE).saturating_sub((shortest_life / 6).min(MAX_ACTIVATE));
+    Duration::from_secs((shortest_life / 10).min(lead / 3).as_secs().max(1))
 }

@@ -9,8 +9,8 @@ use super::*;
 /// The schedule of a record that lives for `life`, as spans before its end.
 fn before_end(life: Duration) -> (Duration, Duration) {
     let active = record(Duration::ZERO, life);
-    let prepared = record(life / 2, life);
     let span = |instant| active.not_after.duration_since(instant).unwrap_or_default();
+    let prepared = record(life - span(schedule::prepare_at(&active)), life);
     (span(schedule::prepare_at(&active)), span(schedule::activate_at(&active, &prepared)))
 }
 
@@ -41,7 +41,7 @@ fn authority_of_a_year_is_prepared_30_days_and_activated_7_days_before_its_end()
 
 #[test]
 fn fed_01_lead_is_at_least_three_refresh_hints() {
-    for hours in [1, 24, 24 * 7, 24 * 30] {
+    for hours in [1, 24, 24 * 7, 24 * 30, 24 * 365, 24 * 3650] {
         let life = Duration::from_hours(hours);
         let (prepare, activate) = before_end(life);
         assert!(prepare - activate >= schedule::refresh_hint(life) * 3, "{hours} h");

@@ -10,12 +10,6 @@ use super::X509Request;
 use super::tbs::Extension;
 use crate::{CaSubject, IssueError};
 
-/// The smallest RSA key that gets an SVID, in bits.
-pub const MIN_RSA_BITS: u32 = 2048;
-
-/// The largest RSA key that gets an SVID, in bits; verifying with larger ones costs peers too much.
-pub const MAX_RSA_BITS: u32 = 8192;
-
 const COUNTRY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.6");
 const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
@@ -43,15 +37,6 @@ const EXTENDED_KEY_USAGE_SVID: &[u8] = &[
 const BASIC_CONSTRAINTS_AUTHORITY: &[u8] = &[0x30, 0x03, 0x01, 0x01, 0xff];
 /// `cA` false, by its default.
 const BASIC_CONSTRAINTS_SVID: &[u8] = &[0x30, 0x00];
-
-/// Whether an SVID may be issued for this public key.
-pub(super) fn accept(public_key: &PublicKey) -> Result<(), IssueError> {
-    match public_key.kind() {
-        KeyKind::EcP256 | KeyKind::EcP384 | KeyKind::EcP521 | KeyKind::Ed25519 => Ok(()),
-        KeyKind::Rsa { bits } if (MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) => Ok(()),
-        kind => Err(IssueError::PublicKey { kind }),
-    }
-}
 
 /// The name of an authority: the configured subject and its certificate's serial number, which keeps the names of
 /// successive authorities apart when a peer builds a path.

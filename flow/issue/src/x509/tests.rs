@@ -185,6 +185,18 @@ async fn xsv_12_xsv_13_key_usage_is_critical_and_has_digital_signature_but_no_si
 }
 
 #[tokio::test]
+async fn ed25519_svid_has_digital_signature_alone() {
+    let ca = ca(KeyKind::EcP256).await;
+    // RFC 8410 §10.1, with another key.
+    let spki =
+        [&[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00][..], &[7; 32]].concat();
+    let key = PublicKey::from_spki_der(&spki).unwrap();
+    let svid = issue(&ca, "spiffe://example.org/web", &[], CA_TTL, &key).await.unwrap();
+    let (_, usage): (_, KeyUsage) = extension(&parse(svid.leaf()), KU);
+    assert!(usage.0 == KeyUsages::DigitalSignature, "{:?}", usage.0);
+}
+
+#[tokio::test]
 async fn xsv_15_extended_key_usage_is_server_and_client() {
     let ca = ca(KeyKind::EcP256).await;
     let (_, usage): (_, ExtendedKeyUsage) = extension(&parse(svid(&ca, &[]).await.leaf()), EKU);

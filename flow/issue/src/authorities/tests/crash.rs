@@ -83,17 +83,20 @@ impl House {
     }
 }
 
+/// Signs with a longer TTL than any authority has left, and verifies.
 pub(super) async fn assert_signs(active: &ActiveAuthorities, bundles: &BundleSet, now: SystemTime) {
     let id: SpiffeId = "spiffe://example.org/web".parse().unwrap();
     let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
-    let ttl = Duration::from_mins(5);
+    let ttl = Duration::from_hours(48);
     let request = X509Request { id: &id, dns_names: &[], ttl };
     let x509 = active.x509.issue(&request, key.public_key(), now).await.unwrap();
     x509.verify(bundles, now, Role::Client).unwrap();
+    assert_eq!(x509.not_after(), active.x509_expires_at(), "no leaf outlives its issuer");
     let audience = Audience::new(["db"]).unwrap();
     let request = JwtRequest { id, audience, ttl, issuer: None, with_token_id: false };
     let jwt = active.jwt.issue(request, now).await.unwrap();
     JwtSvid::verify(jwt.token(), "db", bundles, now).unwrap();
+    assert_eq!(jwt.expires_at(), active.jwt_expires_at(), "no token outlives its key");
 }
 
 pub(super) fn ids(bundle: &Bundle) -> Vec<String> {
@@ -129,7 +132,7 @@ async fn crash(step: Step, kind: AuthorityKind, call: usize, with_effect: bool) 
         let state = house.states(kind).await;
         match step {
             Step::Activate if state.prepared.is_some() => {
-                house.run(step, kind, &target).await.expect(&context)
+                house.run(step, kind, &target).await.expect(&context);
             }
             Step::Prepare | Step::PrepareAgain | Step::Taint => {
                 house.run(step, kind, &target).await.expect(&context);

@@ -56,6 +56,19 @@ async fn first_start_makes_and_publishes_an_authority_of_each_kind() {
 }
 
 #[tokio::test]
+async fn jsv_14_jwt_authority_is_published_under_its_own_kid() {
+    let house = House::new();
+    house.keep().await;
+    let kid = house.active(JWT).await;
+    assert!(kid.len() == 32 && kid.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{kid}");
+    let document: serde_json::Value = serde_json::from_str(&house.store.stored().to_spiffe_json()).unwrap();
+    let jwt_keys: Vec<_> =
+        document["keys"].as_array().unwrap().iter().filter(|key| key["use"] == "jwt-svid").collect();
+    assert_eq!(jwt_keys.len(), 1);
+    assert_eq!(jwt_keys[0]["kid"], kid.as_str());
+}
+
+#[tokio::test]
 async fn restart_goes_on_with_the_same_authorities_and_writes_nothing() {
     let house = House::new();
     house.keep().await;
