@@ -43,6 +43,11 @@ impl Anchors {
         Self { all: BundleSet::from_iter([Arc::clone(bundle)]), untainted }
     }
 
+    /// Whether no authority is about to be withdrawn: what is admitted then also holds.
+    pub(super) fn all_stand(&self) -> bool {
+        self.untainted.is_none()
+    }
+
     /// Whether the SVID leads to an authority that is not about to be withdrawn.
     pub(super) fn hold(&self, svid: &X509Svid, now: SystemTime) -> bool {
         let bundles = self.untainted.as_ref().unwrap_or(&self.all);

@@ -18,6 +18,9 @@ pub(super) use fake_server::{FakeServer, sign};
 /// How long an SVID of the fake server lives.
 pub(super) const LIFE: Duration = Duration::from_secs(3600);
 
+/// How long a test may take before it has failed.
+const IN_VAIN: Duration = Duration::from_secs(30);
+
 /// The instant at which every test begins.
 pub(super) fn start_of_time() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
@@ -53,6 +56,8 @@ pub(super) struct Agent {
     pub(super) clock: Clock,
     pub(super) hand: ClockHand,
     pub(super) tasks: Tasks,
+    /// The machine's clock, so that a test whose wait is in vain ends.
+    real: Clock,
 }
 
 impl Agent {
@@ -73,7 +78,7 @@ impl Agent {
         let tasks = Tasks::new(clock.clone());
         let options = CacheOptions::new(Arc::new(server.bundle_now()));
         let cache = Cache::start(Arc::clone(&server) as _, options, &clock, &tasks);
-        Self { server, cache, clock, hand, tasks }
+        Self { server, cache, clock, hand, tasks, real: Clock::system() }
     }
 
     /// The first snapshot that is as wanted. Time passes only to what is due within `horizon`, so that no limit on a
@@ -100,6 +105,7 @@ impl Agent {
 
     /// Moves time to the next wake, if it is near.
     pub(super) fn pass(&self, horizon: Duration) {
+        assert!(self.real.monotonic() < IN_VAIN, "what the test waits for does not happen");
         if self.hand.next_wake().is_some_and(|wake| wake <= self.clock.now() + horizon) {
             self.hand.advance_to_next_wake();
         }

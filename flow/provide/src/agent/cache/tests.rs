@@ -97,12 +97,35 @@ async fn changed_entry_keeps_its_svid_until_the_new_one_is_there() {
 async fn entry_that_becomes_another_identity_never_serves_the_old_one() {
     let agent = Agent::start([web()]);
     agent.soon(|snapshot| snapshot.serial("web").is_some()).await;
+    agent.server.issue_at_most(0);
     agent.server.put(entry("web", draft("shop", &["test:web"])));
-    let snapshot = agent
+    let is_shop = |entry: &finial_identity::Entry| entry.spiffe_id == spiffe_id("/shop");
+    let snapshot = agent.soon(|snapshot| is_shop(snapshot.entries().entry(&entry_id("web")).unwrap())).await;
+    assert_eq!(snapshot.serial("web"), None);
+    agent.server.issue_at_most(1);
+    let snapshot = agent.until(POLL, |snapshot| snapshot.serial("web").is_some()).await;
+    assert_eq!(*snapshot.credential(&entry_id("web")).unwrap().svid().id(), spiffe_id("/shop"));
+}
+
+#[tokio::test]
+async fn svid_on_its_way_to_an_entry_that_became_another_identity_is_dropped() {
+    let agent = Agent::start_with([web()], |server| server.deliver(false));
+    while agent.server.calls().batches.is_empty() {
+        agent.pass(Duration::ZERO);
+        tokio::task::yield_now().await;
+    }
+    agent.server.issue_at_most(0);
+    agent.server.put(entry("web", draft("shop", &["test:web"])));
+    agent
         .soon(|snapshot| snapshot.entries().entry(&entry_id("web")).unwrap().spiffe_id == spiffe_id("/shop"))
         .await;
-    assert!(snapshot.credential(&entry_id("web")).is_none_or(|held| *held.svid().id() == spiffe_id("/shop")));
-    agent.soon(|snapshot| snapshot.serial("web").is_some()).await;
+    agent.server.deliver(true);
+    while agent.server.calls().batches.len() < 2 {
+        assert_eq!(agent.cache.snapshot().serial("web"), None);
+        agent.pass(POLL);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(agent.cache.snapshot().serial("web"), None);
 }
 
 #[tokio::test]
@@ -163,6 +186,24 @@ async fn svid_signed_by_a_tainted_authority_is_replaced_at_once() {
         bundle.x509_authorities.insert(0, tainted);
     });
     agent.soon(|snapshot| snapshot.serial("web") != first).await;
+}
+
+#[tokio::test]
+async fn when_every_authority_is_tainted_svids_are_served_and_renewed_ever_more_rarely() {
+    let agent = Agent::start([web()]);
+    agent.soon(|snapshot| snapshot.serial("web").is_some()).await;
+    agent.server.change_bundle(|bundle| {
+        let tainted = bundle.x509_authorities.remove(0).tainted(true);
+        bundle.x509_authorities.push(tainted);
+    });
+    let before = agent.clock.monotonic();
+    while agent.server.calls().batches.len() < 6 {
+        assert!(agent.cache.snapshot().serial("web").is_some());
+        agent.pass(POLL);
+        tokio::task::yield_now().await;
+    }
+    // At once, then after 0.5 s, 1 s, 2 s and 4 s, each less a tenth at most.
+    assert!(agent.clock.monotonic() - before > Duration::from_secs(6));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use finial_daemon::Clock;
@@ -32,6 +32,8 @@ pub(in crate::agent) struct FakeServer {
     state: Mutex<State>,
     news: watch::Sender<News>,
     calls: watch::Sender<Calls>,
+    /// Whether batches that were issued are also handed out.
+    delivers: watch::Sender<bool>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +73,13 @@ impl FakeServer {
             mistake: None,
         };
         let news = watch::Sender::new(News { revision: 1, is_away: false });
-        Self { clock, state: Mutex::new(state), news, calls: watch::Sender::new(Calls::default()) }
+        Self {
+            clock,
+            state: Mutex::new(state),
+            news,
+            calls: watch::Sender::new(Calls::default()),
+            delivers: watch::Sender::new(true),
+        }
     }
 
     /// Creates the entry, or changes the one with its ID.
@@ -155,6 +163,28 @@ impl FakeServer {
         sign(&claims, &self.state().jwt)
     }
 
+    /// Holds back the batches that are issued, or lets them go.
+    pub(in crate::agent) fn deliver(&self, delivers: bool) {
+        self.delivers.send_replace(delivers);
+    }
+
+    fn issue(&self, requests: Vec<(EntryId, Vec<u8>)>) -> Result<Vec<Result<X509Svid, Status>>, Status> {
+        let state = self.state();
+        if requests.len() > state.most_at_once {
+            return Err(Status::resource_exhausted("too many at once"));
+        }
+        let now = self.clock.now();
+        let (begins, ends) = (now - Duration::from_secs(60), now + LIFE);
+        let issue = |(id, csr): (EntryId, Vec<u8>)| {
+            let entry = state.entries.get(&id).ok_or_else(|| Status::not_found("entry not found"))?;
+            let csr = CertificateRequest::parse_der(&csr).unwrap();
+            assert_eq!(csr.uri_names(), [entry.spiffe_id.to_string()]);
+            let id = state.mistake.as_ref().unwrap_or(&entry.spiffe_id);
+            Ok(state.authority.issue(id, csr.public_key(), begins, ends))
+        };
+        Ok(requests.into_iter().map(issue).collect())
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) {
         change(&mut self.state());
         self.news.send_modify(|news| news.revision += 1);
@@ -186,20 +216,9 @@ impl Upstream for FakeServer {
         requests: Vec<(EntryId, Vec<u8>)>,
     ) -> Result<Vec<Result<X509Svid, Status>>, Status> {
         self.asked(|calls| calls.batches.push(requests.len()))?;
-        let state = self.state();
-        if requests.len() > state.most_at_once {
-            return Err(Status::resource_exhausted("too many at once"));
-        }
-        let now = self.clock.now();
-        let (begins, ends): (SystemTime, SystemTime) = (now - Duration::from_secs(60), now + LIFE);
-        let issue = |(id, csr): (EntryId, Vec<u8>)| {
-            let entry = state.entries.get(&id).ok_or_else(|| Status::not_found("entry not found"))?;
-            let csr = CertificateRequest::parse_der(&csr).unwrap();
-            assert_eq!(csr.uri_names(), [entry.spiffe_id.to_string()]);
-            let id = state.mistake.as_ref().unwrap_or(&entry.spiffe_id);
-            Ok(state.authority.issue(id, csr.public_key(), begins, ends))
-        };
-        Ok(requests.into_iter().map(issue).collect())
+        let answers = self.issue(requests)?;
+        let _ = self.delivers.subscribe().wait_for(|delivers| *delivers).await;
+        Ok(answers)
     }
 
     async fn new_jwt_svid(&self, entry: &EntryId, audience: &Audience) -> Result<JwtSvid, Status> {
