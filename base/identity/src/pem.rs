@@ -7,3 +7,9 @@ use der::pem::{LineEnding, encode_string};
 pub(crate) fn certificate(der: &[u8]) -> String {
     encode_string("CERTIFICATE", LineEnding::LF, der).expect("a valid label")
 }
+
+/// One unencrypted PKCS#8 key between its markers, with a final line feed.
+#[expect(clippy::expect_used, reason = "the label is valid, and memory is not limited")]
+pub(crate) fn private_key(der: &[u8]) -> String {
+    encode_string("PRIVATE KEY", LineEnding::LF, der).expect("a valid label")
+}

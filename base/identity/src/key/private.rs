@@ -83,6 +83,11 @@ impl PrivateKey {
         &self.0.pkcs8
     }
 
+    /// The key as unencrypted PKCS#8 in PEM, for a file that only its owner may read.
+    pub fn to_pem(&self) -> Zeroizing<String> {
+        Zeroizing::new(crate::pem::private_key(&self.0.pkcs8))
+    }
+
     /// The public half.
     pub fn public_key(&self) -> &PublicKey {
         &self.0.public
