@@ -45,6 +45,28 @@ pub struct AdditionalAttributes {
 }
 
 impl EntryUpdate {
+    /// Replaces every field by the draft's.
+    pub fn replacing(draft: EntryDraft) -> Self {
+        Self {
+            spiffe_id: Some(draft.spiffe_id),
+            parent_id: Some(draft.parent_id),
+            selectors: Some(draft.selectors),
+            x509_svid_ttl: Some(draft.x509_svid_ttl),
+            jwt_svid_ttl: Some(draft.jwt_svid_ttl),
+            federates_with: Some(draft.federates_with),
+            admin: Some(draft.admin),
+            downstream: Some(draft.downstream),
+            store_svid: Some(draft.store_svid),
+            expires_at: Some(draft.expires_at),
+            dns_names: Some(draft.dns_names),
+            hint: Some(draft.hint),
+            additional_attributes: Some(AdditionalAttributes {
+                x509_svid_prefetch_disabled: draft.x509_svid_prefetch_disabled,
+                jwt_svid_includes_jti: draft.jwt_svid_includes_jti,
+            }),
+        }
+    }
+
     /// Makes the change. The outcome is to be checked like any draft.
     pub fn apply(self, draft: &mut EntryDraft) {
         replace(&mut draft.spiffe_id, self.spiffe_id);
