@@ -1,0 +1,28 @@
+# Two commands do everything: `make quickstart` shows the promise, `make test` proves it.
+
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/finial
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export FINIAL_VENV ?= $(abspath $(CARGO_TARGET_DIR)/../venv)
+
+.PHONY: help quickstart test lint fmt proto
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+quickstart: ## a trust domain, two workloads, mutual TLS, a refused stranger, a CA rotation under load
+	@deploy/examples/quickstart/run
+
+test: ## everything: set-up, lint, unit, story and interop tests, docs, licences
+	@tests/run
+
+lint: ## format, direction of arrows, clippy
+	cargo fmt --all --check
+	cargo xtask arch
+	cargo xtask proto --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+fmt: ## format the code
+	cargo fmt --all
+
+proto: ## generate the gRPC code again after a change in proto/
+	cargo xtask proto

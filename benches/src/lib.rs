@@ -1,1 +1,0 @@
-//! Speed, as ratios against a primitive in the same run
