@@ -1,1 +1,25 @@
-//! The server: attests nodes, issues identities
+//! The server, as a program: composes the stages attest, authorize, issue and provide into one process.
+//!
+//! ```text
+//! TCP ──tls──┐                       ┌─ agent, entry, svid, bundle,
+//!            ├─ Caller ──guard──────→┤  local authority, changes
+//! Unix ──────┘            │          └─ health, reflection (Unix socket only)
+//!                       Permit
+//! ```
+//!
+//! [`build`] opens the keys and the store, takes up the authorities, issues the server's own SVID and binds both
+//! listeners; [`App::run`] serves until it is told to stop, and then drains. Whatever is refused at either border is
+//! turned into a gRPC status in one place.
+
+mod app;
+mod config;
+mod core;
+mod endpoints;
+mod guard;
+mod identity;
+mod listener;
+mod pruning;
+mod status;
+
+pub use app::{App, build};
+pub use config::{Config, KeysConfig, LogConfig, StoreConfig};

@@ -1,0 +1,177 @@
+//! The assembly: opens, starts and binds everything in order, serves, and stops in reverse.
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::DirBuilder;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use finial_attest::{JoinTokenAttestor, NodeAttestor, NodeAttestors};
+use finial_authorize::Authorizer;
+use finial_daemon::{Clock, Tasks};
+use finial_issue::AuthorityManager;
+use finial_keys::{DiskKeys, KeyManager, MemoryKeys};
+use finial_store::{Changes, Index, SqliteStore};
+use finial_tls::{Acceptor, Policy};
+use tonic::service::Routes;
+
+use crate::core::Core;
+use crate::guard::GuardLayer;
+use crate::listener::{TcpApi, UnixApi};
+use crate::{Config, KeysConfig, StoreConfig, endpoints, identity, pruning};
+
+/// How long calls may take to finish after the server was told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A server that is ready: everything is open and bound, and [`run`](Self::run) begins to answer.
+pub struct App {
+    core: Arc<Core>,
+    store: Arc<SqliteStore>,
+    guard: GuardLayer,
+    tcp: TcpApi,
+    unix: UnixApi,
+    tasks: Tasks,
+}
+
+/// Opens keys and store, takes up the authorities, issues the server's own SVID, and binds both listeners.
+///
+/// # Errors
+/// Whatever keeps the server from serving. What was begun is stopped again.
+pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
+    let tasks = Tasks::new(clock.clone());
+    let store = Arc::new(open_store(&config).await?);
+    match assemble(config, Arc::clone(&store), clock, &tasks).await {
+        Ok(app) => Ok(app),
+        Err(error) => {
+            tasks.stop(GRACE).await;
+            store.close().await;
+            Err(error)
+        }
+    }
+}
+
+async fn assemble(
+    config: Config,
+    store: Arc<SqliteStore>,
+    clock: &Clock,
+    tasks: &Tasks,
+) -> anyhow::Result<App> {
+    let trust_domain = config.issue.trust_domain.clone();
+    let keys = open_keys(&config.keys)?;
+    let index = Index::start(store.clone(), clock, tasks).await.context("read the datastore")?;
+    let (bundles, journal) = (store.clone(), store.clone());
+    let authorities = AuthorityManager::start(config.issue.clone(), keys, bundles, journal, clock, tasks);
+    let authorities = authorities.await.context("take up the authorities")?;
+    let issuer = authorities.issuer();
+    index.reached(store.revision().await?).await?;
+
+    let key_kind = config.issue.ca_key_type;
+    let source =
+        identity::start(trust_domain.clone(), key_kind, issuer.clone(), &index, clock, tasks).await?;
+    let policy = Policy::members_of(trust_domain.clone()).or(&Policy::ids(config.admin_ids.clone()));
+    let address = SocketAddr::new(config.bind_address, config.bind_port);
+    let tcp = TcpApi::bind(address, Acceptor::new(&source, policy)).await;
+    let tcp = tcp.with_context(|| format!("listen on {address}"))?;
+    let unix = UnixApi::bind(&config.socket_path, clock)?;
+
+    let join_token: Arc<dyn NodeAttestor> =
+        Arc::new(JoinTokenAttestor::new(trust_domain.clone(), store.clone(), clock.clone()));
+    let core = Arc::new(Core {
+        trust_domain: trust_domain.clone(),
+        store: store.clone(),
+        index,
+        attestors: NodeAttestors::new(trust_domain.clone(), [join_token]),
+        authorities,
+        issuer,
+        clock: clock.clone(),
+    });
+    pruning::start(Arc::clone(&core), tasks);
+    let guard = GuardLayer::new(Arc::clone(&core), Authorizer::new(trust_domain, config.admin_ids));
+    Ok(App { core, store, guard, tcp, unix, tasks: tasks.clone() })
+}
+
+impl App {
+    /// Where the TCP API listens.
+    pub fn address(&self) -> SocketAddr {
+        self.tcp.address()
+    }
+
+    /// The Unix socket of the API for operators.
+    pub fn socket_path(&self) -> &Path {
+        self.unix.path()
+    }
+
+    /// Serves until `until` resolves, then stops accepting, lets calls finish, and closes the store. Calls that take
+    /// longer than ten seconds are cut off.
+    ///
+    /// # Errors
+    /// When a part of the server has failed, which ends it too.
+    pub async fn run(self, until: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let Self { core, store, guard, tcp, unix, tasks } = self;
+        let drain = tasks.drain();
+        let (address, socket) = (tcp.address(), unix.path().to_owned());
+        let clock = core.clock.clone();
+        let common = endpoints::routes(&core, drain.clone());
+        let local = with_introspection(common.clone())?;
+        tcp.serve(guard.clone(), common, &clock, &tasks);
+        unix.serve(guard, local, &clock, &tasks);
+        tracing::info!(
+            trust_domain = %core.trust_domain,
+            %address,
+            socket = %socket.display(),
+            "the server is ready"
+        );
+        let told = tokio::select! {
+            () = until => true,
+            () = drain.requested() => false,
+        };
+        tracing::info!("the server is stopping");
+        tasks.stop(GRACE).await;
+        store.close().await;
+        match tasks.panicked() {
+            Some(task) => bail!("the task {task} has panicked"),
+            None if told => Ok(()),
+            None => bail!("a listener has failed"),
+        }
+    }
+}
+
+/// What only the Unix socket serves: health and reflection. The services begin when everything is ready.
+fn with_introspection(routes: Routes) -> anyhow::Result<Routes> {
+    let (_, health) = tonic_health::server::health_reporter();
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(finial_wire::SERVER_DESCRIPTORS)
+    };
+    let routes = routes
+        .add_service(health)
+        .add_service(reflection().build_v1().context("describe the services")?)
+        .add_service(reflection().build_v1alpha().context("describe the services")?);
+    Ok(routes)
+}
+
+async fn open_store(config: &Config) -> anyhow::Result<SqliteStore> {
+    let mut folder = DirBuilder::new();
+    folder.recursive(true).mode(0o755);
+    let data_dir = &config.data_dir;
+    folder.create(data_dir).with_context(|| format!("make the data folder {}", data_dir.display()))?;
+    match &config.store {
+        StoreConfig::Memory => SqliteStore::in_memory().await.context("open the datastore"),
+        StoreConfig::Sqlite(path) => {
+            SqliteStore::open(path).await.with_context(|| format!("open the datastore {}", path.display()))
+        }
+    }
+}
+
+fn open_keys(config: &KeysConfig) -> anyhow::Result<Arc<dyn KeyManager>> {
+    Ok(match config {
+        KeysConfig::Memory => Arc::new(MemoryKeys::new()),
+        KeysConfig::Disk(path) => Arc::new(DiskKeys::open(path)?),
+    })
+}

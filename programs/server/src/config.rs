@@ -1,0 +1,103 @@
+//! What the operator decides about a server: defaults, and where they may be changed.
+
+mod file;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+use finial_daemon::hcl::HclError;
+use finial_daemon::log;
+use finial_identity::{SpiffeId, TrustDomain};
+use finial_issue::IssueConfig;
+
+/// The configuration of a server. The names in the file are SPIRE's.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the TCP API listens; 0.0.0.0.
+    pub bind_address: IpAddr,
+    /// The port of the TCP API; 8081. With 0 the operating system chooses: ask [`App::address`](crate::App::address).
+    pub bind_port: u16,
+    /// The folder of the server's files; made with mode 0755 when there is none.
+    pub data_dir: PathBuf,
+    /// The Unix socket of the API for operators; `/tmp/spire-server/private/api.sock`.
+    pub socket_path: PathBuf,
+    /// Trust domain, lifetimes and key types.
+    pub issue: IssueConfig,
+    /// Who may administer the server without an entry that says so; nobody.
+    pub admin_ids: Vec<SpiffeId>,
+    /// Where entries, nodes and bundles are kept; `datastore.sqlite3` in the data folder.
+    pub store: StoreConfig,
+    /// Where signing keys are kept; `keys.json` in the data folder.
+    pub keys: KeysConfig,
+    /// What is logged, and where. [`build`](crate::build) leaves it to its caller.
+    pub log: LogConfig,
+}
+
+/// Where entries, nodes and bundles are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreConfig {
+    /// In this process: all of it is lost when the process ends.
+    Memory,
+    /// In an SQLite file.
+    Sqlite(PathBuf),
+}
+
+/// Where signing keys are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeysConfig {
+    /// In this process: new keys after each start.
+    Memory,
+    /// In a file, in SPIRE's format.
+    Disk(PathBuf),
+}
+
+/// What is logged, and where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogConfig {
+    /// How much; info.
+    pub level: log::Level,
+    /// In which form; text.
+    pub format: log::Format,
+    /// Where to; standard output.
+    pub output: log::Output,
+}
+
+impl Config {
+    /// The defaults for one trust domain, with all files below `data_dir`.
+    pub fn new(trust_domain: TrustDomain, data_dir: &Path) -> Self {
+        Self {
+            bind_address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            bind_port: 8081,
+            data_dir: data_dir.to_owned(),
+            socket_path: "/tmp/spire-server/private/api.sock".into(),
+            issue: IssueConfig::new(trust_domain),
+            admin_ids: Vec::new(),
+            store: StoreConfig::Sqlite(data_dir.join("datastore.sqlite3")),
+            keys: KeysConfig::Disk(data_dir.join("keys.json")),
+            log: LogConfig::default(),
+        }
+    }
+
+    /// Keeps everything below another folder; files that were placed elsewhere on purpose stay there.
+    pub fn move_to(&mut self, data_dir: &Path) {
+        let moved = |path: &Path| path.strip_prefix(&self.data_dir).ok().map(|rest| data_dir.join(rest));
+        if let StoreConfig::Sqlite(path) = &self.store {
+            self.store = StoreConfig::Sqlite(moved(path).unwrap_or_else(|| path.clone()));
+        }
+        if let KeysConfig::Disk(path) = &self.keys {
+            self.keys = KeysConfig::Disk(moved(path).unwrap_or_else(|| path.clone()));
+        }
+        self.data_dir = data_dir.to_owned();
+    }
+
+    /// Reads a configuration file in SPIRE's format; `file` names it in errors.
+    ///
+    /// # Errors
+    /// Names file, line, column and remedy. Refused is whatever this version does not serve: a key that would be
+    /// passed over silently could be one that somebody relies on.
+    pub fn from_hcl(text: &str, file: &str) -> Result<Self, HclError> {
+        file::read(text, file)
+    }
+}

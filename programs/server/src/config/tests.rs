@@ -1,0 +1,1 @@
+//! The configuration file: what is read, and what is refused where.

@@ -1,0 +1,68 @@
+//! SVIDs for workloads: agents ask for them, by entry.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use finial_authorize::{Grant, Permit};
+use finial_identity::{Audience, CertificateRequest, EntryId, JwtSvid, X509Svid};
+use finial_store::Snapshot;
+use finial_wire::server::SvidApi;
+use futures_util::future::join_all;
+use tonic::{Extensions, Status};
+
+use crate::core::{Core, permit};
+use crate::status;
+
+pub(super) struct SvidEndpoint {
+    core: Arc<Core>,
+}
+
+impl SvidEndpoint {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    async fn new_x509_svid(
+        &self,
+        permit: &Permit,
+        snapshot: &Snapshot,
+        entry: &EntryId,
+        csr: &[u8],
+    ) -> Result<X509Svid, Status> {
+        let grant = self.grant(permit, snapshot, entry)?;
+        let request = CertificateRequest::parse_der(csr).map_err(|error| status::csr(&error))?;
+        self.core.issuer.issue_x509(grant, request.public_key()).await.map_err(status::issue)
+    }
+
+    fn grant(&self, permit: &Permit, snapshot: &Snapshot, entry: &EntryId) -> Result<Grant, Status> {
+        let grant = Grant::workload(permit, entry, snapshot, self.core.clock.now());
+        grant.map_err(|denial| status::denial(&denial))
+    }
+}
+
+#[async_trait]
+impl SvidApi for SvidEndpoint {
+    async fn new_x509_svids(
+        &self,
+        ctx: &Extensions,
+        requests: Vec<(EntryId, Vec<u8>)>,
+    ) -> Vec<Result<X509Svid, Status>> {
+        let permit = match permit(ctx) {
+            Ok(permit) => permit,
+            Err(status) => return requests.iter().map(|_| Err(status.clone())).collect(),
+        };
+        let snapshot = self.core.index.snapshot();
+        let outcomes = requests.iter().map(|(entry, csr)| self.new_x509_svid(permit, &snapshot, entry, csr));
+        join_all(outcomes).await
+    }
+
+    async fn new_jwt_svid(
+        &self,
+        ctx: &Extensions,
+        entry: EntryId,
+        audience: Audience,
+    ) -> Result<JwtSvid, Status> {
+        let grant = self.grant(permit(ctx)?, &self.core.index.snapshot(), &entry)?;
+        self.core.issuer.issue_jwt(grant, audience).await.map_err(status::issue)
+    }
+}

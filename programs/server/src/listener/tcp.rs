@@ -1,0 +1,144 @@
+//! TCP with TLS: a handshake is a session of its own, so that a slow one keeps nobody waiting.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use finial_attest::Caller;
+use finial_daemon::{Backoff, Clock, Drain, Tasks};
+use finial_tls::{Acceptor, Peer, Secured};
+use futures_util::stream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_rustls::server::TlsStream;
+use tonic::service::Routes;
+
+use super::connection::Connection;
+use super::{CONNECTION_GRACE, MAX_CONNECTIONS, Origin, http2};
+use crate::guard::GuardLayer;
+
+/// Connections whose handshake is done and that wait to be served.
+const WAITING: usize = 64;
+
+/// The pause after the operating system could not accept, and the longest.
+const RETRY: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// The API for agents and administrators, bound and not yet accepting.
+pub(crate) struct TcpApi {
+    listener: TcpListener,
+    address: SocketAddr,
+    acceptor: Acceptor,
+}
+
+impl TcpApi {
+    pub(crate) async fn bind(address: SocketAddr, acceptor: Acceptor) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address, acceptor: acceptor.with_alpn(["h2"]) })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts and serves until the tasks are drained.
+    pub(crate) fn serve(self, guard: GuardLayer, routes: Routes, clock: &Clock, tasks: &Tasks) {
+        let (secured, connections) = mpsc::channel(WAITING);
+        let door = Door { acceptor: self.acceptor, clock: clock.clone(), tasks: tasks.clone(), secured };
+        tasks.spawn("tcp listener", accept(self.listener, door));
+        let drain = tasks.drain();
+        tasks.spawn("tcp api", async move {
+            let incoming = stream::unfold(connections, async |mut connections| {
+                let connection = connections.recv().await?;
+                Some((Ok::<_, io::Error>(connection), connections))
+            });
+            let server = http2().layer(guard).add_routes(routes);
+            if let Err(error) = server.serve_with_incoming_shutdown(incoming, drain.requested()).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "the TCP API has failed");
+                drain.request();
+            }
+        });
+    }
+}
+
+/// What a handshake needs, and where its outcome goes.
+#[derive(Clone)]
+struct Door {
+    acceptor: Acceptor,
+    clock: Clock,
+    tasks: Tasks,
+    secured: mpsc::Sender<Connection<TlsStream<TcpStream>>>,
+}
+
+async fn accept(listener: TcpListener, door: Door) {
+    let drain = door.tasks.drain();
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut backoff = Backoff::new(RETRY.0, RETRY.1);
+    loop {
+        let accepted = tokio::select! {
+            () = drain.requested() => return,
+            accepted = next(&listener, &places) => accepted,
+        };
+        match accepted {
+            Ok((stream, address, place)) => {
+                backoff.reset();
+                let session = door.clone().secure(stream, address, place);
+                door.tasks.spawn_session("tls handshake", session);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted, trying on");
+                door.clock.sleep(backoff.next()).await;
+            }
+        }
+    }
+}
+
+/// The next connection, once there is a place for it.
+async fn next(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, address) = listener.accept().await?;
+    Ok((stream, address, place))
+}
+
+impl Door {
+    async fn secure(self, stream: TcpStream, address: SocketAddr, place: OwnedSemaphorePermit) {
+        let drain = self.tasks.drain();
+        // Small messages go out at once; a socket that refuses this is about to fail anyway.
+        let _ = stream.set_nodelay(true);
+        let handshake = tokio::select! {
+            () = drain.requested() => return,
+            handshake = self.acceptor.accept_optional(stream) => handshake,
+        };
+        let Secured { stream, peer, mut standing } = match handshake {
+            Ok(secured) => secured,
+            Err(error) => {
+                let reason = &error as &dyn std::error::Error;
+                tracing::debug!(error = reason, %address, "a TLS handshake has failed");
+                return;
+            }
+        };
+        let caller = peer.map_or_else(Caller::anonymous, |peer: Peer| Caller::spiffe(peer.svid().clone()));
+        let origin = Origin::new(caller, Some(address.ip()));
+        let overdue = overdue(drain, self.clock);
+        let end = async move {
+            tokio::select! {
+                () = overdue => {}
+                fallen = standing.fallen() => {
+                    tracing::info!(%address, reason = %fallen, "a connection is closed");
+                }
+            }
+        };
+        // Nobody serves any more once the server is stopping.
+        let _ = self.secured.send(Connection::new(stream, origin, place, end)).await;
+    }
+}
+
+/// Resolves when an open connection has had its time to finish.
+pub(super) async fn overdue(drain: Drain, clock: Clock) {
+    drain.requested().await;
+    clock.sleep(CONNECTION_GRACE).await;
+}
