@@ -1,1 +1,29 @@
-//! The TLS proxy
+//! After stage 6: lets programs that know nothing of SPIFFE use an identity, by standing before them.
+//!
+//! ```text
+//! … receive ──Source──→ tls ──Secured──→ proxy ──bytes──→ a program's plain socket
+//! ```
+//!
+//! In server mode the proxy accepts mutual TLS and forwards to a backend in the clear; in client mode it accepts in
+//! the clear and forwards over mutual TLS. Flags, texts and log lines follow ghostunnel, so that one can take the
+//! place of the other; where they differ, docs/divergences.md says so.
+//!
+//! [`build`] binds everything and waits for the first SVID; [`App::run`] serves until it is told to stop, then
+//! drains. A connection ends when the trust it rests on goes, not only when one of its ends does.
+
+mod accept;
+mod address;
+mod app;
+mod config;
+mod error;
+#[cfg(test)]
+mod fixtures;
+mod pipe;
+mod plain;
+mod proxy;
+mod status;
+
+pub use address::{Address, AddressError};
+pub use app::{App, build};
+pub use config::{ClientConfig, Config, Limits, ServerConfig};
+pub use error::ProxyError;

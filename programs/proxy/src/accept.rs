@@ -1,0 +1,104 @@
+//! Accepting connections: one at a time, each into a session of its own, never more than the limit.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use finial_daemon::socket::{self, Access, UnixSocket};
+use finial_daemon::{Backoff, Clock, Tasks};
+use tokio::net::TcpListener;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+
+use crate::plain::Plain;
+use crate::{Address, ProxyError};
+
+const FIRST_RETRY: Duration = Duration::from_millis(5);
+const LAST_RETRY: Duration = Duration::from_secs(1);
+
+/// A bound socket.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp { listener: TcpListener, clock: Clock, backoff: Backoff },
+    Unix(UnixSocket),
+}
+
+impl Listener {
+    /// A Unix socket is open to this user and group only: whoever connects to a client uses its identity.
+    pub(crate) async fn bind(address: &Address, clock: &Clock) -> Result<Self, ProxyError> {
+        match address {
+            Address::Unix(path) => Ok(Self::Unix(socket::bind(path, Access::OWNER_AND_GROUP, clock)?)),
+            Address::Tcp { host, port } => {
+                let bound = TcpListener::bind((host.as_str(), *port)).await;
+                let listener =
+                    bound.map_err(|cause| ProxyError::Listen { address: address.clone(), cause })?;
+                let backoff = Backoff::new(FIRST_RETRY, LAST_RETRY);
+                Ok(Self::Tcp { listener, clock: clock.clone(), backoff })
+            }
+        }
+    }
+
+    /// The port that was bound; `None` for a Unix socket.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp { listener, .. } => listener.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The next connection. May be dropped while waiting.
+    async fn accept(&mut self) -> Plain {
+        match self {
+            Self::Unix(socket) => Plain::from(socket.accept().await),
+            Self::Tcp { listener, clock, backoff } => loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => {
+                        backoff.reset();
+                        return Plain::from(stream);
+                    }
+                    Err(error) => {
+                        tracing::warn!("error accepting connection: {error}");
+                        clock.sleep(backoff.next()).await;
+                    }
+                }
+            },
+        }
+    }
+}
+
+/// Accepts until `tasks` are asked to end, and runs `session` for each connection. The limit holds before accept,
+/// so that what exceeds it waits in the kernel's backlog instead of costing memory here.
+pub(crate) async fn serve<S, F>(
+    mut listener: Listener,
+    limit: usize,
+    tasks: Tasks,
+    name: &'static str,
+    session: S,
+) where
+    S: Fn(Plain) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let permits = Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)));
+    let drain = tasks.drain();
+    loop {
+        let (permit, stream) = tokio::select! {
+            biased;
+            () = drain.requested() => return,
+            accepted = next(&mut listener, &permits) => accepted,
+        };
+        let work = session(stream);
+        tasks.spawn_session(name, async move {
+            work.await;
+            drop(permit);
+        });
+    }
+}
+
+async fn next(
+    listener: &mut Listener,
+    permits: &Arc<Semaphore>,
+) -> (Result<OwnedSemaphorePermit, AcquireError>, Plain) {
+    // The semaphore is never closed; what the result holds is kept until the session ends.
+    let permit = Arc::clone(permits).acquire_owned().await;
+    (permit, listener.accept().await)
+}

@@ -1,0 +1,102 @@
+//! Where the proxy listens and forwards: `HOST:PORT` or `unix:PATH`, as ghostunnel writes it.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// The address of a socket.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// A TCP port of a host.
+    Tcp {
+        /// A name or an IP address, without brackets.
+        host: String,
+        /// The port; 0 to listen lets the operating system choose.
+        port: u16,
+    },
+    /// A Unix socket, by path.
+    Unix(PathBuf),
+}
+
+/// A text that is no address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{address}` {fault}")]
+pub struct AddressError {
+    address: String,
+    fault: &'static str,
+}
+
+impl Address {
+    /// Reads `HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`.
+    ///
+    /// # Errors
+    /// With the text, what is wrong with it, and the remedy.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let fail = |fault| AddressError { address: text.to_owned(), fault };
+        if let Some(path) = text.strip_prefix("unix:") {
+            return match path {
+                "" => Err(fail("names no path: write unix:PATH")),
+                path => Ok(Self::Unix(PathBuf::from(path))),
+            };
+        }
+        if text.starts_with("systemd:") || text.starts_with("launchd:") {
+            return Err(fail("is a passed socket, which is not served: use HOST:PORT or unix:PATH"));
+        }
+        let (host, port) = text.rsplit_once(':').ok_or_else(|| fail("has no port: write HOST:PORT"))?;
+        let port = port.parse().map_err(|_| fail("has a port that is no number from 0 to 65535"))?;
+        let host = match host.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {
+            Some(Some(inner)) => inner,
+            Some(None) => return Err(fail("has a bracket that is not closed: write [IPv6]:PORT")),
+            None if host.contains([':', '/']) => {
+                return Err(fail("is neither HOST:PORT nor [IPv6]:PORT nor unix:PATH"));
+            }
+            None => host,
+        };
+        if host.is_empty() {
+            return Err(fail("names no host: write 0.0.0.0:PORT for all addresses of this machine"));
+        }
+        Ok(Self::Tcp { host: host.to_owned(), port })
+    }
+
+    /// Reads the address of a status server: as [`parse`](Self::parse), and with `http://` before it.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse); `https://` is refused, since the status is served in the clear.
+    pub fn parse_status(text: &str) -> Result<Self, AddressError> {
+        let fault = "asks for TLS, and the status is served in the clear: write http://HOST:PORT";
+        match text.split_once("://") {
+            Some(("http", rest)) if !rest.starts_with("unix:") => Self::parse(rest),
+            Some(("https", _)) => Err(AddressError { address: text.to_owned(), fault }),
+            _ => Self::parse(text),
+        }
+    }
+
+    /// Whether only this machine can be at the other end: ghostunnel's test, which resolves no names.
+    pub(crate) fn is_local(&self) -> bool {
+        match self {
+            Self::Unix(_) => true,
+            Self::Tcp { host, .. } => matches!(host.as_str(), "127.0.0.1" | "::1" | "localhost"),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}

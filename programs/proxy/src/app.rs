@@ -1,0 +1,148 @@
+//! The proxy as a program: everything is bound and the identity is there, then it runs, then it drains.
+
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use finial_daemon::{Clock, Tasks};
+use finial_receive::{NotLive, Source};
+
+use crate::accept::{self, Listener};
+use crate::config::{Limits, Mode, Plan};
+use crate::proxy::Proxy;
+use crate::status::{self, Status};
+use crate::{Address, Config, ProxyError};
+
+/// For what is not a connection, once all connections have ended.
+const LAST_GRACE: Duration = Duration::from_secs(1);
+
+/// A proxy that is bound and has its identity, and accepts nobody yet.
+#[derive(Debug)]
+pub struct App {
+    proxy: Arc<Proxy>,
+    listen: Address,
+    listener: Listener,
+    status: Option<Listener>,
+    limits: Limits,
+    clock: Clock,
+    /// The connections of callers.
+    sessions: Tasks,
+    /// What must go on while connections drain: the identity, and the status.
+    lasting: Tasks,
+}
+
+/// Checks the configuration, binds, and waits for the first SVID.
+///
+/// Callers that connect meanwhile wait in the backlog. Must be called inside a Tokio runtime.
+///
+/// # Errors
+/// With the rule that the configuration breaks, the address that cannot be bound, or why there is no identity within
+/// [`Limits::workload_api_timeout`].
+pub async fn build(config: impl Into<Config>, clock: &Clock) -> Result<App, ProxyError> {
+    let plan = Plan::new(config.into())?;
+    let lasting = Tasks::new(clock.clone());
+    tracing::info!("using SPIFFE Workload API as certificate source");
+    let source = Source::from_workload_api(&plan.workload_api, clock, &lasting);
+    assemble(plan, source, lasting).await
+}
+
+async fn assemble(plan: Plan, source: Source, lasting: Tasks) -> Result<App, ProxyError> {
+    let (listen, limits, clock) = (plan.listen.clone(), plan.limits.clone(), source.clock().clone());
+    tracing::info!("starting finial proxy in {} mode", plan.mode.name());
+    let listener = Listener::bind(&listen, &clock).await?;
+    let status = match &plan.status {
+        Some(address) => Some(Listener::bind(address, &clock).await?),
+        None => None,
+    };
+    first_identity(&source, limits.workload_api_timeout).await.map_err(ProxyError::NoIdentity)?;
+    tracing::info!("using target address {}", plan.target);
+    let proxy = Arc::new(Proxy::new(plan, source));
+    let sessions = Tasks::new(clock.clone());
+    Ok(App { proxy, listen, listener, status, limits, clock, sessions, lasting })
+}
+
+/// When the time runs out, the error is why there is no identity by then.
+async fn first_identity(source: &Source, limit: Duration) -> Result<(), NotLive> {
+    if limit.is_zero() {
+        return source.ready().await.map(drop);
+    }
+    match source.clock().timeout(limit, source.ready()).await {
+        Ok(ready) => ready.map(drop),
+        Err(_) => source.context().map(drop),
+    }
+}
+
+impl App {
+    /// Where callers connect; `None` for a Unix socket.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listener.address()
+    }
+
+    /// Where the status is served; `None` without one, and for a Unix socket.
+    pub fn status_address(&self) -> Option<SocketAddr> {
+        self.status.as_ref().and_then(Listener::address)
+    }
+
+    /// Serves until `until` resolves, then accepts no more, and waits for open connections.
+    ///
+    /// # Errors
+    /// [`ProxyError::Forced`] when connections had to be cut after [`Limits::shutdown_timeout`];
+    /// [`ProxyError::Panicked`] when a part of the proxy failed, which ends it.
+    pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), ProxyError> {
+        let Self { proxy, listener, status, limits, clock, sessions, lasting, .. } = self;
+        let listen_address =
+            listener.address().map_or(self.listen.to_string(), |address| address.to_string());
+        if let Some(status) = status {
+            let told = Arc::new(Status {
+                proxy: Arc::clone(&proxy),
+                listen_address: listen_address.clone(),
+                stopping: sessions.drain(),
+                hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+                clock,
+            });
+            let answer = move |stream| {
+                let told = Arc::clone(&told);
+                async move { told.serve(stream).await }
+            };
+            lasting.spawn(
+                "status",
+                accept::serve(status, status::CONNECTIONS, lasting.clone(), "status", answer),
+            );
+        }
+        let drain = sessions.drain();
+        let serve = move |caller| {
+            let (proxy, drain) = (Arc::clone(&proxy), drain.clone());
+            async move { proxy.serve(caller, &drain).await }
+        };
+        let accepting = accept::serve(listener, limits.connections, sessions.clone(), "pipe", serve);
+        sessions.spawn("callers", accepting);
+        tracing::info!("listening for connections on {listen_address}");
+        let (failed, fallen) = (lasting.drain(), sessions.drain());
+        tokio::select! {
+            () = until => {}
+            () = failed.requested() => {}
+            () = fallen.requested() => {}
+        }
+        tracing::info!("shutdown proxy, waiting for drain");
+        let drained = sessions.stop(limits.shutdown_timeout).await;
+        lasting.stop(LAST_GRACE).await;
+        match lasting.panicked().or(sessions.panicked()) {
+            Some(name) => Err(ProxyError::Panicked(name)),
+            None if drained => Ok(()),
+            None => Err(ProxyError::Forced { limit: limits.shutdown_timeout }),
+        }
+    }
+}
+
+impl Mode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! A connection in the clear: TCP or a Unix socket, dialled or accepted.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::Address;
+
+/// After how much silence TCP asks whether the other end still lives, and how often.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+#[derive(Debug)]
+pub(crate) enum Plain {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Plain {
+    pub(crate) async fn dial(address: &Address) -> io::Result<Self> {
+        match address {
+            Address::Tcp { host, port } => Ok(Self::from(TcpStream::connect((host.as_str(), *port)).await?)),
+            Address::Unix(path) => Ok(Self::from(UnixStream::connect(path).await?)),
+        }
+    }
+
+    /// The other end, as log lines name it.
+    pub(crate) fn remote(&self) -> String {
+        match self {
+            Self::Tcp(stream) => match stream.peer_addr() {
+                Ok(address) => format!("tcp:{address}"),
+                Err(_) => "tcp:gone".to_owned(),
+            },
+            Self::Unix(_) => "unix:".to_owned(),
+        }
+    }
+
+    /// Makes the close of this connection, however it comes about, an abort: the other end gets a reset, so that it
+    /// cannot take what it has received for the whole. A Unix socket knows no reset and is closed.
+    pub(crate) fn abort_on_close(&self) {
+        self.set_linger(Some(Duration::ZERO));
+    }
+
+    /// Takes [`abort_on_close`](Self::abort_on_close) back.
+    pub(crate) fn close_in_order(&self) {
+        self.set_linger(None);
+    }
+
+    fn set_linger(&self, linger: Option<Duration>) {
+        if let Self::Tcp(stream) = self {
+            // Fails only for a connection that is gone already.
+            let _ = SockRef::from(stream).set_linger(linger);
+        }
+    }
+}
+
+impl From<TcpStream> for Plain {
+    /// With small writes sent at once, and a dead other end noticed.
+    fn from(stream: TcpStream) -> Self {
+        // Both improve a connection that also works without; a connection that is gone fails at its first use.
+        let _ = stream.set_nodelay(true);
+        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
+        let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+        Self::Tcp(stream)
+    }
+}
+
+impl From<UnixStream> for Plain {
+    fn from(stream: UnixStream) -> Self {
+        Self::Unix(stream)
+    }
+}
+
+impl AsyncRead for Plain {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Plain {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Self::Unix(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What happens to one caller: a handshake on the side of the mode, a dial, and then a pipe.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use finial_daemon::{Clock, Drain, Elapsed, go};
+use finial_identity::SpiffeId;
+use finial_receive::{NotLive, Source};
+use finial_tls::{Acceptor, Connector, Secured, Standing, TlsError};
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::Address;
+use crate::config::{Limits, Mode, Plan};
+use crate::pipe::{Cut, Size, Traffic, relay};
+use crate::plain::Plain;
+
+/// What the sessions of a proxy share.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    side: Side,
+    target: Address,
+    source: Source,
+    limits: Limits,
+}
+
+/// On which side the TLS is.
+#[derive(Debug)]
+enum Side {
+    Server(Acceptor),
+    Client(Connector),
+}
+
+/// The target could not be reached, or not as itself.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DialError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    TooSlow(#[from] Elapsed),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+impl Proxy {
+    pub(crate) fn new(plan: Plan, source: Source) -> Self {
+        let Plan { mode, policy, target, limits, .. } = plan;
+        let limit = limits.connect_timeout;
+        let side = match mode {
+            Mode::Server => Side::Server(Acceptor::new(&source, policy).with_handshake_limit(limit)),
+            Mode::Client => Side::Client(Connector::new(&source, policy).with_handshake_limit(limit)),
+        };
+        Self { side, target, source, limits }
+    }
+
+    pub(crate) fn target(&self) -> &Address {
+        &self.target
+    }
+
+    /// Serves one caller to the end. What is not open yet when the drain is requested is given up.
+    pub(crate) async fn serve(&self, caller: Plain, drain: &Drain) {
+        match &self.side {
+            Side::Server(acceptor) => self.serve_secured(acceptor, caller, drain).await,
+            Side::Client(connector) => self.serve_plain(connector, caller, drain).await,
+        }
+    }
+
+    /// Whether there is an identity to present.
+    pub(crate) fn check_identity(&self) -> Result<(), NotLive> {
+        self.source.credential().map(drop)
+    }
+
+    /// Reaches the target as for a caller, and leaves it again.
+    pub(crate) async fn check_target(&self) -> Result<(), DialError> {
+        match &self.side {
+            Side::Server(_) => self.dial().await.map(drop),
+            Side::Client(connector) => self.dial_secured(connector).await.map(drop),
+        }
+    }
+
+    async fn serve_secured(&self, acceptor: &Acceptor, caller: Plain, drain: &Drain) {
+        let from = caller.remote();
+        let accepted = tokio::select! {
+            accepted = acceptor.accept(caller) => accepted,
+            () = drain.requested() => return,
+        };
+        let Secured { mut stream, peer, mut standing } = match accepted {
+            Ok(secured) => secured,
+            Err(error) => {
+                let spiffe_id = stranger(&error).map(tracing::field::display);
+                return tracing::warn!(spiffe_id, "error on TLS handshake from {from}: {}", Chain(&error));
+            }
+        };
+        let dialled = tokio::select! {
+            dialled = self.dial() => dialled,
+            () = drain.requested() => return,
+        };
+        let mut backend = match dialled {
+            Ok(backend) => backend,
+            Err(error) => return tracing::warn!("error on dial: {}", Chain(&error)),
+        };
+        backend.abort_on_close();
+        let name = format!("{from} [{}] <-> {} [no tls]", peer.spiffe_id(), self.target_name());
+        if self.pipe(&name, &mut stream, &mut backend, &mut standing).await {
+            backend.close_in_order();
+        }
+    }
+
+    /// Reads nothing from the caller before the handshake with the target has ended: what the caller says is for
+    /// nobody else, and the caller keeps it when there is no target.
+    async fn serve_plain(&self, connector: &Connector, mut caller: Plain, drain: &Drain) {
+        caller.abort_on_close();
+        let dialled = tokio::select! {
+            dialled = self.dial_secured(connector) => dialled,
+            () = drain.requested() => return,
+        };
+        let Secured { mut stream, peer, mut standing } = match dialled {
+            Ok(secured) => secured,
+            Err(error) => {
+                let spiffe_id = error.stranger().map(tracing::field::display);
+                return tracing::warn!(spiffe_id, "error on dial: {}", Chain(&error));
+            }
+        };
+        let (from, to) = (caller.remote(), self.target_name());
+        let name = format!("{from} [no tls] <-> {to} [{}]", peer.spiffe_id());
+        if self.pipe(&name, &mut caller, &mut stream, &mut standing).await {
+            caller.close_in_order();
+        }
+    }
+
+    /// Returns whether both ends were done.
+    async fn pipe<A, B>(&self, name: &str, caller: &mut A, target: &mut B, standing: &mut Standing) -> bool
+    where
+        A: AsyncRead + AsyncWrite + Unpin,
+        B: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (clock, traffic) = (self.clock(), Traffic::default());
+        let opened = clock.monotonic();
+        tracing::info!("opening pipe: {name}");
+        let limit = (clock, self.limits.close_timeout);
+        let ended = relay(caller, target, standing, &traffic, limit).await;
+        match &ended {
+            Err(cut @ Cut::Copy(_)) if !cut.is_departure() => tracing::warn!("{}", Chain(cut)),
+            Err(cut @ (Cut::Fallen(_) | Cut::HalfOpen(_))) => {
+                tracing::info!("cutting pipe: {name}: {}", Chain(cut));
+            }
+            _ => {}
+        }
+        let (forwarded, returned) = (traffic.forwarded(), traffic.returned());
+        tracing::info!(
+            forwarded,
+            returned,
+            "closed pipe: {name} [forwarded {}, returned {}, open {}]",
+            Size(forwarded),
+            Size(returned),
+            rounded(clock.monotonic().saturating_sub(opened)),
+        );
+        ended.is_ok()
+    }
+
+    async fn dial(&self) -> Result<Plain, DialError> {
+        let dialled = self.clock().timeout(self.limits.connect_timeout, Plain::dial(&self.target));
+        Ok(dialled.await??)
+    }
+
+    async fn dial_secured(
+        &self,
+        connector: &Connector,
+    ) -> Result<Secured<impl AsyncRead + AsyncWrite + Unpin + use<>>, DialError> {
+        let secured = async {
+            let stream = Plain::dial(&self.target).await?;
+            Ok(connector.connect(stream, self.server_name()).await?)
+        };
+        self.clock().timeout(self.limits.connect_timeout, secured).await?
+    }
+
+    /// The host of the target; no SNI is sent for one that is no DNS name.
+    fn server_name(&self) -> ServerName<'static> {
+        let name = match &self.target {
+            Address::Tcp { host, .. } => ServerName::try_from(host.clone()).ok(),
+            Address::Unix(_) => None,
+        };
+        name.unwrap_or(ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+    }
+
+    fn target_name(&self) -> String {
+        match &self.target {
+            Address::Tcp { .. } => format!("tcp:{}", self.target),
+            Address::Unix(_) => self.target.to_string(),
+        }
+    }
+
+    fn clock(&self) -> &Clock {
+        self.source.clock()
+    }
+}
+
+impl DialError {
+    fn stranger(&self) -> Option<&SpiffeId> {
+        match self {
+            Self::Tls(error) => stranger(error),
+            Self::Io(_) | Self::TooSlow(_) => None,
+        }
+    }
+}
+
+/// Who was verified and is not permitted.
+fn stranger(error: &TlsError) -> Option<&SpiffeId> {
+    match error {
+        TlsError::Unauthorized { id } => Some(id),
+        _ => None,
+    }
+}
+
+/// An error with its causes, in one line.
+pub(crate) struct Chain<'a>(pub(crate) &'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// In whole milliseconds, or microseconds below one.
+fn rounded(span: Duration) -> String {
+    let whole =
+        |unit: u128| Duration::from_nanos(u64::try_from(span.as_nanos() / unit * unit).unwrap_or(u64::MAX));
+    go::format_duration(if span < Duration::from_millis(1) { whole(1_000) } else { whole(1_000_000) })
+}
