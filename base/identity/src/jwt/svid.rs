@@ -49,6 +49,13 @@ impl JwtSvid {
         Self { hint: hint.into(), ..self }
     }
 
+    /// The same SVID showing only these claims. The token stays whole, and so do its subject, audience and times.
+    #[must_use]
+    pub fn retain_claims(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        self.claims.retain(|name, _| keep(name));
+        self
+    }
+
     /// The subject. It is whoever signed that says so, until the SVID is verified.
     pub fn id(&self) -> &SpiffeId {
         &self.id
