@@ -1,1 +1,27 @@
-//! The agent: attests workloads, hands over identities
+//! The agent: the program of the fourth stage, provide, on a node.
+//!
+//! It attests the node to its server (first stage, from the other side), keeps its own SVID valid, follows the entries
+//! that the server authorizes it for, and serves the Workload API on a Unix socket to the processes of the node.
+//!
+//! [`build`] opens and binds everything and leaves an [`App`] that [runs](App::run) until it is told to stop.
+//!
+//! ```text
+//! socket ── Workloads ── Cache ── ServerUpstream ── channel ── server
+//!                          │                           │
+//!                          └───────── identity ────────┘   renews the SVID, follows the bundle, judges denials
+//! ```
+
+mod app;
+mod attestation;
+mod channel;
+mod config;
+mod health;
+mod identity;
+mod keys;
+mod listener;
+mod loss;
+mod renewal;
+mod storage;
+
+pub use app::{App, build};
+pub use config::{BundleFormat, Config, KeysConfig, TrustBundle};

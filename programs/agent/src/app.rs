@@ -1,0 +1,142 @@
+//! The agent, put together: everything is opened and bound by [`build`], and runs in an [`App`].
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use finial_attest::{UnixAttestor, WorkloadAttestor, WorkloadAttestors};
+use finial_daemon::socket::{self, Access, UnixSocket};
+use finial_daemon::{Clock, Tasks};
+use finial_identity::SpiffeId;
+use finial_provide::{Cache, CacheOptions, ServerUpstream, StreamLimits, Workloads};
+use finial_wire::WORKLOAD_DESCRIPTORS;
+use finial_wire::server::workload_service;
+use tokio::sync::oneshot;
+use tonic::transport::Server;
+use tonic::transport::server::Router;
+
+use crate::loss::Loss;
+use crate::{Config, attestation, health, listener, renewal};
+
+/// How long what is under way may take to end.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long one workload attestor may take for one process.
+const ATTESTOR_LIMIT: Duration = Duration::from_secs(10);
+/// The most calls at a time on one connection, and the largest headers of one.
+const MAX_CALLS: u32 = 1_000;
+const MAX_HEADER_BYTES: u32 = 16 << 10;
+
+/// An agent that has its identity and its socket.
+#[derive(Debug)]
+pub struct App {
+    id: SpiffeId,
+    socket_path: PathBuf,
+    socket: UnixSocket,
+    router: Router,
+    tasks: Tasks,
+    lost: oneshot::Receiver<Loss>,
+}
+
+/// Binds the socket, then takes up the stored identity, or attests; then begins to follow the server.
+///
+/// Waits as long as the server cannot be reached for an attestation. With a stored identity it does not wait.
+///
+/// # Errors
+/// Whatever keeps the agent from starting, with its remedy: another agent on the socket, files that cannot be used, a
+/// refused token, an identity that was lost.
+pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
+    // First, so that a second agent is refused before it uses up a token.
+    let socket = socket::bind(&config.socket_path, Access::EVERYONE, clock)?;
+    let identity = attestation::obtain(&config, clock).await?;
+    let id = identity.id().clone();
+
+    let tasks = Tasks::new(clock.clone());
+    let upstream = Arc::new(ServerUpstream::new(identity.channels()));
+    let options = CacheOptions::new(Arc::clone(identity.bundle()));
+    let cache = Cache::start(upstream, options, clock, &tasks);
+    let router = router(&config, &cache, clock, &tasks).await?;
+
+    let (report, lost) = oneshot::channel();
+    let keep = renewal::keep(identity, cache, tasks.drain());
+    tasks.spawn("identity", async {
+        if let Err(loss) = keep.await {
+            // Nobody listens any more when the agent is stopping anyway.
+            let _ = report.send(loss);
+        }
+    });
+    Ok(App { id, socket_path: config.socket_path, socket, router, tasks, lost })
+}
+
+/// What the public socket serves: the Workload API, health, and reflection of both.
+async fn router(config: &Config, cache: &Cache, clock: &Clock, tasks: &Tasks) -> anyhow::Result<Router> {
+    let attestors = config.unix.map(|unix| {
+        let attestor: Arc<dyn WorkloadAttestor> = Arc::new(UnixAttestor::new(unix, clock.clone()));
+        attestor
+    });
+    let attestors = Arc::new(WorkloadAttestors::new(attestors, ATTESTOR_LIMIT, clock.clone()));
+    let workloads = Workloads::new(cache.clone(), attestors, StreamLimits::default(), clock.clone());
+
+    let (reporter, health) = tonic_health::server::health_reporter();
+    health::begin(&reporter).await;
+    tasks.spawn("health", health::follow(reporter, cache.clone(), tasks.drain()));
+
+    Ok(Server::builder()
+        .max_concurrent_streams(MAX_CALLS)
+        .http2_max_header_list_size(MAX_HEADER_BYTES)
+        .add_service(workload_service(Arc::new(workloads)))
+        .add_service(health)
+        .add_service(reflection().build_v1().context("reflection v1")?)
+        .add_service(reflection().build_v1alpha().context("reflection v1alpha")?))
+}
+
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(WORKLOAD_DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+impl App {
+    /// The agent's own SPIFFE ID.
+    pub fn id(&self) -> SpiffeId {
+        self.id.clone()
+    }
+
+    /// The socket of the Workload API.
+    pub fn socket_path(&self) -> &Path {
+        &self.socket_path
+    }
+
+    /// Serves until `until` resolves or the agent's identity is lost, then lets what is under way end, for at most ten
+    /// seconds.
+    ///
+    /// # Errors
+    /// When the agent's identity was lost, with the command that brings it back; when a part of the agent failed.
+    pub async fn run(self, until: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let Self { id, socket_path, socket, router, tasks, lost } = self;
+        let drain = tasks.drain();
+        let serving = router.serve_with_incoming_shutdown(listener::connections(socket), {
+            let drain = drain.clone();
+            async move { drain.requested().await }
+        });
+        tasks.spawn("workload-api", async {
+            if let Err(error) = serving.await {
+                let error: &(dyn std::error::Error + 'static) = &error;
+                tracing::error!(error, "a connection to the Workload API could not be served");
+            }
+        });
+        tracing::info!(spiffe_id = %id, socket = %socket_path.display(), "the Workload API is served");
+        let outcome = tokio::select! {
+            () = until => Ok(()),
+            Ok(loss) = lost => Err(loss.into()),
+            () = drain.requested() => Ok(()),
+        };
+        tasks.stop(GRACE).await;
+        if let Some(task) = tasks.panicked() {
+            anyhow::bail!("the task {task} has panicked: see the log");
+        }
+        tracing::info!(spiffe_id = %id, "the agent has stopped");
+        outcome
+    }
+}

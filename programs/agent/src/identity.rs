@@ -1,0 +1,159 @@
+//! The agent's own identity: one owner for SVID, key, bundle, their storage, and the channels made with them.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::Context;
+use finial_daemon::Clock;
+use finial_identity::{Bundle, BundleSet, CertificateRequest, SpiffeId, X509Credential, X509Svid};
+use finial_receive::{SourceWriter, X509Context};
+use finial_wire::client::AgentClient;
+use tokio::sync::watch;
+use tonic::Status;
+use tonic::transport::Channel;
+
+use crate::channel::{Dialer, answer};
+use crate::keys::AgentKeys;
+use crate::storage::{Storage, Stored};
+
+/// What the server is told about this agent.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Where an identity is kept and published.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) keys: AgentKeys,
+    pub(crate) storage: Storage,
+    pub(crate) stored: Stored,
+    pub(crate) writer: SourceWriter,
+    pub(crate) dialer: Dialer,
+    pub(crate) clock: Clock,
+}
+
+/// The identity of this agent. What is in use is always stored, and always proven against the bundle beside it.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    home: Home,
+    credential: X509Credential,
+    bundle: Arc<Bundle>,
+    channels: watch::Sender<Channel>,
+}
+
+impl Home {
+    /// Forgets the SVID, so that the next start does not try it again. The bundle is still good.
+    pub(crate) async fn forget(&mut self) {
+        self.stored.svid = None;
+        if let Err(error) = self.storage.save(&self.stored).await {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::warn!(error, "the refused SVID could not be removed; the next start tries it once more");
+        }
+    }
+
+    /// Proves that credential and bundle belong together.
+    pub(crate) fn prove(&self, credential: &X509Credential, bundle: &Arc<Bundle>) -> anyhow::Result<()> {
+        X509Context::new(vec![credential.clone()], only(bundle), self.clock.now())?;
+        Ok(())
+    }
+}
+
+impl Identity {
+    /// Takes up a credential that is stored: publishes it, and makes the first channel with it.
+    ///
+    /// # Errors
+    /// When credential and bundle do not belong together, or the SVID has expired.
+    pub(crate) fn take_up(
+        home: Home,
+        credential: X509Credential,
+        bundle: Arc<Bundle>,
+    ) -> anyhow::Result<Self> {
+        home.writer.publish(vec![credential.clone()], only(&bundle))?;
+        let channels = watch::Sender::new(home.dialer.channel());
+        Ok(Self { home, credential, bundle, channels })
+    }
+
+    pub(crate) fn id(&self) -> &SpiffeId {
+        self.svid().id()
+    }
+
+    pub(crate) fn svid(&self) -> &X509Svid {
+        self.credential.svid()
+    }
+
+    pub(crate) fn bundle(&self) -> &Arc<Bundle> {
+        &self.bundle
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.home.clock
+    }
+
+    /// The newest channel, now and after each renewal.
+    pub(crate) fn channels(&self) -> watch::Receiver<Channel> {
+        self.channels.subscribe()
+    }
+
+    /// When the SVID can no longer be used.
+    pub(crate) fn expires_at(&self) -> SystemTime {
+        self.svid().not_after()
+    }
+
+    /// Tells the server that this agent is there, which also asks whether the server still knows it.
+    pub(crate) async fn post_status(&self) -> Result<(), Status> {
+        let client = AgentClient::new(self.channels.borrow().clone());
+        answer(self.clock(), client.post_status(VERSION)).await
+    }
+
+    /// Gets the next SVID, for a new key: proven, then stored, then used, so that no crash leaves the agent with an
+    /// SVID that the server no longer accepts.
+    ///
+    /// # Errors
+    /// The server's refusal as a [`Status`] in the chain, or what went wrong here. The SVID in use stays in use.
+    pub(crate) async fn renew(&mut self) -> anyhow::Result<()> {
+        let key = self.home.keys.next(Some(self.svid().public_key())).await?;
+        let request = CertificateRequest::create(&key, None)?;
+        let client = AgentClient::new(self.channels.borrow().clone());
+        let svid = answer(self.clock(), client.renew_agent(request)).await?;
+        anyhow::ensure!(svid.id() == self.id(), "the server renewed {} as {}", self.id(), svid.id());
+        let next = X509Credential::new(svid, key, String::new())?;
+        self.home.prove(&next, &self.bundle).context("the renewed SVID is not used")?;
+        let mut stored = self.home.stored.clone();
+        stored.svid = Some(next.svid().clone());
+        self.home.storage.save(&stored).await.context("the renewed SVID is not used")?;
+        self.home.stored = stored;
+        self.home.writer.publish(vec![next.clone()], only(&self.bundle))?;
+        self.credential = next;
+        self.channels.send_replace(self.home.dialer.channel());
+        Ok(())
+    }
+
+    /// Trusts the server's newer bundle, unless the agent's own SVID does not verify against it.
+    pub(crate) async fn adopt(&mut self, bundle: &Arc<Bundle>) -> anyhow::Result<()> {
+        if Arc::ptr_eq(bundle, &self.bundle) {
+            return Ok(());
+        }
+        self.home.writer.publish(vec![self.credential.clone()], only(bundle))?;
+        let is_stored = self.bundle.x509_authorities == bundle.x509_authorities;
+        self.bundle = Arc::clone(bundle);
+        if !is_stored {
+            self.home.stored.bundle = Some(Bundle::clone(bundle));
+            self.home.storage.save(&self.home.stored).await?;
+        }
+        Ok(())
+    }
+
+    /// Withdraws the identity from everything that uses it, and forgets it.
+    pub(crate) async fn give_up(mut self, reason: &str) {
+        self.home.writer.withdraw(reason);
+        self.home.forget().await;
+    }
+
+    /// Back to its home, without an SVID.
+    pub(crate) async fn abandon(mut self) -> Home {
+        self.home.forget().await;
+        self.home
+    }
+}
+
+pub(crate) fn only(bundle: &Arc<Bundle>) -> BundleSet {
+    [Arc::clone(bundle)].into_iter().collect()
+}

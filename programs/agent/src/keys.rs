@@ -1,0 +1,72 @@
+//! The agent's own two keys: the one of its SVID, and a slot for the next.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use finial_identity::{KeyKind, PrivateKey, PublicKey};
+use finial_keys::{DiskKeys, Key, KeyManager, MemoryKeys};
+
+use crate::KeysConfig;
+
+/// SPIRE's ids of the two.
+const SLOTS: [&str; 2] = ["agent-svid-A", "agent-svid-B"];
+const FILE: &str = "keys.json";
+
+/// The agent's keys by the SVID that they belong to.
+#[derive(Clone, Debug)]
+pub(crate) struct AgentKeys {
+    manager: Arc<dyn KeyManager>,
+}
+
+impl AgentKeys {
+    pub(crate) fn open(config: &KeysConfig) -> anyhow::Result<Self> {
+        let manager: Arc<dyn KeyManager> = match config {
+            KeysConfig::Memory => Arc::new(MemoryKeys::new()),
+            KeysConfig::Disk(folder) => {
+                create_private_folder(folder)?;
+                Arc::new(DiskKeys::open(folder.join(FILE)).context("the agent's keys cannot be used")?)
+            }
+        };
+        Ok(Self { manager })
+    }
+
+    /// The private key that belongs to `public`; `None` when neither slot holds it.
+    pub(crate) async fn belonging_to(&self, public: &PublicKey) -> anyhow::Result<Option<PrivateKey>> {
+        for slot in SLOTS {
+            if let Some(key) = self.manager.key(slot).await?
+                && key.public_key() == public
+            {
+                return private(key.as_ref()).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// A new key, in the slot that does not hold the key of the SVID in use.
+    pub(crate) async fn next(&self, in_use: Option<&PublicKey>) -> anyhow::Result<PrivateKey> {
+        let mut slot = SLOTS[0];
+        if let Some(held) = self.manager.key(slot).await?
+            && Some(held.public_key()) == in_use
+        {
+            slot = SLOTS[1];
+        }
+        private(self.manager.generate(slot, KeyKind::EcP256).await?.as_ref())
+    }
+}
+
+/// Creates a folder that only this user may look into, unless it exists.
+pub(crate) fn create_private_folder(path: &Path) -> anyhow::Result<()> {
+    let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    created.with_context(|| {
+        format!("cannot create the folder {}: create it, writable by this user", path.display())
+    })
+}
+
+/// TLS signs with the key itself.
+fn private(key: &dyn Key) -> anyhow::Result<PrivateKey> {
+    let held = key.local().cloned();
+    held.with_context(|| format!("the key {} is not held in this process, which TLS needs", key.id()))
+}

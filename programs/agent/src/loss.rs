@@ -1,0 +1,90 @@
+//! How an agent can lose its identity for good, and the one command that brings it back.
+
+#[cfg(test)]
+mod tests;
+
+use std::time::SystemTime;
+
+use finial_daemon::go;
+use finial_identity::{SpiffeId, TrustDomain};
+use finial_wire::{AgentDenial, agent_denial};
+use tonic::{Code, Status};
+
+/// The agent has no identity and cannot get one by itself: a join token is good for one attestation.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Loss {
+    /// The server turns the agent away.
+    #[error("the server turns {id} away: {}; {}", reason(*denial), remedy(&id.trust_domain()))]
+    Denied { id: SpiffeId, denial: AgentDenial },
+    /// The SVID ran out while the server could not be reached.
+    #[error(
+        "the SVID of {id} expired at {} and was not renewed in time; {}",
+        go::format_time(*at),
+        remedy(&id.trust_domain())
+    )]
+    Expired { id: SpiffeId, at: SystemTime },
+    /// The stored SVID has no key.
+    #[error(
+        "the key of the stored SVID of {id} is gone, as keys in memory are after each restart; {}",
+        remedy(&id.trust_domain())
+    )]
+    KeyGone { id: SpiffeId },
+    /// The agent has never attested.
+    #[error("this agent has no identity yet, and no join token to get one with; {}", remedy(.0))]
+    NeverJoined(TrustDomain),
+    /// The token did not convince.
+    #[error("the server refused the attestation: {}; {}", status.message(), remedy(trust_domain))]
+    Refused {
+        trust_domain: TrustDomain,
+        #[source]
+        status: Box<Status>,
+    },
+}
+
+/// What a failed call means for the agent that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The agent is not to come back with the SVID that it has.
+    Denied(AgentDenial),
+    /// The server will say the same again.
+    Refused,
+    /// It may pass: the server was not reached, or was in trouble itself.
+    Passing,
+}
+
+impl Verdict {
+    pub(crate) fn on(status: &Status) -> Self {
+        if let Some(denial) = agent_denial(status) {
+            return Self::Denied(denial);
+        }
+        match status.code() {
+            Code::InvalidArgument
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::PermissionDenied
+            | Code::FailedPrecondition
+            | Code::OutOfRange
+            | Code::Unimplemented
+            | Code::Unauthenticated => Self::Refused,
+            _ => Self::Passing,
+        }
+    }
+}
+
+fn reason(denial: AgentDenial) -> &'static str {
+    match denial {
+        AgentDenial::Expired => "its SVID has expired",
+        AgentDenial::NotAttested => "it knows no such agent, which an operator may have evicted",
+        AgentDenial::NotActive => "a newer SVID of the agent is in use, perhaps by a copy of this node",
+        AgentDenial::Banned => "an operator banned it",
+        AgentDenial::MustReattest => "it must attest again",
+    }
+}
+
+fn remedy(trust_domain: &TrustDomain) -> String {
+    format!(
+        "make a join token with `finial token generate -spiffeID {}/<name of this node>` on the server, and start this \
+         agent with `finial agent run -joinToken <token>`",
+        trust_domain.id()
+    )
+}

@@ -1,0 +1,151 @@
+//! The task that owns the agent's identity while it runs: renews it, follows the bundle, and judges denials.
+
+use std::time::{Duration, SystemTime};
+
+use finial_daemon::{Backoff, Drain, jitter};
+use finial_identity::X509Svid;
+use finial_provide::Cache;
+use finial_wire::{AgentDenial, agent_denial};
+use tonic::Status;
+
+use crate::identity::Identity;
+use crate::loss::{Loss, Verdict};
+
+/// Of the half life at which an SVID is renewed, so that agents that joined together do not come back together.
+const SPREAD: f64 = 0.1;
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// Keeps the identity until the drain.
+///
+/// # Errors
+/// The [`Loss`] of an identity that cannot be had back. The stored SVID is then gone.
+pub(crate) async fn keep(identity: Identity, cache: Cache, drain: Drain) -> Result<(), Loss> {
+    let mut keeper = Keeper::new(identity, cache);
+    let loss = tokio::select! {
+        biased;
+        () = drain.requested() => return Ok(()),
+        loss = keeper.run() => loss,
+    };
+    keeper.identity.give_up(&loss.to_string()).await;
+    Err(loss)
+}
+
+struct Keeper {
+    identity: Identity,
+    cache: Cache,
+    renew_at: SystemTime,
+    backoff: Backoff,
+}
+
+/// What made the keeper look up.
+enum Event {
+    Expired,
+    RenewalDue,
+    Snapshot,
+    Sync,
+}
+
+impl Keeper {
+    fn new(identity: Identity, cache: Cache) -> Self {
+        let renew_at = renewal_time(identity.svid());
+        Self { identity, cache, renew_at, backoff: Backoff::new(FIRST_RETRY, LONGEST_RETRY) }
+    }
+
+    /// Ends only with the loss of the identity.
+    async fn run(&mut self) -> Loss {
+        let (mut snapshots, mut syncs) = (self.cache.subscribe(), self.cache.state());
+        let clock = self.identity.clock().clone();
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = clock.sleep_until(self.identity.expires_at()) => Event::Expired,
+                () = clock.sleep_until(self.renew_at) => Event::RenewalDue,
+                Ok(()) = snapshots.changed() => Event::Snapshot,
+                Ok(()) = syncs.changed() => Event::Sync,
+            };
+            let handled = match event {
+                Event::Expired => {
+                    let (id, at) = (self.identity.id().clone(), self.identity.expires_at());
+                    return Loss::Expired { id, at };
+                }
+                Event::RenewalDue => self.renew().await,
+                Event::Snapshot => {
+                    self.follow_bundle().await;
+                    Ok(())
+                }
+                Event::Sync => {
+                    let failure = syncs.borrow_and_update().failure.clone();
+                    self.judge(failure).await
+                }
+            };
+            if let Err(denial) = handled {
+                return Loss::Denied { id: self.identity.id().clone(), denial };
+            }
+        }
+    }
+
+    async fn renew(&mut self) -> Result<(), AgentDenial> {
+        let Err(error) = self.identity.renew().await else {
+            self.renew_at = renewal_time(self.identity.svid());
+            self.backoff.reset();
+            // The first call with the new SVID is what makes the server accept it as the agent's.
+            self.cache.sync_now();
+            let id = self.identity.id();
+            tracing::info!(spiffe_id = %id, "the agent's own SVID was renewed");
+            return Ok(());
+        };
+        let wait = self.backoff.next();
+        self.renew_at = self.identity.clock().now() + wait;
+        if let Some(denial) = error.downcast_ref::<Status>().and_then(agent_denial) {
+            return self.confirm(denial).await;
+        }
+        let error: &(dyn std::error::Error + 'static) = error.as_ref();
+        tracing::warn!(
+            error,
+            retry_in_s = wait.as_secs_f32(),
+            "the agent's own SVID was not renewed; trying again"
+        );
+        // A server whose new authority is not in the bundle yet is understood after the next sync.
+        self.cache.sync_now();
+        Ok(())
+    }
+
+    async fn follow_bundle(&mut self) {
+        let snapshot = self.cache.snapshot();
+        if snapshot.is_synced()
+            && let Err(error) = self.identity.adopt(snapshot.bundle()).await
+        {
+            let error: &(dyn std::error::Error + 'static) = error.as_ref();
+            tracing::warn!(error, "the server's new bundle does not fit the agent's SVID, or was not stored");
+        }
+    }
+
+    async fn judge(&mut self, failure: Option<Status>) -> Result<(), AgentDenial> {
+        match failure.as_ref().and_then(agent_denial) {
+            Some(denial) => self.confirm(denial).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A call that was on its way while the SVID was renewed is denied because the one before is no longer active.
+    /// So what counts is what the server says to the SVID in use.
+    async fn confirm(&mut self, denial: AgentDenial) -> Result<(), AgentDenial> {
+        if denial == AgentDenial::MustReattest {
+            return Err(denial);
+        }
+        match self.identity.post_status().await {
+            Err(status) => match Verdict::on(&status) {
+                Verdict::Denied(denial) => Err(denial),
+                Verdict::Refused | Verdict::Passing => Ok(()),
+            },
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+/// Half life, spread.
+fn renewal_time(svid: &X509Svid) -> SystemTime {
+    let life = svid.not_after().duration_since(svid.not_before()).unwrap_or_default();
+    svid.not_before() + jitter(life / 2, SPREAD)
+}
