@@ -1,1 +1,7 @@
 //! The whole server, over both of its listeners.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod agents;
+mod fixture;
+mod lifecycle;
+mod operators;

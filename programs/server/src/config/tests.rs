@@ -1,1 +1,156 @@
 //! The configuration file: what is read, and what is refused where.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::time::Duration;
+
+use finial_identity::KeyKind;
+
+use super::{Config, KeysConfig, StoreConfig};
+
+const PLUGINS: &str = r#"
+plugins {
+    DataStore "sql" { plugin_data { database_type = "sqlite3" connection_string = "/data/db.sqlite3" } }
+    KeyManager "disk" { plugin_data { keys_path = "/data/keys.json" } }
+    NodeAttestor "join_token" { plugin_data {} }
+}
+"#;
+
+fn read(server: &str) -> Result<Config, String> {
+    Config::from_hcl(&format!("server {{\n{server}\n}}{PLUGINS}"), "server.conf")
+        .map_err(|error| error.to_string())
+}
+
+fn with_plugins(plugins: &str) -> Result<Config, String> {
+    let text = format!("server {{ trust_domain = \"example.org\" data_dir = \"/data\" }}\n{plugins}");
+    Config::from_hcl(&text, "server.conf").map_err(|error| error.to_string())
+}
+
+#[test]
+fn least_configuration_has_the_defaults_of_spire() {
+    let config = read("trust_domain = \"example.org\"\ndata_dir = \"/data\"").unwrap();
+    assert_eq!((config.bind_address.to_string().as_str(), config.bind_port), ("0.0.0.0", 8081));
+    assert_eq!(config.socket_path.to_str(), Some("/tmp/spire-server/private/api.sock"));
+    assert_eq!(config.store, StoreConfig::Sqlite("/data/db.sqlite3".into()));
+    assert_eq!(config.keys, KeysConfig::Disk("/data/keys.json".into()));
+    assert_eq!(config.issue.ca_ttl, Duration::from_hours(24));
+    assert_eq!(config.issue.ca_subject.organization, ["SPIFFE"]);
+    assert!(config.admin_ids.is_empty());
+}
+
+#[test]
+fn every_key_is_read() {
+    let config = read(
+        r#"
+        bind_address = "127.0.0.1"
+        bind_port = "9081"
+        trust_domain = "example.org"
+        data_dir = "/data"
+        socket_path = "/run/server.sock"
+        log_level = "DEBUG"
+        log_format = "json"
+        log_file = "/data/log"
+        ca_ttl = "48h"
+        ca_key_type = "ec-p384"
+        ca_subject = { country = ["DE"], organization = ["Example"], common_name = "CA" }
+        default_x509_svid_ttl = "30m"
+        default_jwt_svid_ttl = "1m"
+        agent_ttl = "2h"
+        jwt_issuer = "https://issuer.example.org"
+        jwt_key_type = "ec-p256"
+        admin_ids = ["spiffe://partner.test/ops"]
+        "#,
+    )
+    .unwrap();
+    assert_eq!((config.bind_address.to_string().as_str(), config.bind_port), ("127.0.0.1", 9081));
+    assert_eq!(config.socket_path.to_str(), Some("/run/server.sock"));
+    assert_eq!(config.log.level, finial_daemon::log::Level::Debug);
+    assert_eq!(config.log.format, finial_daemon::log::Format::Json);
+    assert_eq!(config.log.output, finial_daemon::log::Output::File("/data/log".into()));
+    assert_eq!(config.issue.ca_ttl, Duration::from_hours(48));
+    assert_eq!(
+        (config.issue.ca_key_type, config.issue.jwt_key_type),
+        (KeyKind::EcP384, Some(KeyKind::EcP256))
+    );
+    assert_eq!(config.issue.ca_subject.country, ["DE"]);
+    assert_eq!(config.issue.ca_subject.common_name, "CA");
+    assert_eq!(config.issue.default_x509_svid_ttl, Duration::from_mins(30));
+    assert_eq!(config.issue.default_jwt_svid_ttl, Duration::from_mins(1));
+    assert_eq!(config.issue.agent_ttl, Some(Duration::from_hours(2)));
+    assert_eq!(config.issue.jwt_issuer.as_deref(), Some("https://issuer.example.org"));
+    assert_eq!(config.admin_ids[0].as_str(), "spiffe://partner.test/ops");
+}
+
+#[test]
+fn memory_is_a_place_for_keys_and_for_the_store() {
+    let config = with_plugins(
+        r#"plugins {
+            DataStore "sql" { plugin_data { database_type = "sqlite3" connection_string = ":memory:" } }
+            KeyManager "memory" { plugin_data {} }
+        }"#,
+    )
+    .unwrap();
+    assert_eq!((config.store, config.keys), (StoreConfig::Memory, KeysConfig::Memory));
+}
+
+#[test]
+fn bad_server_block_is_refused_with_line_and_remedy() {
+    let head = "trust_domain = \"example.org\"\ndata_dir = \"/data\"\n";
+    let table = [
+        ("data_dir = \"/data\"", "server.conf:1:", "no trust_domain"),
+        ("trust_domain = \"example.org\"", "server.conf:1:", "no data_dir"),
+        ("trust_domain = \"Example_\u{e9}\"\ndata_dir = \"/data\"", "server.conf:2:", "trust_domain"),
+        (&format!("{head}bind_prot = 1"), "server.conf:4:", "did you mean \"bind_port\"?"),
+        (&format!("{head}bind_port = 70000"), "server.conf:4:", "from 0 to 65535"),
+        (&format!("{head}bind_address = \"localhost\""), "server.conf:4:", "bind_address"),
+        (&format!("{head}ca_ttl = \"a day\""), "server.conf:4:", "a duration"),
+        (&format!("{head}agent_ttl = \"0s\""), "server.conf:4:", "longer than 0s"),
+        (&format!("{head}ca_key_type = \"rsa-2048\""), "server.conf:4:", "use \"ec-p256\" or \"ec-p384\""),
+        (&format!("{head}ca_subject {{ locality = \"x\" }}"), "server.conf:4:", "unknown key \"locality\""),
+        (&format!("{head}admin_ids = [\"ops\"]"), "server.conf:4:", "admin_ids"),
+        (&format!("{head}federation {{ }}"), "server.conf:4:", "unknown key \"federation\""),
+        (&format!("{head}log_level = \"loud\""), "server.conf:4:", "log_level"),
+    ];
+    for (server, place, remedy) in table {
+        let problem = read(server).unwrap_err();
+        assert!(problem.starts_with(place) && problem.contains(remedy), "{server}: {problem}");
+    }
+}
+
+#[test]
+fn bad_plugins_are_refused_with_line_and_remedy() {
+    let store =
+        "DataStore \"sql\" { plugin_data { database_type = \"sqlite3\" connection_string = \"/db\" } }";
+    let keys = "KeyManager \"memory\" { plugin_data {} }";
+    let table = [
+        (keys.to_owned(), "plugins has no DataStore"),
+        (store.to_owned(), "plugins has no KeyManager"),
+        (format!("{store}\n{keys}\nKeyManager \"disk\" {{ plugin_data {{ }} }}"), "one KeyManager"),
+        (format!("{store}\nKeyManager \"aws_kms\" {{ plugin_data {{ }} }}"), "is not served by this version"),
+        (format!("{store}\nKeyManager \"disk\" {{ plugin_data {{ }} }}"), "no keys_path"),
+        (format!("{store}\n{keys}\nNodeAttestor \"x509pop\" {{ }}"), "is not served by this version"),
+        (format!("{store}\n{keys}\nUpstreamAuthority \"disk\" {{ }}"), "unknown key \"UpstreamAuthority\""),
+        (
+            format!("{keys}\nDataStore \"sql\" {{ plugin_data {{ database_type = \"mysql\" }} }}"),
+            "use \"sqlite3\"",
+        ),
+        (
+            format!("{keys}\nDataStore \"sql\" {{ plugin_data {{ database_type = \"sqlite3\" }} }}"),
+            "no connection_string",
+        ),
+        (
+            format!(
+                "{keys}\nDataStore \"sql\" {{ plugin_data {{ database_type = \"sqlite3\" connection_string = \"file:x?mode=ro\" }} }}"
+            ),
+            "the path of a file",
+        ),
+        (
+            format!("{store}\n{keys}\nNodeAttestor \"join_token\" {{ plugin_data {{ x = 1 }} }}"),
+            "unknown key \"x\"",
+        ),
+    ];
+    for (plugins, remedy) in table {
+        let problem = with_plugins(&format!("plugins {{\n{plugins}\n}}")).unwrap_err();
+        assert!(problem.starts_with("server.conf:") && problem.contains(remedy), "{plugins}: {problem}");
+    }
+    assert!(with_plugins("").unwrap_err().contains("there is no plugins { } block"));
+}

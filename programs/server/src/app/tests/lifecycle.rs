@@ -1,0 +1,56 @@
+//! Starting, stopping, and what is still there afterwards.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use finial_wire::EntryFilter;
+use finial_wire::client::{BundleClient, ChangesClient, EntryClient};
+use futures_util::StreamExt;
+
+use super::fixture::{Server, clock, draft, id};
+use crate::build;
+
+#[tokio::test]
+async fn entries_agents_and_authorities_outlive_a_restart() {
+    let server = Server::start_with(|_| {}).await;
+    let agent = server.agent().await;
+    server.entries().create_entry(None, &draft("/web", agent.id())).await.unwrap();
+    let before = BundleClient::new(server.operator()).bundle().await.unwrap();
+
+    let server = server.restart().await;
+    let after = BundleClient::new(server.operator()).bundle().await.unwrap();
+    assert_eq!(after, before);
+    let agent = server.stranger(Some(agent.credential)).await;
+    assert_eq!(EntryClient::new(agent).authorized_entries().await.unwrap().len(), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn files_are_made_with_the_right_modes() {
+    let server = Server::start_with(|config| config.data_dir = config.data_dir.join("data")).await;
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&server.folder.path().join("data")), 0o755);
+    assert_eq!(mode(&server.folder.path().join("keys.json")), 0o600);
+    assert_eq!(mode(&server.config.socket_path), 0o770);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn second_server_on_the_same_socket_is_refused_and_harms_nothing() {
+    let server = Server::start().await;
+    let refused = build(server.config.clone(), &clock()).await.err().unwrap();
+    assert!(refused.to_string().starts_with("another process serves"), "{refused:#}");
+    server.entries().create_entry(None, &draft("/web", &id("/host"))).await.unwrap();
+    assert_eq!(server.entries().count_entries(EntryFilter::default()).await.unwrap(), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn open_streams_do_not_keep_a_server_from_stopping() {
+    let server = Server::start().await;
+    let agent = server.agent().await;
+    let mut watched = ChangesClient::new(agent.channel.clone()).watch(0).await.unwrap();
+    watched.next().await.unwrap().unwrap();
+    server.stop().await;
+    drop(watched);
+}
