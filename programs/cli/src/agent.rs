@@ -1,0 +1,38 @@
+//! `finial agent …`: run one, and manage those of a server.
+
+mod manage;
+mod run;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::healthcheck;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run the agent on this node
+    Run(run::Run),
+    /// Check the configuration and exit
+    Validate(run::Validate),
+    /// Ask the agent on this node how it is
+    Healthcheck(healthcheck::Agent),
+    /// List the agents that a server knows
+    List(manage::List),
+    /// Show one agent
+    Show(manage::Show),
+    /// Forget an agent: it must attest again
+    Evict(manage::Evict),
+}
+
+impl Command {
+    pub(crate) async fn run(self) -> Result<()> {
+        match self {
+            Self::Run(command) => command.run().await,
+            Self::Validate(command) => command.run(),
+            Self::Healthcheck(command) => command.run().await,
+            Self::List(command) => command.run().await,
+            Self::Show(command) => command.run().await,
+            Self::Evict(command) => command.run().await,
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! The finial binary

@@ -1,0 +1,93 @@
+//! The binary `finial`: a table of commands, noun then verb; each lives in a file of its own.
+
+mod agent;
+mod api;
+mod args;
+mod bundle;
+mod connection;
+mod dev;
+mod entry;
+mod healthcheck;
+mod localauthority;
+mod logging;
+mod output;
+mod proxy;
+mod server;
+mod text;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Workload identity: short-lived SPIFFE identities, issued, delivered, rotated and used.
+#[derive(Parser)]
+#[command(name = "finial", version, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(after_help = "Flags are written as in SPIRE, with one dash or two: -spiffeID or --spiffe-id.")]
+struct Finial {
+    #[command(subcommand)]
+    noun: Noun,
+}
+
+#[derive(Subcommand)]
+enum Noun {
+    /// Server and agent in one process, joined by itself: for trying out and for development
+    Dev(dev::Dev),
+    /// Run the server, or ask how it is
+    #[command(subcommand)]
+    Server(server::Command),
+    /// Run the agent; list, show and evict the agents of a server
+    #[command(subcommand)]
+    Agent(agent::Command),
+    /// Registration entries: which workload is given which identity
+    #[command(subcommand)]
+    Entry(entry::Command),
+    /// Join tokens, with which an agent attests once
+    #[command(subcommand)]
+    Token(token::Command),
+    /// The trust bundle
+    #[command(subcommand)]
+    Bundle(bundle::Command),
+    /// The authorities that sign: prepare, activate, taint, revoke
+    #[command(subcommand, name = "localauthority")]
+    LocalAuthority(localauthority::Command),
+    /// Ask the Workload API, as a workload would
+    #[command(subcommand)]
+    Api(api::Command),
+    /// TLS for programs that know nothing of SPIFFE
+    #[command(subcommand)]
+    Proxy(proxy::Command),
+    /// Ask a server how it is (the same as `server healthcheck`)
+    #[command(hide = true)]
+    Healthcheck(healthcheck::Server),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let finial = Finial::parse_from(args::with_two_dashes(std::env::args_os()));
+    match run(finial.noun).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(noun: Noun) -> anyhow::Result<()> {
+    match noun {
+        Noun::Dev(command) => command.run().await,
+        Noun::Server(command) => command.run().await,
+        Noun::Agent(command) => command.run().await,
+        Noun::Entry(command) => command.run().await,
+        Noun::Token(command) => command.run().await,
+        Noun::Bundle(command) => command.run().await,
+        Noun::LocalAuthority(command) => command.run().await,
+        Noun::Api(command) => command.run().await,
+        Noun::Proxy(command) => command.run().await,
+        Noun::Healthcheck(command) => command.run().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! `finial server …`: run one, check its configuration, ask how it is.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use finial_daemon::{Clock, hcl, signals, umask};
+use finial_identity::TrustDomain;
+use finial_server::Config;
+
+use crate::{healthcheck, logging::Logging, output};
+
+/// Where SPIRE's server looks for its configuration.
+const DEFAULT_CONFIG: &str = "conf/server/server.conf";
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run the server
+    Run(Run),
+    /// Check the configuration and exit
+    Validate(Validate),
+    /// Ask the server how it is
+    Healthcheck(healthcheck::Server),
+}
+
+impl Command {
+    pub(crate) async fn run(self) -> Result<()> {
+        match self {
+            Self::Run(command) => command.run().await,
+            Self::Validate(command) => command.run(),
+            Self::Healthcheck(command) => command.run().await,
+        }
+    }
+}
+
+/// What may come from the file, from flags, or from both: flags win.
+#[derive(Args)]
+struct Settings {
+    /// Configuration file, as SPIRE's [default: conf/server/server.conf, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Replace $VARIABLES in the configuration file
+    #[arg(long = "expandEnv", visible_alias = "expand-env", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    expand_env: bool,
+    /// Trust domain that the server serves
+    #[arg(long = "trustDomain", visible_alias = "trust-domain", value_name = "NAME")]
+    trust_domain: Option<String>,
+    /// Folder for keys and datastore
+    #[arg(long = "dataDir", visible_alias = "data-dir", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Address to listen on for agents
+    #[arg(long = "bindAddress", visible_alias = "bind-address", value_name = "IP")]
+    bind_address: Option<IpAddr>,
+    /// Port to listen on for agents
+    #[arg(long = "serverPort", visible_alias = "server-port", value_name = "PORT")]
+    server_port: Option<u16>,
+    /// Path of the Unix socket for commands
+    #[arg(long = "socketPath", visible_alias = "socket-path", value_name = "PATH")]
+    socket_path: Option<PathBuf>,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+#[derive(Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Run {
+    async fn run(self) -> Result<()> {
+        umask::restrict();
+        let config = self.settings.read()?;
+        let _level =
+            self.settings.logging.begin(config.log.level, config.log.format, config.log.output.clone())?;
+        let app = finial_server::build(config, &Clock::system()).await.context("the server cannot start")?;
+        app.run(terminated()).await
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Validate {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Validate {
+    fn run(self) -> Result<()> {
+        self.settings.read()?;
+        output::print("SPIRE server configuration file is valid.\n");
+        Ok(())
+    }
+}
+
+impl Settings {
+    fn read(&self) -> Result<Config> {
+        let mut config = match read_file(self.config.as_ref(), DEFAULT_CONFIG, self.expand_env)? {
+            Some((text, file)) => Config::from_hcl(&text, &file)?,
+            None => {
+                let (Some(trust_domain), Some(data_dir)) = (&self.trust_domain, &self.data_dir) else {
+                    bail!("give -config FILE, or both -trustDomain and -dataDir; `finial dev` needs neither");
+                };
+                Config::new(TrustDomain::parse(trust_domain).context("-trustDomain")?, data_dir)
+            }
+        };
+        if let Some(trust_domain) = &self.trust_domain {
+            config.issue.trust_domain = TrustDomain::parse(trust_domain).context("-trustDomain")?;
+        }
+        if let Some(data_dir) = &self.data_dir {
+            config.move_to(data_dir);
+        }
+        if let Some(address) = self.bind_address {
+            config.bind_address = address;
+        }
+        if let Some(port) = self.server_port {
+            config.bind_port = port;
+        }
+        if let Some(path) = &self.socket_path {
+            config.socket_path.clone_from(path);
+        }
+        Ok(config)
+    }
+}
+
+/// The configuration file's text and name: the one that was asked for, or the one at SPIRE's default place.
+pub(crate) fn read_file(
+    asked: Option<&PathBuf>,
+    default: &str,
+    expand: bool,
+) -> Result<Option<(String, String)>> {
+    let path = match asked {
+        Some(path) => path.clone(),
+        None if PathBuf::from(default).exists() => default.into(),
+        None => return Ok(None),
+    };
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("configuration file {name} cannot be read"))?;
+    let text = if expand { hcl::expand_env(&text, |name| std::env::var(name).ok()) } else { text };
+    Ok(Some((text, name)))
+}
+
+/// Resolves at SIGINT or SIGTERM.
+pub(crate) async fn terminated() {
+    match signals::terminated().await {
+        Ok(signal) => tracing::info!(signal, "received {signal}, shutting down"),
+        Err(error) => {
+            tracing::warn!(%error, "signals cannot be received; the program ends only by force");
+            std::future::pending().await
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The nouns as SPIRE's commands print them: labels padded to 24 or 18 columns, and their JSON.
+
+use std::{fmt::Write, time::SystemTime};
+
+use finial_daemon::go;
+use finial_identity::{Entry, Node, SpiffeId};
+use serde_json::{Value, json};
+
+/// One entry as `entry create` and `entry show` print it, with the empty line that ends it.
+pub(crate) fn entry(entry: &Entry) -> String {
+    let mut out = String::new();
+    let mut line = |label: &str, value: &dyn std::fmt::Display| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{label:<24}: {value}");
+    };
+    let ttl =
+        |ttl: Option<std::time::Duration>| ttl.map_or("default".to_owned(), |ttl| ttl.as_secs().to_string());
+    line("Entry ID", &entry.id);
+    line("SPIFFE ID", &entry.spiffe_id);
+    line("Parent ID", &entry.parent_id);
+    line("Revision", &entry.revision_number);
+    if entry.downstream {
+        line("Downstream", &true);
+    }
+    line("X509-SVID TTL", &ttl(entry.x509_svid_ttl));
+    line("JWT-SVID TTL", &ttl(entry.jwt_svid_ttl));
+    if let Some(expires_at) = entry.expires_at {
+        line("Expiration time", &go::format_time(expires_at));
+    }
+    entry.selectors.iter().for_each(|selector| line("Selector", selector));
+    entry.federates_with.iter().for_each(|domain| line("FederatesWith", domain));
+    entry.dns_names.iter().for_each(|name| line("DNS name", name));
+    if entry.admin {
+        line("Admin", &true);
+    }
+    if entry.store_svid {
+        line("StoreSvid", &true);
+    }
+    if !entry.hint.is_empty() {
+        line("Hint", &entry.hint);
+    }
+    if entry.x509_svid_prefetch_disabled {
+        line("DisableX509SvidPrefetch", &true);
+    }
+    if entry.jwt_svid_includes_jti {
+        line("JwtSvidIncludeJti", &true);
+    }
+    out.push('\n');
+    out
+}
+
+/// One entry as protobuf's JSON mapping writes it.
+pub(crate) fn entry_json(entry: &Entry) -> Value {
+    json!({
+        "id": entry.id.to_string(),
+        "spiffe_id": id_json(&entry.spiffe_id),
+        "parent_id": id_json(&entry.parent_id),
+        "selectors": entry.selectors.iter().map(|s| json!({"type": s.kind(), "value": s.value()})).collect::<Vec<_>>(),
+        "x509_svid_ttl": entry.x509_svid_ttl.map_or(0, |ttl| ttl.as_secs()),
+        "jwt_svid_ttl": entry.jwt_svid_ttl.map_or(0, |ttl| ttl.as_secs()),
+        "federates_with": entry.federates_with.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "admin": entry.admin,
+        "downstream": entry.downstream,
+        "expires_at": seconds(entry.expires_at),
+        "dns_names": entry.dns_names,
+        "revision_number": entry.revision_number.to_string(),
+        "store_svid": entry.store_svid,
+        "hint": entry.hint,
+        "created_at": seconds(Some(entry.created_at)),
+    })
+}
+
+/// One agent as `agent list` and `agent show` print it, without the selectors.
+pub(crate) fn node(node: &Node) -> String {
+    let mut out = String::new();
+    let mut line = |label: &str, value: &dyn std::fmt::Display| {
+        let _ = writeln!(out, "{label:<18}: {value}");
+    };
+    line("SPIFFE ID", &node.id);
+    line("Attestation type", &node.attestation_type);
+    line("Expiration time", &go::format_time(node.expires_at));
+    match node.is_banned() {
+        true => line("Banned", &true),
+        false => line("Serial number", &node.serial_number),
+    }
+    line("Can re-attest", &node.can_reattest);
+    if !node.agent_version.is_empty() {
+        line("Agent version", &node.agent_version);
+    }
+    out
+}
+
+/// One agent as protobuf's JSON mapping writes it.
+pub(crate) fn node_json(node: &Node) -> Value {
+    json!({
+        "id": id_json(&node.id),
+        "attestation_type": node.attestation_type,
+        "x509svid_serial_number": node.serial_number,
+        "x509svid_expires_at": seconds(Some(node.expires_at)),
+        "selectors": node.selectors.iter().map(|s| json!({"type": s.kind(), "value": s.value()})).collect::<Vec<_>>(),
+        "banned": node.is_banned(),
+        "can_reattest": node.can_reattest,
+        "agent_version": node.agent_version,
+    })
+}
+
+/// A SPIFFE ID as protobuf's JSON mapping writes it.
+pub(crate) fn id_json(id: &SpiffeId) -> Value {
+    json!({"trust_domain": id.trust_domain().name(), "path": id.path()})
+}
+
+/// Seconds since the epoch, as a string: protobuf's JSON mapping of int64.
+pub(crate) fn seconds(time: Option<SystemTime>) -> String {
+    time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok())
+        .map_or(0, |since| since.as_secs())
+        .to_string()
+}
+
+/// `1 entry`, `2 entries`.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
