@@ -7,8 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
+use aws_lc_rs::digest::{Context, SHA256};
 use finial_daemon::Clock;
-use sha2::{Digest, Sha256};
 
 use crate::{AttestError, Executable};
 
@@ -91,11 +91,11 @@ impl Digests {
 /// Reads on from the file that was opened, never from its path; a file that grows past the limit is refused too.
 fn digest_of(executable: &Executable, limit: u64) -> Result<String, AttestError> {
     let mut file: File = executable.open()?;
-    let (mut hasher, mut chunk, mut size) = (Sha256::new(), vec![0; CHUNK], 0);
+    let (mut hasher, mut chunk, mut size) = (Context::new(&SHA256), vec![0; CHUNK], 0);
     loop {
         let read = file.read(&mut chunk).map_err(|source| executable.unreadable(source))?;
         if read == 0 {
-            return Ok(hex::encode(hasher.finalize()));
+            return Ok(hex::encode(hasher.finish()));
         }
         size += read as u64;
         if size > limit {

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_lc_rs::digest::{self, SHA256};
 use nix::unistd::{Gid, Group, Uid, User};
-use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::WorkloadAttestors;
@@ -49,7 +49,7 @@ async fn user_and_groups_are_told_by_id_and_by_name() {
 async fn path_and_digest_are_told_on_request() {
     let found = attest(&peer_running("/bin/cat"), config(true, 0)).await.unwrap();
     let path = Path::new("/bin/cat").canonicalize().unwrap();
-    let digest = hex::encode(Sha256::digest(std::fs::read(&path).unwrap()));
+    let digest = hex::encode(digest::digest(&SHA256, &std::fs::read(&path).unwrap()));
     let expected = [format!("unix:path:{}", path.display()), format!("unix:sha256:{digest}")];
     assert_eq!(found[found.len() - 2..], expected);
 }
