@@ -16,7 +16,7 @@ use tonic::transport::Channel;
 use zeroize::Zeroizing;
 
 use crate::Config;
-use crate::channel::{Dialer, answer};
+use crate::channel::{Dialer, answer, problem};
 use crate::identity::{Home, Identity, only};
 use crate::keys::{AgentKeys, create_private_folder};
 use crate::loss::{Loss, Verdict};
@@ -104,7 +104,7 @@ async fn greet(identity: Identity, clock: &Clock) -> anyhow::Result<Reuse> {
         let loss = Loss::Denied { id, denial };
         return Ok(Reuse::Lost(identity.abandon().await, Some(loss.into())));
     }
-    let error: &(dyn std::error::Error + 'static) = &status;
+    let error = problem(&status);
     tracing::warn!(spiffe_id = %id, error, "the agent goes on as {id}, although its server does not answer yet");
     Ok(Reuse::Works(identity))
 }
@@ -201,18 +201,16 @@ async fn fetch_bundle(channel: &Channel, clock: &Clock) -> anyhow::Result<Bundle
     }
 }
 
-async fn pause(clock: &Clock, backoff: &mut Backoff, status: &Status, problem: &str) {
+async fn pause(clock: &Clock, backoff: &mut Backoff, status: &Status, what: &str) {
     let wait = backoff.next();
-    let error: &(dyn std::error::Error + 'static) = status;
-    tracing::warn!(error, retry_in_s = wait.as_secs_f32(), "{problem}; trying again");
+    tracing::warn!(error = problem(status), retry_in_s = wait.as_secs_f32(), "{what}; trying again");
     clock.sleep(wait).await;
 }
 
 /// The token has served, so nothing that the server says now can undo it; the first sync will tell.
 async fn greet_after_joining(identity: &Identity) {
     if let Err(status) = identity.post_status().await {
-        let error: &(dyn std::error::Error + 'static) = &status;
-        tracing::warn!(error, "the server did not take note of the agent's version");
+        tracing::warn!(error = problem(&status), "the server did not take note of the agent's version");
     }
 }
 

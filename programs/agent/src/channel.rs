@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context as Polled, Poll, ready};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use finial_daemon::Clock;
 use finial_receive::Source;
-use finial_tls::{Connector, Fallen, Policy};
+use finial_tls::{Connector, Fallen, Policy, TlsError};
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -76,37 +77,67 @@ impl Dialer {
 
     async fn connect(
         &self,
-    ) -> anyhow::Result<Connection<impl AsyncRead + AsyncWrite + Send + Unpin + use<>>> {
+    ) -> Result<Connection<impl AsyncRead + AsyncWrite + Send + Unpin + use<>>, DialError> {
         let stream = self.dial().await?;
-        // Without it small frames wait for the acknowledgement of the one before.
-        stream.set_nodelay(true)?;
-        let secured = self.connector.connect(stream, self.name.clone()).await?;
+        let secured = self.connector.connect(stream, self.name.clone()).await;
+        let secured = secured.map_err(|source| DialError::Tls { host: self.host.clone(), source })?;
         let mut standing = secured.standing;
         let fallen = Box::pin(async move { standing.fallen().await });
         Ok(Connection { stream: secured.stream, fallen: Some(fallen) })
     }
 
     /// The first address of the server that accepts a connection.
-    async fn dial(&self) -> anyhow::Result<TcpStream> {
-        let Self { host, port, .. } = self;
-        let found = tokio::net::lookup_host((host.as_str(), *port));
-        let found = self.clock.timeout(CONNECT_LIMIT, found).await;
-        let addresses = found?.with_context(|| format!("cannot find the address of the server {host}"))?;
-        let mut failure = None;
+    async fn dial(&self) -> Result<TcpStream, DialError> {
+        let host = || self.host.clone();
+        let addresses = self.within_limit(tokio::net::lookup_host((self.host.as_str(), self.port))).await;
+        let addresses = addresses.map_err(|source| DialError::Lookup { host: host(), source })?;
+        let mut failure = DialError::NoAddress { host: host() };
         for address in addresses {
-            match self.clock.timeout(CONNECT_LIMIT, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => failure = Some((address, anyhow::Error::from(error))),
-                Err(late) => failure = Some((address, late.into())),
+            match self.within_limit(TcpStream::connect(address)).await {
+                Ok(stream) => {
+                    // Without it small frames wait for the acknowledgement of the one before. That it fails means that
+                    // the connection has gone already, which the handshake notices.
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Err(source) => failure = DialError::Connect { host: host(), address, source },
             }
         }
-        match failure {
-            Some((address, error)) => {
-                Err(error.context(format!("cannot reach the server {host} at {address}")))
-            }
-            None => anyhow::bail!("the server name {host} has no address"),
-        }
+        Err(failure)
     }
+
+    async fn within_limit<T>(&self, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        let done = self.clock.timeout(CONNECT_LIMIT, step).await;
+        done.unwrap_or_else(|late| Err(io::Error::new(io::ErrorKind::TimedOut, late)))
+    }
+}
+
+/// Why there is no connection to the server.
+#[derive(Debug, thiserror::Error)]
+enum DialError {
+    #[error("cannot find the address of the server {host}")]
+    Lookup { host: String, source: io::Error },
+    #[error("the server name {host} has no address")]
+    NoAddress { host: String },
+    #[error("cannot reach the server {host} at {address}")]
+    Connect { host: String, address: SocketAddr, source: io::Error },
+    #[error("cannot secure the connection to the server {host}")]
+    Tls { host: String, source: TlsError },
+}
+
+/// What went wrong with a call, in one line: the server's message, or why there was no connection, down to the cause.
+pub(crate) fn problem(status: &Status) -> String {
+    let mut text = status.message().to_owned();
+    let mut cause = std::error::Error::source(status);
+    while let Some(error) = cause {
+        let link = error.to_string();
+        // The transport says the same several times over.
+        if link != "transport error" && !text.ends_with(&link) {
+            text = format!("{text}: {link}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// Waits for the answer to a call, for as long as a call may take.

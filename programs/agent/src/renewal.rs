@@ -8,6 +8,7 @@ use finial_provide::Cache;
 use finial_wire::{AgentDenial, agent_denial};
 use tonic::Status;
 
+use crate::channel::problem;
 use crate::identity::Identity;
 use crate::loss::{Loss, Verdict};
 
@@ -100,7 +101,7 @@ impl Keeper {
         if let Some(denial) = error.downcast_ref::<Status>().and_then(agent_denial) {
             return self.confirm(denial).await;
         }
-        let error: &(dyn std::error::Error + 'static) = error.as_ref();
+        let error = error.downcast_ref::<Status>().map_or_else(|| format!("{error:#}"), problem);
         tracing::warn!(
             error,
             retry_in_s = wait.as_secs_f32(),
