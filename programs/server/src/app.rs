@@ -24,6 +24,7 @@ use tonic::service::Routes;
 use crate::core::Core;
 use crate::guard::GuardLayer;
 use crate::listener::{TcpApi, UnixApi};
+use crate::rate::Limits;
 use crate::{Config, KeysConfig, StoreConfig, endpoints, identity, pruning};
 
 /// How long calls may take to finish after the server was told to stop.
@@ -89,6 +90,7 @@ async fn assemble(
         attestors: NodeAttestors::new(trust_domain.clone(), [join_token]),
         authorities,
         issuer,
+        limits: Limits::new(&config.rate_limits, clock),
         clock: clock.clone(),
     });
     pruning::start(Arc::clone(&core), tasks);

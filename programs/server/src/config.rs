@@ -31,6 +31,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Where signing keys are kept; `keys.json` in the data folder.
     pub keys: KeysConfig,
+    /// Whether one address may ask only so much.
+    pub rate_limits: RateLimits,
     /// What is logged, and where. [`build`](crate::build) leaves it to its caller.
     pub log: LogConfig,
 }
@@ -51,6 +53,21 @@ pub enum KeysConfig {
     Memory,
     /// In a file, in SPIRE's format.
     Disk(PathBuf),
+}
+
+/// Whether one address may ask only so much; callers on the Unix socket are never limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimits {
+    /// One attestation a second, ten at once after a pause; on.
+    pub attestation: bool,
+    /// 500 X.509-SVIDs and 500 JWT-SVIDs a second; on.
+    pub signing: bool,
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        Self { attestation: true, signing: true }
+    }
 }
 
 /// What is logged, and where.
@@ -76,6 +93,7 @@ impl Config {
             admin_ids: Vec::new(),
             store: StoreConfig::Sqlite(data_dir.join("datastore.sqlite3")),
             keys: KeysConfig::Disk(data_dir.join("keys.json")),
+            rate_limits: RateLimits::default(),
             log: LogConfig::default(),
         }
     }

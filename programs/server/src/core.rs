@@ -11,6 +11,7 @@ use finial_issue::{AuthorityManager, Issuer};
 use finial_store::{DataStore, Index, Revision, Snapshot, StoreError};
 use tonic::{Extensions, Status};
 
+use crate::rate::Limits;
 use crate::status;
 
 /// How long a caller waits until its own change shows in the index.
@@ -28,6 +29,7 @@ pub(crate) struct Core {
     pub(crate) attestors: NodeAttestors,
     pub(crate) authorities: AuthorityManager,
     pub(crate) issuer: Issuer,
+    pub(crate) limits: Limits,
     pub(crate) clock: Clock,
 }
 

@@ -19,7 +19,8 @@ mod guard;
 mod identity;
 mod listener;
 mod pruning;
+mod rate;
 mod status;
 
 pub use app::{App, build};
-pub use config::{Config, KeysConfig, LogConfig, StoreConfig};
+pub use config::{Config, KeysConfig, LogConfig, RateLimits, StoreConfig};

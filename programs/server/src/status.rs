@@ -51,6 +51,7 @@ pub(crate) fn join_token(error: &AttestError) -> Status {
     Status::invalid_argument(error.to_string())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it ends here, and `map_err` gives it away")]
 pub(crate) fn store(error: StoreError) -> Status {
     match &error {
         StoreError::NotFound { noun, .. } => Status::not_found(format!("{noun} not found")),
@@ -147,3 +148,6 @@ fn logged(error: &(dyn Error + 'static), status: Status) -> Status {
     tracing::error!(error, code = ?status.code(), "a call could not be answered");
     status
 }
+
+#[cfg(test)]
+mod tests;

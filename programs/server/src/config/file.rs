@@ -39,6 +39,11 @@ fn read_server(mut server: Block) -> Result<Config, HclError> {
     set(&mut config.log.level, server.take_parsed("log_level")?);
     set(&mut config.log.format, server.take_parsed("log_format")?);
     set(&mut config.log.output, server.take("log_file")?.map(log::Output::File));
+    if let Some(mut limits) = server.take_block("ratelimit")? {
+        set(&mut config.rate_limits.attestation, limits.take("attestation")?);
+        set(&mut config.rate_limits.signing, limits.take("signing")?);
+        limits.finish()?;
+    }
     read_issue(&mut server, &mut config)?;
     server.finish()?;
     Ok(config)

@@ -58,6 +58,7 @@ fn every_key_is_read() {
         jwt_issuer = "https://issuer.example.org"
         jwt_key_type = "ec-p256"
         admin_ids = ["spiffe://partner.test/ops"]
+        ratelimit { attestation = false }
         "#,
     )
     .unwrap();
@@ -77,6 +78,7 @@ fn every_key_is_read() {
     assert_eq!(config.issue.default_jwt_svid_ttl, Duration::from_mins(1));
     assert_eq!(config.issue.agent_ttl, Some(Duration::from_hours(2)));
     assert_eq!(config.issue.jwt_issuer.as_deref(), Some("https://issuer.example.org"));
+    assert_eq!((config.rate_limits.attestation, config.rate_limits.signing), (false, true));
     assert_eq!(config.admin_ids[0].as_str(), "spiffe://partner.test/ops");
 }
 

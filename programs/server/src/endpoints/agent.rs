@@ -69,11 +69,12 @@ impl AgentEndpoint {
 impl AgentApi for AgentEndpoint {
     async fn attest_agent(
         &self,
-        _: &Extensions,
+        ctx: &Extensions,
         evidence: NodeEvidence,
         csr: Vec<u8>,
         dialogue: &mut dyn Dialogue,
     ) -> Result<AttestationResult, Status> {
+        self.core.limits.attestation.take(ctx, 1).await?;
         // The request is looked at first: a join token is not used up for one that could not be answered.
         let key = public_key(&csr)?;
         let attestation = self.attest(&evidence, &key, dialogue);
@@ -85,6 +86,7 @@ impl AgentApi for AgentEndpoint {
         let permit = permit(ctx)?;
         let grant = Grant::agent_renewal(permit).map_err(|denial| status::denial(&denial))?;
         let current = permit.node().ok_or_else(status::no_permit)?;
+        self.core.limits.x509.take(ctx, 1).await?;
         let svid = self.core.issuer.issue_x509(grant, &public_key(&csr)?).await.map_err(status::issue)?;
         let renew = |node: &mut Node| {
             if node.is_banned() {

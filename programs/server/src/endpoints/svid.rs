@@ -51,6 +51,9 @@ impl SvidApi for SvidEndpoint {
             Ok(permit) => permit,
             Err(status) => return requests.iter().map(|_| Err(status.clone())).collect(),
         };
+        if let Err(status) = self.core.limits.x509.take(ctx, requests.len()).await {
+            return requests.iter().map(|_| Err(status.clone())).collect();
+        }
         let snapshot = self.core.index.snapshot();
         let outcomes = requests.iter().map(|(entry, csr)| self.new_x509_svid(permit, &snapshot, entry, csr));
         join_all(outcomes).await
@@ -62,6 +65,7 @@ impl SvidApi for SvidEndpoint {
         entry: EntryId,
         audience: Audience,
     ) -> Result<JwtSvid, Status> {
+        self.core.limits.jwt.take(ctx, 1).await?;
         let grant = self.grant(permit(ctx)?, &self.core.index.snapshot(), &entry)?;
         self.core.issuer.issue_jwt(grant, audience).await.map_err(status::issue)
     }
