@@ -50,7 +50,7 @@ pub async fn build(config: impl Into<Config>, clock: &Clock) -> Result<App, Prox
     assemble(plan, source, lasting).await
 }
 
-async fn assemble(plan: Plan, source: Source, lasting: Tasks) -> Result<App, ProxyError> {
+pub(crate) async fn assemble(plan: Plan, source: Source, lasting: Tasks) -> Result<App, ProxyError> {
     let (listen, limits, clock) = (plan.listen.clone(), plan.limits.clone(), source.clock().clone());
     tracing::info!("starting finial proxy in {} mode", plan.mode.name());
     let listener = Listener::bind(&listen, &clock).await?;

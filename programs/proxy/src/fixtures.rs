@@ -1,1 +1,121 @@
-//! The parts that tests share.
+//! A trust domain with a server and a client, and proxies that run beside a test.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use finial_daemon::{Clock, ClockHand, Tasks};
+use finial_receive::testing::{Authority, start};
+use finial_receive::{Endpoint, Source, SourceWriter};
+use finial_tls::{Acceptor, Connector, Policy};
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::config::Plan;
+use crate::proxy::Proxy;
+use crate::{Address, App, ClientConfig, Config, ProxyError, ServerConfig};
+
+pub(crate) const SERVER: &str = "spiffe://example.org/server";
+pub(crate) const CLIENT: &str = "spiffe://example.org/client";
+pub(crate) const STRANGER: &str = "spiffe://example.org/stranger";
+
+pub(crate) struct World {
+    authority: Authority,
+    pub(crate) clock: Clock,
+    pub(crate) hand: ClockHand,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let (clock, hand) = Clock::manual(start());
+        Self { authority: Authority::new("example.org"), clock, hand }
+    }
+
+    /// A live identity, which the writer can take away.
+    pub(crate) fn party(&self, id: &str) -> (SourceWriter, Source) {
+        let (writer, source) = Source::channel(&self.clock);
+        writer.publish(vec![self.authority.credential(id)], self.authority.bundles()).unwrap();
+        (writer, source)
+    }
+
+    /// A peer that is no proxy, and speaks to `id`.
+    pub(crate) fn connector(&self, own: &str, id: &str) -> Connector {
+        Connector::new(&self.party(own).1, Policy::ids([id.parse().unwrap()]))
+    }
+
+    /// A peer that is no proxy, and hears `id`.
+    pub(crate) fn acceptor(&self, own: &str, id: &str) -> Acceptor {
+        Acceptor::new(&self.party(own).1, Policy::ids([id.parse().unwrap()]))
+    }
+
+    pub(crate) fn server(&self, target: SocketAddr) -> ServerConfig {
+        let config = ServerConfig::new(local(0), local(target.port()), nowhere());
+        ServerConfig { allow_uri: vec![CLIENT.to_owned()], ..config }
+    }
+
+    pub(crate) fn client(&self, target: SocketAddr) -> ClientConfig {
+        let config = ClientConfig::new(local(0), local(target.port()), nowhere());
+        ClientConfig { verify_uri: vec![SERVER.to_owned()], ..config }
+    }
+}
+
+/// What sessions share, without a listener.
+pub(crate) fn proxy(config: impl Into<Config>, source: Source) -> Proxy {
+    Proxy::new(Plan::new(config.into()).unwrap(), source)
+}
+
+/// A proxy with an identity from `source` in place of the Workload API.
+pub(crate) async fn app(config: impl Into<Config>, source: Source) -> Result<App, ProxyError> {
+    let lasting = Tasks::new(source.clock().clone());
+    crate::app::assemble(Plan::new(config.into())?, source, lasting).await
+}
+
+/// Runs `test` beside the app, which is told to stop when the test has ended. Boxed, as tests hold whole peers.
+pub(crate) fn beside<'a, T: 'a>(
+    app: App,
+    clock: &Clock,
+    test: impl Future<Output = T> + 'a,
+) -> Pin<Box<dyn Future<Output = T> + 'a>> {
+    let stop = Tasks::new(clock.clone()).drain();
+    Box::pin(async move {
+        let (ended, result) = tokio::join!(app.run(stop.requested()), async {
+            let result = test.await;
+            stop.request();
+            result
+        });
+        ended.unwrap();
+        result
+    })
+}
+
+pub(crate) async fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+pub(crate) async fn dial(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(address).await.unwrap()
+}
+
+pub(crate) async fn read_to_end(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+) -> std::io::Result<String> {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.map(|_| text)
+}
+
+pub(crate) fn name() -> ServerName<'static> {
+    ServerName::try_from("server.test").unwrap()
+}
+
+fn local(port: u16) -> Address {
+    Address::Tcp { host: "127.0.0.1".to_owned(), port }
+}
+
+fn nowhere() -> Endpoint {
+    Endpoint::parse("unix:///nowhere/agent.sock").unwrap()
+}

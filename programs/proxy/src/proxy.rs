@@ -60,7 +60,7 @@ impl Proxy {
         &self.target
     }
 
-    /// Serves one caller to the end. What is not open yet when the drain is requested is given up.
+    /// Serves one caller to the end. A handshake that has not ended when the drain is requested is given up.
     pub(crate) async fn serve(&self, caller: Plain, drain: &Drain) {
         match &self.side {
             Side::Server(acceptor) => self.serve_secured(acceptor, caller, drain).await,
@@ -94,11 +94,7 @@ impl Proxy {
                 return tracing::warn!(spiffe_id, "error on TLS handshake from {from}: {}", Chain(&error));
             }
         };
-        let dialled = tokio::select! {
-            dialled = self.dial() => dialled,
-            () = drain.requested() => return,
-        };
-        let mut backend = match dialled {
+        let mut backend = match self.dial().await {
             Ok(backend) => backend,
             Err(error) => return tracing::warn!("error on dial: {}", Chain(&error)),
         };
@@ -143,11 +139,12 @@ impl Proxy {
         let limit = (clock, self.limits.close_timeout);
         let ended = relay(caller, target, standing, &traffic, limit).await;
         match &ended {
-            Err(cut @ Cut::Copy(_)) if !cut.is_departure() => tracing::warn!("{}", Chain(cut)),
+            Err(cut) if cut.is_departure() => tracing::debug!("{}", Chain(cut)),
+            Err(cut @ Cut::Copy(_)) => tracing::warn!("{}", Chain(cut)),
             Err(cut @ (Cut::Fallen(_) | Cut::HalfOpen(_))) => {
                 tracing::info!("cutting pipe: {name}: {}", Chain(cut));
             }
-            _ => {}
+            Ok(()) => {}
         }
         let (forwarded, returned) = (traffic.forwarded(), traffic.returned());
         tracing::info!(

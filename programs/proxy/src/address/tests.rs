@@ -1,1 +1,67 @@
-//! Tests of the address.
+//! Addresses that are read, and ones that are refused with a remedy.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use super::Address;
+
+fn tcp(host: &str, port: u16) -> Address {
+    Address::Tcp { host: host.to_owned(), port }
+}
+
+#[test]
+fn addresses_are_read_and_written_the_same() {
+    for (text, address) in [
+        ("127.0.0.1:8443", tcp("127.0.0.1", 8443)),
+        ("localhost:0", tcp("localhost", 0)),
+        ("[::1]:80", tcp("::1", 80)),
+        ("db.example.org:5432", tcp("db.example.org", 5432)),
+        ("unix:/run/app.sock", Address::Unix("/run/app.sock".into())),
+        ("unix:relative.sock", Address::Unix("relative.sock".into())),
+    ] {
+        assert_eq!(Address::parse(text).as_ref(), Ok(&address), "{text}");
+        assert_eq!(address.to_string(), text);
+    }
+}
+
+#[test]
+fn bad_addresses_are_refused_with_the_text_and_a_remedy() {
+    for (text, message) in [
+        ("", "`` has no port: write HOST:PORT"),
+        ("localhost", "`localhost` has no port: write HOST:PORT"),
+        ("localhost:http", "`localhost:http` has a port that is no number from 0 to 65535"),
+        ("localhost:65536", "`localhost:65536` has a port that is no number from 0 to 65535"),
+        (":8443", "`:8443` names no host: write 0.0.0.0:PORT for all addresses of this machine"),
+        ("[::1:80", "`[::1:80` has a bracket that is not closed: write [IPv6]:PORT"),
+        ("::1:80", "`::1:80` is neither HOST:PORT nor [IPv6]:PORT nor unix:PATH"),
+        ("http://localhost:80", "`http://localhost:80` is neither HOST:PORT nor [IPv6]:PORT nor unix:PATH"),
+        ("unix:", "`unix:` names no path: write unix:PATH"),
+        ("systemd:web", "`systemd:web` is a passed socket, which is not served: use HOST:PORT or unix:PATH"),
+    ] {
+        assert_eq!(Address::parse(text).unwrap_err().to_string(), message);
+    }
+}
+
+#[test]
+fn a_status_address_may_say_http_and_not_https() {
+    assert_eq!(Address::parse_status("http://localhost:6060"), Ok(tcp("localhost", 6060)));
+    assert_eq!(Address::parse_status("localhost:6060"), Ok(tcp("localhost", 6060)));
+    assert_eq!(Address::parse_status("unix:/run/status"), Ok(Address::Unix("/run/status".into())));
+    assert!(Address::parse_status("http://unix:/run/status").is_err());
+    let refusal = Address::parse_status("https://localhost:6060").unwrap_err().to_string();
+    assert!(refusal.ends_with("the status is served in the clear: write http://HOST:PORT"), "{refusal}");
+}
+
+#[test]
+fn only_loopback_names_and_paths_are_local() {
+    for (address, local) in [
+        (tcp("127.0.0.1", 1), true),
+        (tcp("::1", 1), true),
+        (tcp("localhost", 1), true),
+        (Address::Unix("/run/a".into()), true),
+        (tcp("0.0.0.0", 1), false),
+        (tcp("127.0.0.1.example.org", 1), false),
+        (tcp("localhost.example.org", 1), false),
+    ] {
+        assert_eq!(address.is_local(), local, "{address}");
+    }
+}
