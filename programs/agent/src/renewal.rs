@@ -49,7 +49,7 @@ enum Event {
 
 impl Keeper {
     fn new(identity: Identity, cache: Cache) -> Self {
-        let renew_at = renewal_time(identity.svid());
+        let renew_at = renewal_time(identity.svid(), identity.svid().not_before());
         Self { identity, cache, renew_at, backoff: Backoff::new(FIRST_RETRY, LONGEST_RETRY) }
     }
 
@@ -88,7 +88,7 @@ impl Keeper {
 
     async fn renew(&mut self) -> Result<(), AgentDenial> {
         let Err(error) = self.identity.renew().await else {
-            self.renew_at = renewal_time(self.identity.svid());
+            self.renew_at = renewal_time(self.identity.svid(), self.identity.clock().now());
             self.backoff.reset();
             // The first call with the new SVID is what makes the server accept it as the agent's.
             self.cache.sync_now();
@@ -145,8 +145,12 @@ impl Keeper {
     }
 }
 
-/// Half life, spread.
-fn renewal_time(svid: &X509Svid) -> SystemTime {
-    let life = svid.not_after().duration_since(svid.not_before()).unwrap_or_default();
-    svid.not_before() + jitter(life / 2, SPREAD)
+/// Half of the life that an SVID has after `start`, spread. Its NotBefore lies before its issuance, by more than a short
+/// life lasts: one that was just received starts now.
+fn renewal_time(svid: &X509Svid, start: SystemTime) -> SystemTime {
+    let life = svid.not_after().duration_since(start).unwrap_or_default();
+    start + jitter(life / 2, SPREAD)
 }
+
+#[cfg(test)]
+mod tests;
