@@ -1,5 +1,8 @@
 //! The agent, put together: everything is opened and bound by [`build`], and runs in an [`App`].
 
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

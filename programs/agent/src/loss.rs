@@ -36,7 +36,7 @@ pub(crate) enum Loss {
     #[error("the server refused the attestation: {}; {}", status.message(), remedy(trust_domain))]
     Refused {
         trust_domain: TrustDomain,
-        #[source]
+        /// Told in full by the message.
         status: Box<Status>,
     },
 }
