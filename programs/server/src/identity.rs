@@ -1,5 +1,8 @@
 //! The server's own SVID: issued to itself, renewed at half life and whenever another authority signs.
 
+#[cfg(test)]
+mod tests;
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

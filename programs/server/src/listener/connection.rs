@@ -1,5 +1,8 @@
 //! One open connection: carries who made it, and ends when it must.
 
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
