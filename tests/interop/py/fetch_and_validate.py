@@ -44,7 +44,7 @@ def jwt(client):
     assert client.validate_jwt_svid(svid.token, "accounts").spiffe_id == EXPECTED
     refuses("a foreign audience by the agent", lambda: client.validate_jwt_svid(svid.token, "payroll"))
     header, payload, signature = svid.token.split(".")
-    forged = ".".join([header, payload, signature[::-1]])
+    forged = ".".join([header, payload, ("B" if signature[0] == "A" else "A") + signature[1:]])
     refuses("a forged signature by the agent", lambda: client.validate_jwt_svid(forged, "accounts"))
     other = SpiffeId("spiffe://example.org/somebody-else")
     refuses("a subject of somebody else", lambda: client.fetch_jwt_svid(audience={"accounts"}, subject=other))
