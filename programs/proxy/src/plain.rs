@@ -39,6 +39,16 @@ impl Plain {
         }
     }
 
+    /// Resolves when the other end has said something, or has left; takes nothing of it. At once for a Unix socket,
+    /// where nothing depends on it.
+    pub(crate) async fn spoken(&self) -> io::Result<()> {
+        match self {
+            // Readiness alone may be a false alarm.
+            Self::Tcp(stream) => stream.peek(&mut [0]).await.map(drop),
+            Self::Unix(_) => Ok(()),
+        }
+    }
+
     /// Makes the close of this connection, however it comes about, an abort: the other end gets a reset, so that it
     /// cannot take what it has received for the whole. A Unix socket knows no reset and is closed.
     pub(crate) fn abort_on_close(&self) {

@@ -18,6 +18,9 @@ use crate::config::{Limits, Mode, Plan};
 use crate::pipe::{Cut, Size, Traffic, relay};
 use crate::plain::Plain;
 
+/// How long a caller is let speak before it is reset.
+const FIRST_WORD: Duration = Duration::from_secs(1);
+
 /// What the sessions of a proxy share.
 #[derive(Debug)]
 pub(crate) struct Proxy {
@@ -100,7 +103,8 @@ impl Proxy {
         };
         backend.abort_on_close();
         let name = format!("{from} [{}] <-> {} [no tls]", peer.spiffe_id(), self.target_name());
-        if self.pipe(&name, &mut stream, &mut backend, &mut standing).await {
+        let traffic = Traffic::default();
+        if self.pipe(&name, &mut stream, &mut backend, &mut standing, &traffic).await {
             backend.close_in_order();
         }
     }
@@ -117,27 +121,44 @@ impl Proxy {
             Ok(secured) => secured,
             Err(error) => {
                 let spiffe_id = error.stranger().map(tracing::field::display);
-                return tracing::warn!(spiffe_id, "error on dial: {}", Chain(&error));
+                tracing::warn!(spiffe_id, "error on dial: {}", Chain(&error));
+                return self.let_speak(&caller).await;
             }
         };
         let (from, to) = (caller.remote(), self.target_name());
         let name = format!("{from} [no tls] <-> {to} [{}]", peer.spiffe_id());
-        if self.pipe(&name, &mut caller, &mut stream, &mut standing).await {
+        let traffic = Traffic::default();
+        if self.pipe(&name, &mut caller, &mut stream, &mut standing, &traffic).await {
             caller.close_in_order();
+        } else if traffic.forwarded() == 0 && traffic.returned() == 0 {
+            self.let_speak(&caller).await;
         }
     }
 
+    /// A reset that comes before the caller has noticed that it is connected looks as if nobody listened here, and
+    /// makes it try elsewhere. So it is let speak, unread, and the reset is then the answer.
+    async fn let_speak(&self, caller: &Plain) {
+        let _ = self.clock().timeout(FIRST_WORD, caller.spoken()).await;
+    }
+
     /// Returns whether both ends were done.
-    async fn pipe<A, B>(&self, name: &str, caller: &mut A, target: &mut B, standing: &mut Standing) -> bool
+    async fn pipe<A, B>(
+        &self,
+        name: &str,
+        caller: &mut A,
+        target: &mut B,
+        standing: &mut Standing,
+        traffic: &Traffic,
+    ) -> bool
     where
         A: AsyncRead + AsyncWrite + Unpin,
         B: AsyncRead + AsyncWrite + Unpin,
     {
-        let (clock, traffic) = (self.clock(), Traffic::default());
+        let clock = self.clock();
         let opened = clock.monotonic();
         tracing::info!("opening pipe: {name}");
         let limit = (clock, self.limits.close_timeout);
-        let ended = relay(caller, target, standing, &traffic, limit).await;
+        let ended = relay(caller, target, standing, traffic, limit).await;
         match &ended {
             Err(cut) if cut.is_departure() => tracing::debug!("{}", Chain(cut)),
             Err(cut @ Cut::Copy(_)) => tracing::warn!("{}", Chain(cut)),

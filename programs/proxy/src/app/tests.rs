@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
 use finial_daemon::Tasks;
@@ -115,10 +115,12 @@ async fn caller_is_not_read_before_the_handshake_upstream_has_ended() {
     let (_writer, source) = world.party(CLIENT);
     let proxy = proxy(world.client(target), source);
     let drain = Tasks::new(world.clock.clone()).drain();
-    let (caller, far) = UnixStream::pair().unwrap();
-    // Full as soon as nobody reads: then each free byte is one that was read.
-    caller.writable().await.unwrap();
-    while caller.try_write(&[b'x'; 4096]).is_ok() {}
+    // Full as soon as nobody reads: then each byte that fits is one for a byte that was read.
+    let (mut caller, far) = std::os::unix::net::UnixStream::pair().unwrap();
+    caller.set_nonblocking(true).unwrap();
+    far.set_nonblocking(true).unwrap();
+    while caller.write(&[b'x'; 4096]).is_ok() {}
+    let far = UnixStream::from_std(far).unwrap();
     let test = async {
         let (mut stream, _) = upstream.accept().await.unwrap();
         let mut hello = [0; 5];
@@ -126,7 +128,7 @@ async fn caller_is_not_read_before_the_handshake_upstream_has_ended() {
         for _ in 0..64 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(caller.try_write(b"x").unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert_eq!(caller.write(b"x").unwrap_err().kind(), ErrorKind::WouldBlock);
         let mut stream = world.acceptor(SERVER, CLIENT).accept(&mut stream).await.unwrap().stream;
         assert_eq!(stream.read_u8().await.unwrap(), b'x');
         drop(caller);
@@ -191,6 +193,28 @@ async fn refusal_by_the_server_resets_the_caller() {
     };
     let (kind, ()) = beside(app, &world.clock, async { tokio::join!(caller, server) }).await;
     assert_eq!(kind, ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn a_caller_that_is_silent_is_reset_within_a_second() {
+    let world = World::new();
+    let (upstream, target) = listener().await;
+    let (_writer, source) = world.party(CLIENT);
+    let app = app(world.client(target), source).await.unwrap();
+    let address = app.address().unwrap();
+    beside(app, &world.clock, async {
+        let mut caller = dial(address).await;
+        let (stream, _) = upstream.accept().await.unwrap();
+        assert!(world.acceptor(STRANGER, CLIENT).accept(stream).await.is_err());
+        let (read, ()) = tokio::join!(caller.read_u8(), async {
+            for _ in 0..64 {
+                tokio::task::yield_now().await;
+            }
+            world.hand.step(Duration::from_secs(1));
+        });
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    })
+    .await;
 }
 
 #[tokio::test]
