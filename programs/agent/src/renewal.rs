@@ -1,9 +1,10 @@
 //! The task that owns the agent's identity while it runs: renews it, follows the bundle, and judges denials.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use finial_daemon::{Backoff, Drain, jitter};
-use finial_identity::X509Svid;
+use finial_identity::{Bundle, BundleSet, Role, X509Svid};
 use finial_provide::Cache;
 use finial_wire::{AgentDenial, agent_denial};
 use tonic::Status;
@@ -71,10 +72,7 @@ impl Keeper {
                     return Loss::Expired { id, at };
                 }
                 Event::RenewalDue => self.renew().await,
-                Event::Snapshot => {
-                    self.follow_bundle().await;
-                    Ok(())
-                }
+                Event::Snapshot => self.follow_bundle().await,
                 Event::Sync => {
                     let failure = syncs.borrow_and_update().failure.clone();
                     self.judge(failure).await
@@ -112,14 +110,20 @@ impl Keeper {
         Ok(())
     }
 
-    async fn follow_bundle(&mut self) {
+    async fn follow_bundle(&mut self) -> Result<(), AgentDenial> {
         let snapshot = self.cache.snapshot();
-        if snapshot.is_synced()
-            && let Err(error) = self.identity.adopt(snapshot.bundle()).await
-        {
+        if !snapshot.is_synced() || Arc::ptr_eq(snapshot.bundle(), self.identity.bundle()) {
+            return Ok(());
+        }
+        if let Err(error) = self.identity.adopt(snapshot.bundle()).await {
             let error: &(dyn std::error::Error + 'static) = error.as_ref();
             tracing::warn!(error, "the server's new bundle does not fit the agent's SVID, or was not stored");
         }
+        if holds(self.identity.svid(), snapshot.bundle(), self.identity.clock().now()) {
+            return Ok(());
+        }
+        tracing::info!("the authority of the agent's own SVID is being withdrawn; renewing");
+        self.renew().await
     }
 
     async fn judge(&mut self, failure: Option<Status>) -> Result<(), AgentDenial> {
@@ -143,6 +147,14 @@ impl Keeper {
             Ok(()) => Ok(()),
         }
     }
+}
+
+/// Whether the SVID leads to an authority that is not about to leave the bundle. Once it has left, the server knows the
+/// agent no more, and a token that was used up does not bring it back.
+fn holds(svid: &X509Svid, bundle: &Bundle, now: SystemTime) -> bool {
+    let mut standing = bundle.clone();
+    standing.x509_authorities.retain(|authority| !authority.is_tainted());
+    svid.verify(&BundleSet::from_iter([Arc::new(standing)]), now, Role::Client).is_ok()
 }
 
 /// Half of the life that an SVID has after `start`, spread. Its NotBefore lies before its issuance, by more than a short

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use finial_identity::Bundle;
 use finial_receive::testing::{Authority, SVID_TTL, start};
 
-use super::renewal_time;
+use super::{holds, renewal_time};
 
 const AGENT: &str = "spiffe://example.org/spire/agent/join_token/t";
 
@@ -25,4 +26,16 @@ fn an_svid_shorter_than_its_backdating_is_not_renewed_without_end() {
     let svid = Authority::new("example.org").credential(AGENT).svid().clone();
     assert!(renewal_time(&svid, svid.not_before()) < issued);
     assert!(renewal_time(&svid, issued) >= issued + Duration::from_secs(4));
+}
+
+#[test]
+fn an_svid_holds_until_its_authority_is_tainted() {
+    let authority = Authority::new("example.org");
+    let svid = authority.credential(AGENT).svid().clone();
+    let other = Authority::new("example.org");
+    let mut bundle = Bundle::clone(&authority.bundle_with(&[&other]));
+    assert!(holds(&svid, &bundle, start()));
+    let tainted = bundle.x509_authorities.remove(0).tainted(true);
+    bundle.x509_authorities.push(tainted);
+    assert!(!holds(&svid, &bundle, start()));
 }
