@@ -5,6 +5,7 @@
 
 mod agent;
 mod attest;
+mod authority;
 mod bundle;
 mod changes;
 mod entry;
@@ -24,6 +25,7 @@ use tonic::{Extensions, Status};
 
 pub use agent::{AgentApi, agent_service};
 pub use attest::Dialogue;
+pub use authority::MendedAuthority;
 pub use bundle::{BundleApi, bundle_service};
 pub use changes::{ChangesApi, changes_service};
 pub use entry::{Created, EntryApi, entry_service};

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use finial_attest::{AttestError, PeerPidfd, PinnedProcess};
 use finial_daemon::socket::UnixSocket;
 use finial_provide::WorkloadPeer;
+use finial_wire::server::MendedAuthority;
 use futures_util::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
@@ -16,7 +17,7 @@ use tonic::transport::server::Connected;
 /// A connection to the Workload API, and who opened it.
 #[derive(Debug)]
 pub(crate) struct WorkloadConnection {
-    stream: UnixStream,
+    stream: MendedAuthority<UnixStream>,
     peer: WorkloadPeer,
 }
 
@@ -30,7 +31,10 @@ pub(crate) fn connections(
             match PinnedProcess::of_peer(&stream, PeerPidfd::Preferred) {
                 Ok(process) => {
                     let peer = WorkloadPeer::new(Arc::new(process));
-                    return Some((Ok(WorkloadConnection { stream, peer }), socket));
+                    return Some((
+                        Ok(WorkloadConnection { stream: MendedAuthority::new(stream), peer }),
+                        socket,
+                    ));
                 }
                 Err(AttestError::Gone(gone)) => tracing::debug!(%gone, "a caller ended before it was served"),
                 Err(error) => {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use finial_attest::Caller;
 use finial_daemon::socket::{self, Access, SocketError, UnixSocket};
 use finial_daemon::{Clock, Drain, Tasks};
+use finial_wire::server::MendedAuthority;
 use futures_util::stream;
 use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
@@ -64,14 +65,19 @@ struct Door {
 
 impl Door {
     /// The next connection of a process that the kernel names.
-    async fn next(&mut self) -> io::Result<Connection<UnixStream>> {
+    async fn next(&mut self) -> io::Result<Connection<MendedAuthority<UnixStream>>> {
         loop {
             let place = Arc::clone(&self.places).acquire_owned().await.map_err(io::Error::other)?;
             let stream = self.socket.accept().await;
             match Caller::local(&stream) {
                 Ok(caller) => {
                     let end = overdue(self.drain.clone(), self.clock.clone());
-                    return Ok(Connection::new(stream, Origin::new(caller, None), place, end));
+                    return Ok(Connection::new(
+                        MendedAuthority::new(stream),
+                        Origin::new(caller, None),
+                        place,
+                        end,
+                    ));
                 }
                 Err(error) => {
                     let reason = &error as &dyn std::error::Error;

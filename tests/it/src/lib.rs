@@ -1,1 +1,0 @@
-//! Stories, in one test binary

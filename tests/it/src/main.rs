@@ -1,0 +1,10 @@
+//! Stories: each module tells one, with the real programs on port 0 and sockets in a temporary folder.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod domain;
+
+mod bad_days;
+mod examples;
+mod first_identity;
+mod outage;
+mod quickstart;
