@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use finial_attest::{UnixAttestor, WorkloadAttestor, WorkloadAttestors};
+use finial_attest::{PeerPidfd, UnixAttestor, WorkloadAttestor, WorkloadAttestors};
 use finial_daemon::socket::{self, Access, UnixSocket};
 use finial_daemon::{Clock, Tasks};
 use finial_identity::SpiffeId;
@@ -37,6 +37,7 @@ pub struct App {
     id: SpiffeId,
     socket_path: PathBuf,
     socket: UnixSocket,
+    peer_pidfd: PeerPidfd,
     router: Router,
     tasks: Tasks,
     lost: oneshot::Receiver<Loss>,
@@ -69,7 +70,8 @@ pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
             let _ = report.send(loss);
         }
     });
-    Ok(App { id, socket_path: config.socket_path, socket, router, tasks, lost })
+    let Config { socket_path, peer_pidfd, .. } = config;
+    Ok(App { id, socket_path, socket, peer_pidfd, router, tasks, lost })
 }
 
 /// What the public socket serves: the Workload API, health, and reflection of both.
@@ -117,9 +119,9 @@ impl App {
     /// # Errors
     /// When the agent's identity was lost, with the command that brings it back; when a part of the agent failed.
     pub async fn run(self, until: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { id, socket_path, socket, router, tasks, lost } = self;
+        let Self { id, socket_path, socket, peer_pidfd, router, tasks, lost } = self;
         let drain = tasks.drain();
-        let serving = router.serve_with_incoming_shutdown(listener::connections(socket), {
+        let serving = router.serve_with_incoming_shutdown(listener::connections(socket, peer_pidfd), {
             let drain = drain.clone();
             async move { drain.requested().await }
         });

@@ -9,7 +9,7 @@ use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use finial_attest::UnixConfig;
+use finial_attest::{PeerPidfd, UnixConfig};
 use finial_daemon::hcl::HclError;
 use finial_daemon::log::{Format, Level};
 use finial_identity::{Bundle, TrustDomain};
@@ -41,6 +41,8 @@ pub struct Config {
     pub join_token_file: Option<PathBuf>,
     /// Where the agent's own private keys are kept. Default: in the data folder.
     pub keys: KeysConfig,
+    /// How the process at the other end of the socket is pinned. Default: by pidfd where the kernel can (Linux 6.5).
+    pub peer_pidfd: PeerPidfd,
     /// The `unix` workload attestor; `None` switches it off. Default: on, with its own defaults.
     pub unix: Option<UnixConfig>,
     /// How much is logged. Default: info.
@@ -102,6 +104,7 @@ impl Config {
             trust_bundle_format: BundleFormat::default(),
             join_token: None,
             join_token_file: None,
+            peer_pidfd: PeerPidfd::Preferred,
             unix: Some(UnixConfig::default()),
             log_level: Level::default(),
             log_format: Format::default(),
@@ -192,6 +195,7 @@ impl fmt::Debug for Config {
             .field("data_dir", &self.data_dir)
             .field("has_join_token", &self.join_token.is_some())
             .field("keys", &self.keys)
+            .field("peer_pidfd", &self.peer_pidfd)
             .field("unix", &self.unix)
             .finish_non_exhaustive()
     }

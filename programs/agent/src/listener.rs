@@ -24,11 +24,12 @@ pub(crate) struct WorkloadConnection {
 /// The connections of processes that could be pinned; others are closed.
 pub(crate) fn connections(
     socket: UnixSocket,
+    pidfd: PeerPidfd,
 ) -> impl Stream<Item = io::Result<WorkloadConnection>> + Send + 'static {
-    futures_util::stream::unfold(socket, async |mut socket| {
+    futures_util::stream::unfold(socket, move |mut socket| async move {
         loop {
             let stream = socket.accept().await;
-            match PinnedProcess::of_peer(&stream, PeerPidfd::Preferred) {
+            match PinnedProcess::of_peer(&stream, pidfd) {
                 Ok(process) => {
                     let peer = WorkloadPeer::new(Arc::new(process));
                     return Some((

@@ -65,7 +65,8 @@ enum Noun {
 #[tokio::main]
 async fn main() -> ExitCode {
     let finial = Finial::parse_from(args::with_two_dashes(std::env::args_os()));
-    match run(finial.noun).await {
+    // On the heap: the programs are too large for a thread's stack.
+    match Box::pin(run(finial.noun)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&error);
@@ -76,7 +77,7 @@ async fn main() -> ExitCode {
 
 async fn run(noun: Noun) -> anyhow::Result<()> {
     match noun {
-        Noun::Dev(command) => command.run().await,
+        Noun::Dev(command) => Box::pin(command.run()).await,
         Noun::Server(command) => command.run().await,
         Noun::Agent(command) => command.run().await,
         Noun::Entry(command) => command.run().await,

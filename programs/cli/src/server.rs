@@ -146,7 +146,7 @@ pub(crate) async fn terminated() {
         Ok(signal) => tracing::info!(signal, "received {signal}, shutting down"),
         Err(error) => {
             tracing::warn!(%error, "signals cannot be received; the program ends only by force");
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

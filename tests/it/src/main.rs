@@ -8,3 +8,4 @@ mod examples;
 mod first_identity;
 mod outage;
 mod quickstart;
+mod sdk;

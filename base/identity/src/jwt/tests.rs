@@ -404,7 +404,7 @@ fn jsv_11_token_from_the_future_is_refused() {
 }
 
 #[test]
-fn jsv_11_every_altered_character_is_noticed() {
+fn rule_8_jsv_11_every_altered_character_is_noticed() {
     let signer = Signer::for_algorithm("ES256");
     let bundles = bundle_set("td", vec![signer.authority("k")]);
     let token = signer.token("ES256", &header().to_string(), &payload().to_string());

@@ -77,7 +77,7 @@ async fn opening_a_missing_file_writes_nothing() {
 }
 
 #[tokio::test]
-async fn both_generations_are_for_the_owner_only() {
+async fn rule_10_both_generations_are_for_the_owner_only() {
     let folder = Folder::new().await;
     assert_eq!((mode(&folder.path), mode(&folder.beside(".prev"))), (0o600, 0o600));
 }

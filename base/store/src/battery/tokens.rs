@@ -11,7 +11,7 @@ use crate::{DataStore, JoinToken, Noun, StoreError};
 
 pub(super) async fn run<F: Future<Output = Arc<dyn DataStore>>>(empty_store: impl Fn() -> F) {
     a_token_is_handed_out_once(&*empty_store().await).await;
-    of_64_consumers_one_gets_the_token(empty_store().await).await;
+    rule_7_of_64_consumers_one_gets_the_token(empty_store().await).await;
     a_second_token_with_the_same_value_is_refused(&*empty_store().await).await;
     pruning_deletes_what_has_ended(&*empty_store().await).await;
 }
@@ -24,7 +24,7 @@ async fn a_token_is_handed_out_once(store: &dyn DataStore) {
     assert_eq!(store.consume_token("t0k3n").await.unwrap(), None);
 }
 
-async fn of_64_consumers_one_gets_the_token(store: Arc<dyn DataStore>) {
+async fn rule_7_of_64_consumers_one_gets_the_token(store: Arc<dyn DataStore>) {
     for n in 0..8 {
         let value = format!("token-{n}");
         store.create_token(JoinToken::new(&value, instant())).await.unwrap();

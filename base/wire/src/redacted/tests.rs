@@ -19,7 +19,7 @@ fn hides_the_secret(message: &dyn Debug) {
 }
 
 #[test]
-fn messages_hide_their_secrets() {
+fn rule_10_messages_hide_their_secrets() {
     let text = || SECRET.to_owned();
     let bytes = || SECRET.as_bytes().to_vec();
     let evidence = || NodeEvidence { kind: "join_token".to_owned(), payload: bytes() };

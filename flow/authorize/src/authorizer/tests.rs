@@ -40,7 +40,7 @@ fn reason(caller: &Caller, snapshot: &Snapshot, at: SystemTime) -> Option<AgentD
 }
 
 #[tokio::test]
-async fn every_method_is_open_to_exactly_the_callers_that_are_listed() {
+async fn rule_9_every_method_is_open_to_exactly_the_callers_that_are_listed() {
     let snapshot = world().await;
     let columns = ["anybody", "local", "admin", "agent", "downstream"];
     let callers = [
@@ -130,7 +130,7 @@ async fn permit_of_an_agent_holds_its_node() {
 }
 
 #[tokio::test]
-async fn renewed_serial_is_accepted_and_left_to_be_recorded() {
+async fn rule_9_renewed_serial_is_accepted_and_left_to_be_recorded() {
     let mut renewed = node(&agent("a"), "7");
     renewed.new_serial_number = Some("8".to_owned());
     let snapshot = snapshot(vec![], vec![renewed.clone()]).await;

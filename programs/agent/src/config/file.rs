@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use finial_attest::UnixConfig;
+use finial_attest::{PeerPidfd, UnixConfig};
 use finial_daemon::hcl::{self, Block, HclError};
 use finial_identity::TrustDomain;
 
@@ -35,6 +35,9 @@ fn read_agent(mut agent: Block) -> Result<Config, HclError> {
     read_log(&mut agent, &mut config)?;
     if let Some(path) = agent.take("socket_path")? {
         config.socket_path = path;
+    }
+    if agent.take::<bool>("require_peer_pidfd")? == Some(true) {
+        config.peer_pidfd = PeerPidfd::Required;
     }
     agent.finish()?;
     Ok(config)

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use finial_attest::UnixConfig;
+use finial_attest::{PeerPidfd, UnixConfig};
 use finial_daemon::log::{Format, Level};
 use finial_identity::{Bundle, TrustDomain};
 use finial_receive::testing::Authority;
@@ -59,6 +59,7 @@ fn every_key_is_taken() {
           trust_bundle_path = "/etc/bundle.json"
           trust_bundle_format = "spiffe"
           insecure_bootstrap = false
+          require_peer_pidfd = true
           join_token = "t-1"
           log_level = "DEBUG"
           log_format = "json"
@@ -80,6 +81,7 @@ fn every_key_is_taken() {
     assert_eq!((config.log_level, config.log_format), (Level::Debug, Format::Json));
     assert_eq!(config.log_file.as_deref(), Some(Path::new("/var/log/agent.log")));
     assert_eq!(config.keys, KeysConfig::Memory);
+    assert_eq!(config.peer_pidfd, PeerPidfd::Required);
     let unix = config.unix.unwrap();
     assert!(unix.discover_workload_path);
     assert_eq!(unix.workload_size_limit, -1);

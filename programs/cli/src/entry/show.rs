@@ -38,10 +38,10 @@ impl Show {
         };
         entries.sort_by(|a, b| (&a.spiffe_id, &a.id).cmp(&(&b.spiffe_id, &b.id)));
         let found = format!("Found {}\n", text::counted(entries.len(), "entry", "entries"));
-        let all: String = entries.iter().map(|entry| text::entry(entry)).collect();
+        let all: String = entries.iter().map(text::entry).collect();
         self.output.print(found + &all, || {
             json!({
-                "entries": entries.iter().map(|entry| text::entry_json(entry)).collect::<Vec<_>>(),
+                "entries": entries.iter().map(text::entry_json).collect::<Vec<_>>(),
                 "next_page_token": "",
             })
         });

@@ -53,7 +53,7 @@ async fn token_makes_an_agent_named_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_of_64_at_once_gets_in() {
+async fn rule_7_one_of_64_at_once_gets_in() {
     let attestors = attestors(TOKEN, start() + Duration::from_secs(600)).await;
     let mut racers = JoinSet::new();
     for _ in 0..64 {

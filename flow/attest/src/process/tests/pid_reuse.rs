@@ -15,7 +15,7 @@ use crate::{UnixAttestor, UnixConfig, WorkloadAttestors};
 const NAMESPACE: [&str; 6] = ["--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
 #[test]
-fn process_that_took_over_the_process_id_gets_no_identity() {
+fn rule_6_process_that_took_over_the_process_id_gets_no_identity() {
     let possible = Command::new("unshare").args(NAMESPACE).arg("true").output();
     match possible {
         Ok(output) if output.status.success() => {}
@@ -34,7 +34,7 @@ fn process_that_took_over_the_process_id_gets_no_identity() {
 }
 
 #[tokio::test]
-#[ignore = "started in a PID namespace by process_that_took_over_the_process_id_gets_no_identity"]
+#[ignore = "started in a PID namespace by rule_6_process_that_took_over_the_process_id_gets_no_identity"]
 async fn inside_a_pid_namespace() {
     let mut peer = Peer::connect();
     let connected = PeerCredentials::of(&peer.stream).unwrap();
