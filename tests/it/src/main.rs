@@ -4,6 +4,7 @@
 mod domain;
 
 mod bad_days;
+mod commands;
 mod examples;
 mod first_identity;
 mod outage;
