@@ -4,7 +4,7 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/finial
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export FINIAL_VENV ?= $(abspath $(CARGO_TARGET_DIR)/../venv)
 
-.PHONY: help quickstart test lint fmt proto
+.PHONY: help quickstart test lint bench fmt proto
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -20,6 +20,10 @@ lint: ## format, direction of arrows, clippy
 	cargo xtask arch
 	cargo xtask proto --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+bench: ## speed, as ratios against a primitive in the same run
+	cargo build --release --locked --package finial-cli --bin finial
+	cargo bench --locked --package finial-benches
 
 fmt: ## format the code
 	cargo fmt --all

@@ -61,7 +61,7 @@ impl Place {
             Some(("plugins", _)) => Some(Self::Plugin),
             Some(("sdk", _)) => Some(Self::Sdk),
             Some(("tests", _)) => Some(Self::Tests),
-            None if folder == "xtask" => Some(Self::Tests),
+            None if folder == "benches" || folder == "xtask" => Some(Self::Tests),
             _ => None,
         }
     }

@@ -25,3 +25,4 @@ mod storage;
 
 pub use app::{App, build};
 pub use config::{BundleFormat, Config, KeysConfig, TrustBundle};
+pub use loss::Loss;

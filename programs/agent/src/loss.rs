@@ -12,29 +12,43 @@ use tonic::{Code, Status};
 
 /// The agent has no identity and cannot get one by itself: a join token is good for one attestation.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Loss {
+pub enum Loss {
     /// The server turns the agent away.
     #[error("the server turns {id} away: {}; {}", reason(*denial), remedy(&id.trust_domain()))]
-    Denied { id: SpiffeId, denial: AgentDenial },
+    Denied {
+        /// The agent.
+        id: SpiffeId,
+        /// Why.
+        denial: AgentDenial,
+    },
     /// The SVID ran out while the server could not be reached.
     #[error(
         "the SVID of {id} expired at {} and was not renewed in time; {}",
         go::format_time(*at),
         remedy(&id.trust_domain())
     )]
-    Expired { id: SpiffeId, at: SystemTime },
+    Expired {
+        /// The agent.
+        id: SpiffeId,
+        /// When its SVID expired.
+        at: SystemTime,
+    },
     /// The stored SVID has no key.
     #[error(
         "the key of the stored SVID of {id} is gone, as keys in memory are after each restart; {}",
         remedy(&id.trust_domain())
     )]
-    KeyGone { id: SpiffeId },
+    KeyGone {
+        /// The agent.
+        id: SpiffeId,
+    },
     /// The agent has never attested.
     #[error("this agent has no identity yet, and no join token to get one with; {}", remedy(.0))]
     NeverJoined(TrustDomain),
     /// The token did not convince.
     #[error("the server refused the attestation: {}; {}", status.message(), remedy(trust_domain))]
     Refused {
+        /// Where the agent wanted to join.
         trust_domain: TrustDomain,
         /// Told in full by the message.
         status: Box<Status>,

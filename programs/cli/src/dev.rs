@@ -1,6 +1,10 @@
 //! `finial dev`: server and agent in one process, joined by itself at every start.
 
-use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -61,26 +65,45 @@ impl Dev {
             // Whatever ends the agent ends the server.
             let _stop_server = stop_server;
             let node = SpiffeId::new(&trust_domain, NODE_PATH)?;
-            let channel = finial_receive::connect(&Endpoint::Unix(server_socket.clone()));
-            let bundle =
-                BundleClient::new(channel.clone()).bundle().await.context("the server shows no bundle")?;
-            let (host, port) = (address.ip().to_string(), address.port());
-            let mut config =
-                finial_agent::Config::new(trust_domain.clone(), host, port, folder.join("agent"));
-            config.trust_bundle = TrustBundle::Given(bundle);
-            config.socket_path = folder.join("agent.sock");
-            let agents = AgentClient::new(channel);
-            forget_earlier_agents(&agents).await?;
-            config.join_token = Some(join_token(&agents, node.clone()).await?);
-            config.keys = finial_agent::KeysConfig::Memory;
-            config.unix = Some(UnixConfig { discover_workload_path: true, ..UnixConfig::default() });
-            let agent = finial_agent::build(config, &clock).await.context("the agent cannot start")?;
+            let mut agent = join(&server_socket, address, &node, &folder, &clock).await?;
             output::print(welcome(&agent, &server_socket, &node));
-            agent.run(terminated()).await
+            loop {
+                match agent.run(terminated()).await {
+                    // As after a laptop has slept for longer than the agent's certificate lives.
+                    Err(error) if error.is::<finial_agent::Loss>() => {
+                        tracing::warn!("{error}; joining again");
+                        agent = join(&server_socket, address, &node, &folder, &clock).await?;
+                    }
+                    outcome => return outcome,
+                }
+            }
         };
         let (server, agent) = tokio::join!(server, agent);
         agent.and(server)
     }
+}
+
+/// An agent that has joined the server behind `socket`, as a new one.
+async fn join(
+    socket: &Path,
+    address: SocketAddr,
+    node: &SpiffeId,
+    folder: &Path,
+    clock: &Clock,
+) -> Result<finial_agent::App> {
+    let channel = finial_receive::connect(&Endpoint::Unix(socket.to_owned()));
+    let bundle = BundleClient::new(channel.clone()).bundle().await.context("the server shows no bundle")?;
+    let agents = AgentClient::new(channel);
+    forget_earlier_agents(&agents).await?;
+
+    let (host, port) = (address.ip().to_string(), address.port());
+    let mut config = finial_agent::Config::new(node.trust_domain(), host, port, folder.join("agent"));
+    config.trust_bundle = TrustBundle::Given(bundle);
+    config.socket_path = folder.join("agent.sock");
+    config.join_token = Some(join_token(&agents, node.clone()).await?);
+    config.keys = finial_agent::KeysConfig::Memory;
+    config.unix = Some(UnixConfig { discover_workload_path: true, ..UnixConfig::default() });
+    finial_agent::build(config, clock).await.context("the agent cannot start")
 }
 
 /// Each start joins as a new agent, so what earlier starts left behind would only pile up.
@@ -99,7 +122,7 @@ async fn join_token(agents: &AgentClient, node: SpiffeId) -> Result<String> {
     Ok(agents.create_join_token(request).await.context("no join token was made")?.value)
 }
 
-fn welcome(agent: &finial_agent::App, server_socket: &std::path::Path, node: &SpiffeId) -> String {
+fn welcome(agent: &finial_agent::App, server_socket: &Path, node: &SpiffeId) -> String {
     let (domain, socket) = (node.trust_domain(), agent.socket_path().display());
     let server = server_socket.display();
     format!(

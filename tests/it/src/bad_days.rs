@@ -144,3 +144,18 @@ fn a_socket_file_that_is_deleted_comes_back() {
     until("socket file", || UnixStream::connect(&socket).ok());
     dev.cli(&["agent", "healthcheck"]).expect_success();
 }
+
+#[test]
+fn dev_joins_again_by_itself_when_its_agent_is_forgotten() {
+    let folder = folder();
+    let dev = Dev(folder.path());
+    let mut process = dev.start();
+    dev.give_this_user_an_identity();
+    dev.identity_arrives();
+    let agents = dev.cli(&["agent", "list"]).expect_success();
+    let agent = agents.lines().find_map(|line| line.strip_prefix("SPIFFE ID         : ")).unwrap();
+    dev.cli(&["agent", "evict", "-spiffeID", agent]).expect_success();
+    process.wait_for_log("joining again");
+    dev.identity_arrives();
+    assert!(!dev.cli(&["agent", "list"]).expect_success().contains(agent));
+}

@@ -85,6 +85,11 @@ impl Process {
         ended.unwrap_or_else(|| panic!("{} did not end within {LIMIT:?}:\n{}", self.name, self.log()))
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it at once (SIGKILL).
     pub fn kill(&mut self) {
         // It may have ended by itself; all that matters is that it has.
