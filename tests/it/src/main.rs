@@ -8,5 +8,6 @@ mod commands;
 mod examples;
 mod first_identity;
 mod outage;
+mod processes;
 mod quickstart;
 mod sdk;
