@@ -4,6 +4,7 @@ mod authority;
 mod certificate;
 mod credential;
 mod error;
+mod foreign;
 mod leaf;
 #[cfg(test)]
 mod limbo_tests;
@@ -17,5 +18,6 @@ pub use certificate::CertificateError;
 pub(crate) use certificate::split_der;
 pub use credential::X509Credential;
 pub use error::X509Error;
+pub use foreign::ForeignChain;
 pub use svid::X509Svid;
 pub use verify::Role;

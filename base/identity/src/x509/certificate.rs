@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use der::{
-    Decode, Encode, Reader, SliceReader,
-    oid::{AssociatedOid, ObjectIdentifier},
+    Decode, Encode, Reader, SliceReader, Tag, Tagged,
+    oid::{AssociatedOid, ObjectIdentifier, db::rfc4519},
 };
 use rustls_pki_types::CertificateDer;
 use x509_cert::{
@@ -16,6 +16,7 @@ use x509_cert::{
             SubjectKeyIdentifier, name::GeneralName,
         },
     },
+    name::Name,
 };
 
 /// The rules' view of one certificate.
@@ -28,6 +29,8 @@ pub(crate) struct CertificateView {
     /// Big-endian, in two's complement.
     pub(crate) serial_number: Vec<u8>,
     pub(crate) spki: Vec<u8>,
+    /// The last one of the subject, when it is a text that can be read.
+    pub(crate) common_name: Option<String>,
     pub(crate) subject_alt_names: Option<Vec<GeneralName>>,
     pub(crate) key_usage: Option<KeyUsage>,
     pub(crate) basic_constraints: Option<BasicConstraints>,
@@ -45,6 +48,7 @@ impl CertificateView {
             not_after: tbs.validity().not_after.to_system_time(),
             serial_number: tbs.serial_number().as_bytes().to_vec(),
             spki: tbs.subject_public_key_info().to_der().map_err(CertificateError::Der)?,
+            common_name: common_name(tbs.subject()),
             subject_alt_names: None,
             key_usage: None,
             basic_constraints: None,
@@ -90,6 +94,13 @@ impl CertificateView {
     pub(crate) fn path_length(&self) -> Option<u8> {
         self.basic_constraints.as_ref().and_then(|constraints| constraints.path_len_constraint)
     }
+}
+
+fn common_name(subject: &Name) -> Option<String> {
+    let value = &subject.iter().filter(|attribute| attribute.oid == rfc4519::COMMON_NAME).last()?.value;
+    let is_text = matches!(value.tag(), Tag::Utf8String | Tag::PrintableString | Tag::Ia5String);
+    let text = String::from_utf8(value.value().to_vec()).ok()?;
+    (is_text && !text.is_empty()).then_some(text)
 }
 
 /// Takes concatenated DER certificates apart, without looking into them.

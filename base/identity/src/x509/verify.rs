@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
-use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, VerifiedPath};
+use webpki::{
+    ALL_VERIFICATION_ALGS, EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage, VerifiedPath,
+};
 
 use super::{X509Authority, X509Error, X509Svid};
 use crate::{BundleSet, Verified};
@@ -17,11 +19,11 @@ pub enum Role {
     Server,
 }
 
-impl Role {
-    fn key_usage(self) -> KeyUsage {
+impl ExtendedKeyUsageValidator for Role {
+    fn validate(&self, usages: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
         match self {
-            Self::Client => KeyUsage::client_auth(),
-            Self::Server => KeyUsage::server_auth(),
+            Self::Client => KeyUsage::client_auth().validate(usages),
+            Self::Server => KeyUsage::server_auth().validate(usages),
         }
     }
 }
@@ -49,30 +51,32 @@ impl X509Svid {
         if anchors.is_empty() {
             return Err(X509Error::NoAuthority(trust_domain));
         }
-        verify_path(self.leaf(), self.signers(), &anchors, at, role).map_err(X509Error::Chain)?;
+        verify_path(self.leaf(), self.signers(), &anchors, at, role, |_| ()).map_err(X509Error::Chain)?;
         Ok(Verified::new(self.clone()))
     }
 }
 
-/// Finds a valid path from the leaf to an anchor.
-pub(super) fn verify_path(
+/// Finds a valid path from the leaf to an anchor, and reads from it what the caller wants to know.
+pub(super) fn verify_path<T>(
     leaf: &CertificateDer<'_>,
     signers: &[CertificateDer<'_>],
     anchors: &Anchors<'_>,
     at: SystemTime,
-    role: Role,
-) -> Result<(), webpki::Error> {
+    usage: impl ExtendedKeyUsageValidator,
+    read: impl FnOnce(&VerifiedPath<'_>) -> T,
+) -> Result<T, webpki::Error> {
     let time = UnixTime::since_unix_epoch(at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO));
-    EndEntityCert::try_from(leaf)?.verify_for_usage(
+    let leaf = EndEntityCert::try_from(leaf)?;
+    let path = leaf.verify_for_usage(
         ALL_VERIFICATION_ALGS,
         &anchors.anchors,
         signers,
         time,
-        role.key_usage(),
+        usage,
         None,
         Some(&|path| anchors.check_path_length(path)),
     )?;
-    Ok(())
+    Ok(read(&path))
 }
 
 /// The authorities that chains may end in, in webpki's form and in ours, in the same order.
@@ -97,13 +101,17 @@ impl<'a> Anchors<'a> {
         self.anchors.is_empty()
     }
 
+    /// The authorities that a path may end in: more than one when they share name and key.
+    pub(super) fn ends_of(&self, path: &VerifiedPath<'_>) -> impl Iterator<Item = &'a X509Authority> {
+        let same = self.anchors.iter().zip(&self.authorities).filter(|(anchor, _)| *anchor == path.anchor());
+        same.map(|(_, authority)| *authority)
+    }
+
     /// The path length of the anchor itself, which webpki leaves aside (RFC 5280 §6.2 lets it).
     fn check_path_length(&self, path: &VerifiedPath<'_>) -> Result<(), webpki::Error> {
         let others = |certificate: &&webpki::Cert<'_>| certificate.issuer() != certificate.subject();
         let intermediates = path.intermediate_certificates().filter(others).count();
-        let mut same =
-            self.anchors.iter().zip(&self.authorities).filter(|(anchor, _)| *anchor == path.anchor());
-        match same.any(|(_, authority)| authority.allows(intermediates)) {
+        match self.ends_of(path).any(|authority| authority.allows(intermediates)) {
             true => Ok(()),
             false => Err(webpki::Error::PathLenConstraintViolated),
         }
