@@ -92,6 +92,20 @@ pub enum AttestError {
         /// Why.
         source: io::Error,
     },
+    /// It cannot be said in which container a process is.
+    #[error("the container of process {pid} is not clear: {problem}")]
+    Container {
+        /// The process.
+        pid: i32,
+        /// What is contradictory; container ids and pod UIDs are no secrets.
+        problem: String,
+    },
+    /// The agent could not read its own control groups.
+    #[error("`/proc/self/cgroup` could not be read")]
+    OwnCgroup {
+        /// Why.
+        source: io::Error,
+    },
     /// The path of the executable cannot be a selector.
     #[error(
         "the path of the executable of process {pid} is not UTF-8: rename it, or turn off `discover_workload_path`"
@@ -132,6 +146,9 @@ pub enum AttestError {
         /// Why.
         source: tokio::task::JoinError,
     },
+    /// An attestor of another crate failed, in its own words.
+    #[error(transparent)]
+    Plugin(Box<dyn std::error::Error + Send + Sync>),
     /// Every workload attestor failed; each has been logged by its name.
     #[error("workload attestation failed")]
     Workload,

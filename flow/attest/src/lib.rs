@@ -12,6 +12,7 @@
 //! Later stages take the proofs and cannot be reached without them.
 
 mod caller;
+mod container;
 mod error;
 mod node;
 mod peer;
@@ -21,6 +22,7 @@ mod testing;
 mod workload;
 
 pub use caller::Caller;
+pub use container::{Container, ContainerId, PodUid};
 pub use error::{AttestError, Gone};
 pub use node::join_token::{JoinTokenAttestor, JoinTokenEvidence, join_token_agent_id};
 pub use node::{AttestedNode, NodeAttestor, NodeAttestors, NodeEvidenceSource, NodeFindings};

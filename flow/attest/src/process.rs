@@ -110,6 +110,16 @@ impl PinnedProcess {
         Executable::of(self.pid(), file)
     }
 
+    /// Whether it is in the user namespace of this program, where nobody but an administrator can mount anything.
+    pub(crate) fn shares_user_namespace(&self) -> bool {
+        let theirs = rustix::fs::statat(&self.directory, "ns/user", AtFlags::empty());
+        let ours = rustix::fs::stat("/proc/self/ns/user");
+        theirs
+            .ok()
+            .zip(ours.ok())
+            .is_some_and(|(theirs, ours)| (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino))
+    }
+
     /// Tells one program that the process runs from the next; equal as long as there was no exec of another file.
     pub(crate) fn image(&self) -> Result<Image, AttestError> {
         let start_time =
