@@ -1,7 +1,7 @@
 //! The real programs as child processes: a trust domain in a temporary folder, and whatever a test puts before it.
 //!
 //! ```text
-//! test ──Dev──→ finial dev ←──Process, run──→ other people's programs
+//! test ──Dev, Pair──→ finial ←──Process, run──→ other people's programs
 //! ```
 //!
 //! Everything is bounded in time, ends with the value that started it, and panics with the words of the program that
@@ -10,13 +10,15 @@
 #![expect(clippy::expect_used, reason = "a test ends at the first thing that goes wrong")]
 
 mod dev;
+mod pair;
 mod peer;
 mod place;
 mod poll;
 mod process;
 
 pub use dev::Dev;
-pub use peer::{grpcurl, installed, python, skip};
+pub use pair::Pair;
+pub use peer::{go_peer, grpcurl, installed, python, skip};
 pub use place::{example, finial};
 pub use poll::{LIMIT, free_port, until};
 pub use process::{Finished, Process, run, run_with_input};

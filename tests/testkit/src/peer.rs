@@ -22,6 +22,12 @@ pub fn grpcurl() -> Option<PathBuf> {
     libraries.flatten().map(|python| packaged(python.path())).find(|path| path.is_file())
 }
 
+/// One of the Go programs of `tests/interop/go`, if they were built: in `peers/go` beside the target directory.
+pub fn go_peer(name: &str) -> Option<PathBuf> {
+    let program = place::target().parent()?.join("peers/go/bin").join(name);
+    program.is_file().then_some(program)
+}
+
 /// A program of this machine, if it is on the PATH.
 pub fn installed(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

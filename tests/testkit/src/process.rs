@@ -26,15 +26,36 @@ impl Process {
     /// # Panics
     /// When it cannot be started.
     pub fn spawn(name: &str, command: &mut Command) -> Self {
+        Self::start(name, command, Stdio::null())
+    }
+
+    /// As [`spawn`](Self::spawn), for a program that takes commands on its standard input: [`tell`](Self::tell) it.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn spawn_listening(name: &str, command: &mut Command) -> Self {
+        Self::start(name, command, Stdio::piped())
+    }
+
+    fn start(name: &str, command: &mut Command, input: Stdio) -> Self {
         let log = NamedTempFile::new().expect("a file for the log");
         let output = |file: &NamedTempFile| file.as_file().try_clone().expect("a second handle of the log");
         let child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(output(&log))
             .stderr(output(&log))
             .spawn()
             .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
         Self { name: name.to_owned(), child, log }
+    }
+
+    /// Writes one line to its standard input.
+    ///
+    /// # Panics
+    /// When it does not listen.
+    pub fn tell(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("a program that listens");
+        writeln!(input, "{line}").unwrap_or_else(|error| panic!("{} does not listen: {error}", self.name));
     }
 
     /// All it has printed so far, both streams.
