@@ -1,4 +1,6 @@
-//! How much a peer may send; an error that comes of one names it.
+//! How much a peer may send, and how long it may take; an error that comes of one names it.
+
+use std::time::Duration;
 
 /// Longest request to a server API, in bytes. gRPC's customary limit, and SPIRE's.
 pub const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
@@ -8,6 +10,12 @@ pub const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 /// Longest request to the Workload API, in bytes: the largest thing in one is a JWT-SVID.
 pub const MAX_WORKLOAD_REQUEST_BYTES: usize = 64 * 1024;
+
+/// Longest request of an Envoy for its secrets, in bytes: it lists all of its extensions in the first one.
+pub const MAX_SECRET_REQUEST_BYTES: usize = 1024 * 1024;
+
+/// Most names in a request of an Envoy, and most that one of its streams may be about.
+pub const MAX_SECRET_NAMES: usize = 256;
 
 /// Most items in a batch. SPIRE signs no more than this in a second for one address.
 pub const MAX_BATCH: usize = 500;
@@ -23,6 +31,12 @@ pub const MAX_AUDIENCES: usize = 64;
 
 /// Most entries or revisions in one message of SyncAuthorizedEntries; SPIRE's page.
 pub const SYNC_PAGE: usize = 500;
+
+/// Longest synchronisation of an agent's entries, from the call to its last page; SPIRE's agents take seconds.
+pub const MAX_SYNC: Duration = Duration::from_secs(600);
+
+/// Longest pause of an agent between two requests of a synchronisation.
+pub const MAX_SYNC_PAUSE: Duration = Duration::from_secs(60);
 
 /// Most entries an agent takes from a server.
 pub const MAX_SYNCED_ENTRIES: usize = 1_000_000;

@@ -1,10 +1,11 @@
 //! spire.api.server.entry.v1.Entry: entries are managed by operators and followed by agents.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use finial_identity::{Entry, EntryDraft, EntryId};
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::BoxStream;
 use tonic::{Code, Extensions, Request, Response, Status, Streaming};
 
@@ -57,6 +58,9 @@ pub trait EntryApi: Send + Sync + 'static {
 
     /// The entries that the calling agent may serve. GetAuthorizedEntries and SyncAuthorizedEntries are built on it.
     async fn authorized_entries(&self, ctx: &Extensions) -> Result<Vec<Arc<Entry>>, Status>;
+
+    /// Lets this much time pass, by the server's clock: a synchronisation is given up that takes too long.
+    fn sleep(&self, pause: Duration) -> BoxFuture<'static, ()>;
 }
 
 /// The outcome of creating an entry.
@@ -206,8 +210,9 @@ impl entry_server::Entry for Adapter {
         let (ctx, mut requests) = split(request);
         // Both as early as possible, so that a refusal is the answer to the call itself.
         let entries = self.0.authorized_entries(&ctx).await?;
-        let mask = sync::first_mask(requests.message().await?)?;
-        Ok(Response::new(sync::serve(entries, mask, requests)))
+        let mut patience = sync::Patience::new(Arc::clone(&self.0));
+        let mask = sync::first_mask(patience.request(&mut requests).await?)?;
+        Ok(Response::new(sync::serve(entries, mask, requests, patience)))
     }
 }
 

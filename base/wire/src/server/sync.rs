@@ -1,18 +1,21 @@
 //! SyncAuthorizedEntries, the server's side: everything at once when it is little, else revisions first and then what
-//! the agent asks for, page by page.
+//! the agent asks for, page by page, for as long as patience lasts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use finial_identity::{Entry, EntryId};
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tonic::{Status, Streaming};
 
-use crate::SYNC_PAGE;
+use super::EntryApi;
 use crate::convert::entry::{revision, to_entry};
 use crate::error::WireError;
 use crate::proto::entry::{SyncAuthorizedEntriesRequest as Request, SyncAuthorizedEntriesResponse as Page};
 use crate::proto::types::EntryMask;
+use crate::{MAX_SYNC, MAX_SYNC_PAUSE, SYNC_PAGE};
 
 /// The output mask of the first request.
 pub(super) fn first_mask(request: Option<Request>) -> Result<Option<EntryMask>, Status> {
@@ -31,6 +34,7 @@ pub(super) fn serve(
     entries: Vec<Arc<Entry>>,
     mask: Option<EntryMask>,
     requests: Streaming<Request>,
+    patience: Patience,
 ) -> BoxStream<'static, Result<Page, Status>> {
     if entries.len() <= SYNC_PAGE {
         let entries = entries.iter().map(|entry| to_entry(entry, mask)).collect();
@@ -38,7 +42,7 @@ pub(super) fn serve(
     }
     let places = entries.iter().enumerate().map(|(place, entry)| (entry.id.clone(), place)).collect();
     let revisions = Sending::Revisions { sent: 0 };
-    let exchange = Exchange { entries, places, mask, requests, sending: revisions };
+    let exchange = Exchange { entries, places, mask, requests, patience, sending: revisions };
     stream::try_unfold(exchange, |mut exchange| async move {
         Ok(exchange.next_page().await?.map(|page| (page, exchange)))
     })
@@ -50,7 +54,40 @@ struct Exchange {
     places: HashMap<EntryId, usize>,
     mask: Option<EntryMask>,
     requests: Streaming<Request>,
+    patience: Patience,
     sending: Sending,
+}
+
+/// How long the server bears with an agent: so long for all of it, and so long for each request.
+pub(super) struct Patience {
+    api: Arc<dyn EntryApi>,
+    whole: BoxFuture<'static, ()>,
+}
+
+impl Patience {
+    /// Begins now.
+    pub(super) fn new(api: Arc<dyn EntryApi>) -> Self {
+        Self { whole: api.sleep(MAX_SYNC), api }
+    }
+
+    /// The agent's next request; none when it has closed its side.
+    pub(super) async fn request(
+        &mut self,
+        requests: &mut Streaming<Request>,
+    ) -> Result<Option<Request>, Status> {
+        tokio::select! {
+            biased;
+            request = requests.message() => request,
+            () = &mut self.whole => Err(too_long("a synchronisation", MAX_SYNC)),
+            () = self.api.sleep(MAX_SYNC_PAUSE) => {
+                Err(too_long("a pause between two requests of a synchronisation", MAX_SYNC_PAUSE))
+            }
+        }
+    }
+}
+
+fn too_long(what: &str, limit: Duration) -> Status {
+    Status::deadline_exceeded(format!("{what} may last {} s at most", limit.as_secs()))
 }
 
 enum Sending {
@@ -83,7 +120,7 @@ impl Exchange {
                 Ok(Some(Page { entries, more: rest > 0, ..Page::default() }))
             }
             Sending::Nothing => {
-                let Some(request) = self.requests.message().await? else { return Ok(None) };
+                let Some(request) = self.patience.request(&mut self.requests).await? else { return Ok(None) };
                 // What the agent may not have, or what is gone, is passed over, as SPIRE does.
                 let ids = request.ids.into_iter().rev().filter_map(|id| EntryId::new(id).ok());
                 let known = ids.filter_map(|id| self.places.get(&id).copied());

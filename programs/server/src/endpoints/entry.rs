@@ -1,6 +1,7 @@
 //! Entries: operators manage them, and agents ask for theirs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use finial_authorize::authorized_entries;
@@ -8,6 +9,7 @@ use finial_identity::{Entry, EntryDraft, EntryId};
 use finial_store::StoreError;
 use finial_wire::server::{Created, EntryApi};
 use finial_wire::{EntryFilter, EntryUpdate, Page, Paged};
+use futures_util::future::BoxFuture;
 use tonic::{Extensions, Status};
 
 use crate::core::{ATTEMPTS, Core, permit};
@@ -129,5 +131,10 @@ impl EntryApi for EntryEndpoint {
     async fn authorized_entries(&self, ctx: &Extensions) -> Result<Vec<Arc<Entry>>, Status> {
         let node = permit(ctx)?.node().ok_or_else(status::no_permit)?;
         Ok(authorized_entries(node, &self.core.index.snapshot(), self.core.clock.now()))
+    }
+
+    fn sleep(&self, pause: Duration) -> BoxFuture<'static, ()> {
+        let clock = self.core.clock.clone();
+        Box::pin(async move { clock.sleep(pause).await })
     }
 }

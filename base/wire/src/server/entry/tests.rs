@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
+use std::future::{pending, ready};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use finial_identity::{Entry, EntryDraft, EntryId};
+use futures_util::future::BoxFuture;
 use tonic::{Code, Extensions, Status};
 
 use super::{Created, EntryApi, entry_service};
@@ -18,14 +21,21 @@ use crate::proto::entry::entry_client::EntryClient as Stub;
 use crate::proto::types;
 use crate::{EntryFilter, EntryUpdate, Page, Paged};
 
-/// Entries in memory.
+/// Entries in memory, and the one pause that is over at once; no other ever is.
 #[derive(Default)]
-struct Fake(Mutex<BTreeMap<EntryId, Arc<Entry>>>);
+struct Fake(Mutex<BTreeMap<EntryId, Arc<Entry>>>, Option<Duration>);
 
 impl Fake {
     fn with(entries: impl IntoIterator<Item = Entry>) -> Arc<dyn EntryApi> {
+        Self::whose_pause_is_over(entries, None)
+    }
+
+    fn whose_pause_is_over(
+        entries: impl IntoIterator<Item = Entry>,
+        pause: Option<Duration>,
+    ) -> Arc<dyn EntryApi> {
         let entries = entries.into_iter().map(|entry| (entry.id.clone(), Arc::new(entry))).collect();
-        Arc::new(Self(Mutex::new(entries)))
+        Arc::new(Self(Mutex::new(entries), pause))
     }
 }
 
@@ -94,6 +104,10 @@ impl EntryApi for Fake {
 
     async fn authorized_entries(&self, _: &Extensions) -> Result<Vec<Arc<Entry>>, Status> {
         Ok(self.0.lock().unwrap().values().cloned().collect())
+    }
+
+    fn sleep(&self, pause: Duration) -> BoxFuture<'static, ()> {
+        if self.1 == Some(pause) { Box::pin(ready(())) } else { Box::pin(pending()) }
     }
 }
 

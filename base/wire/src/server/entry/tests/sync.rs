@@ -15,6 +15,7 @@ use crate::harness::{entry, full_entry, served};
 use crate::proto::entry as proto;
 use crate::proto::entry::entry_client::EntryClient as Stub;
 use crate::proto::types;
+use crate::{MAX_SYNC, MAX_SYNC_PAUSE};
 
 type Known = HashMap<EntryId, (i64, SystemTime)>;
 
@@ -182,4 +183,27 @@ async fn mask_holds_for_the_whole_conversation() {
         assert_eq!(page.entries, [types::Entry { id: name(1), ..Default::default() }]);
     })
     .await;
+}
+
+#[tokio::test]
+async fn agent_that_takes_too_long_is_told_which_limit() {
+    for (limit, problem) in [
+        (MAX_SYNC, "a synchronisation may last 600 s at most"),
+        (MAX_SYNC_PAUSE, "a pause between two requests of a synchronisation may last 60 s at most"),
+    ] {
+        let impatient = Fake::whose_pause_is_over((0..501).map(entry), Some(limit));
+        served(entry_service(impatient), async |channel| {
+            let error = match Conversation::begin(channel, Default::default()).await {
+                Ok(mut talk) => loop {
+                    match talk.pages.message().await {
+                        Ok(page) => assert!(page.is_some(), "the stream ended in order"),
+                        Err(error) => break error,
+                    }
+                },
+                Err(refusal) => refusal,
+            };
+            assert_eq!((error.code(), error.message()), (Code::DeadlineExceeded, problem));
+        })
+        .await;
+    }
 }
