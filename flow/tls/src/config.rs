@@ -9,7 +9,7 @@ use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::server::NoServerSessionStorage;
 use rustls::time_provider::TimeProvider;
-use rustls::{ClientConfig, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::UnixTime;
 
 use crate::Policy;
@@ -81,6 +81,17 @@ pub(crate) fn client(own: Arc<OwnCredential>, check: PeerCheck, alpn: &[Vec<u8>]
         .with_client_cert_resolver(own);
     config.resumption = Resumption::disabled();
     config.alpn_protocols = alpn.to_vec();
+    config
+}
+
+/// A client without a certificate of its own, for servers that `roots` vouch for by host name.
+pub(crate) fn web_client(roots: RootCertStore, clock: &Clock) -> ClientConfig {
+    let time = Arc::new(ClockTime(clock.clone()));
+    let mut config = with_versions(ClientConfig::builder_with_details(Arc::clone(&PROVIDER), time))
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config
 }
 

@@ -20,7 +20,7 @@ use crate::verifier::{PeerCheck, Witness};
 use crate::{Peer, Policy, Standing, TlsError};
 
 /// How long a handshake may take unless it was said otherwise.
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A stream after its handshake. `P` is [`Peer`], or `Option<Peer>` where a client may be nobody.
 #[derive(Debug)]

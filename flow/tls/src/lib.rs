@@ -24,6 +24,7 @@ mod resolver;
 mod standing;
 mod uri_pattern;
 mod verifier;
+mod web;
 
 pub use config::{ClientAuth, client_config, server_config};
 pub use error::TlsError;
@@ -32,3 +33,4 @@ pub use peer::Peer;
 pub use policy::Policy;
 pub use standing::{Fallen, Standing};
 pub use uri_pattern::{UriPatternError, UriPatterns};
+pub use web::{WebConnector, WebRootsError};
