@@ -8,12 +8,13 @@ use super::{id, time};
 use crate::error::WireError;
 use crate::proto::types;
 
-/// All fields of a bundle: what a missing mask means.
+/// All fields of a bundle: what a missing mask means. WIT authorities there are none.
 const EVERYTHING: types::BundleMask = types::BundleMask {
     x509_authorities: true,
     jwt_authorities: true,
     refresh_hint: true,
     sequence_number: true,
+    wit_authorities: false,
 };
 
 /// The bundle, with the fields of the mask.
@@ -28,6 +29,7 @@ pub(crate) fn to_bundle(bundle: &Bundle, mask: Option<types::BundleMask>) -> typ
         jwt_authorities: jwt.map(to_jwt_authority).collect(),
         refresh_hint: refresh_hint.map_or(0, |hint| i64::try_from(hint.as_secs()).unwrap_or(i64::MAX)),
         sequence_number: if mask.sequence_number { bundle.sequence_number } else { 0 },
+        wit_authorities: Vec::new(),
     }
 }
 
@@ -44,7 +46,7 @@ fn to_jwt_authority(authority: &JwtAuthority) -> types::JwtKey {
     }
 }
 
-/// A bundle as a server tells of it.
+/// A bundle as a server tells of it. Its WIT authorities are passed over: nothing here verifies WIT-SVIDs.
 pub(crate) fn bundle(bundle: types::Bundle) -> Result<Bundle, WireError> {
     let hint = bundle.refresh_hint;
     let hint = u64::try_from(hint).map_err(|_| WireError::Negative { field: "refresh_hint", value: hint })?;

@@ -21,6 +21,8 @@ pub struct AppendBundleRequest {
     pub jwt_authorities: ::prost::alloc::vec::Vec<super::super::super::types::JwtKey>,
     #[prost(message, optional, tag = "3")]
     pub output_mask: ::core::option::Option<super::super::super::types::BundleMask>,
+    #[prost(message, repeated, tag = "4")]
+    pub wit_authorities: ::prost::alloc::vec::Vec<super::super::super::types::WitKey>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PublishJwtAuthorityRequest {
@@ -31,6 +33,16 @@ pub struct PublishJwtAuthorityRequest {
 pub struct PublishJwtAuthorityResponse {
     #[prost(message, repeated, tag = "1")]
     pub jwt_authorities: ::prost::alloc::vec::Vec<super::super::super::types::JwtKey>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PublishWitAuthorityRequest {
+    #[prost(message, optional, tag = "1")]
+    pub wit_authority: ::core::option::Option<super::super::super::types::WitKey>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PublishWitAuthorityResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub wit_authorities: ::prost::alloc::vec::Vec<super::super::super::types::WitKey>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListFederatedBundlesRequest {
@@ -391,6 +403,35 @@ pub mod bundle_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        pub async fn publish_wit_authority(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PublishWitAuthorityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PublishWitAuthorityResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/spire.api.server.bundle.v1.Bundle/PublishWITAuthority",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "spire.api.server.bundle.v1.Bundle",
+                        "PublishWITAuthority",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         pub async fn list_federated_bundles(
             &mut self,
             request: impl tonic::IntoRequest<super::ListFederatedBundlesRequest>,
@@ -606,6 +647,13 @@ pub mod bundle_server {
             request: tonic::Request<super::PublishJwtAuthorityRequest>,
         ) -> std::result::Result<
             tonic::Response<super::PublishJwtAuthorityResponse>,
+            tonic::Status,
+        >;
+        async fn publish_wit_authority(
+            &self,
+            request: tonic::Request<super::PublishWitAuthorityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PublishWitAuthorityResponse>,
             tonic::Status,
         >;
         async fn list_federated_bundles(
@@ -890,6 +938,51 @@ pub mod bundle_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = PublishJWTAuthoritySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/spire.api.server.bundle.v1.Bundle/PublishWITAuthority" => {
+                    #[allow(non_camel_case_types)]
+                    struct PublishWITAuthoritySvc<T: Bundle>(pub Arc<T>);
+                    impl<
+                        T: Bundle,
+                    > tonic::server::UnaryService<super::PublishWitAuthorityRequest>
+                    for PublishWITAuthoritySvc<T> {
+                        type Response = super::PublishWitAuthorityResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PublishWitAuthorityRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Bundle>::publish_wit_authority(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PublishWITAuthoritySvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -115,6 +115,54 @@ pub struct RevokeX509UpstreamAuthorityResponse {
     #[prost(string, tag = "1")]
     pub upstream_authority_subject_key_id: ::prost::alloc::string::String,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetWitAuthorityStateRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetWitAuthorityStateResponse {
+    #[prost(message, optional, tag = "1")]
+    pub active: ::core::option::Option<AuthorityState>,
+    #[prost(message, optional, tag = "2")]
+    pub prepared: ::core::option::Option<AuthorityState>,
+    #[prost(message, optional, tag = "3")]
+    pub old: ::core::option::Option<AuthorityState>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrepareWitAuthorityRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrepareWitAuthorityResponse {
+    #[prost(message, optional, tag = "1")]
+    pub prepared_authority: ::core::option::Option<AuthorityState>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ActivateWitAuthorityRequest {
+    #[prost(string, tag = "1")]
+    pub authority_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ActivateWitAuthorityResponse {
+    #[prost(message, optional, tag = "1")]
+    pub activated_authority: ::core::option::Option<AuthorityState>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TaintWitAuthorityRequest {
+    #[prost(string, tag = "1")]
+    pub authority_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TaintWitAuthorityResponse {
+    #[prost(message, optional, tag = "1")]
+    pub tainted_authority: ::core::option::Option<AuthorityState>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeWitAuthorityRequest {
+    #[prost(string, tag = "1")]
+    pub authority_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeWitAuthorityResponse {
+    #[prost(message, optional, tag = "1")]
+    pub revoked_authority: ::core::option::Option<AuthorityState>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AuthorityState {
     #[prost(string, tag = "1")]
@@ -563,6 +611,151 @@ pub mod local_authority_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        pub async fn get_wit_authority_state(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetWitAuthorityStateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetWitAuthorityStateResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/spire.api.server.localauthority.v1.LocalAuthority/GetWITAuthorityState",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "spire.api.server.localauthority.v1.LocalAuthority",
+                        "GetWITAuthorityState",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn prepare_wit_authority(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PrepareWitAuthorityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PrepareWitAuthorityResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/spire.api.server.localauthority.v1.LocalAuthority/PrepareWITAuthority",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "spire.api.server.localauthority.v1.LocalAuthority",
+                        "PrepareWITAuthority",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn activate_wit_authority(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ActivateWitAuthorityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ActivateWitAuthorityResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/spire.api.server.localauthority.v1.LocalAuthority/ActivateWITAuthority",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "spire.api.server.localauthority.v1.LocalAuthority",
+                        "ActivateWITAuthority",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn taint_wit_authority(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TaintWitAuthorityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TaintWitAuthorityResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/spire.api.server.localauthority.v1.LocalAuthority/TaintWITAuthority",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "spire.api.server.localauthority.v1.LocalAuthority",
+                        "TaintWITAuthority",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn revoke_wit_authority(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeWitAuthorityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeWitAuthorityResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/spire.api.server.localauthority.v1.LocalAuthority/RevokeWITAuthority",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "spire.api.server.localauthority.v1.LocalAuthority",
+                        "RevokeWITAuthority",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -660,6 +853,41 @@ pub mod local_authority_server {
             request: tonic::Request<super::RevokeX509UpstreamAuthorityRequest>,
         ) -> std::result::Result<
             tonic::Response<super::RevokeX509UpstreamAuthorityResponse>,
+            tonic::Status,
+        >;
+        async fn get_wit_authority_state(
+            &self,
+            request: tonic::Request<super::GetWitAuthorityStateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetWitAuthorityStateResponse>,
+            tonic::Status,
+        >;
+        async fn prepare_wit_authority(
+            &self,
+            request: tonic::Request<super::PrepareWitAuthorityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PrepareWitAuthorityResponse>,
+            tonic::Status,
+        >;
+        async fn activate_wit_authority(
+            &self,
+            request: tonic::Request<super::ActivateWitAuthorityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ActivateWitAuthorityResponse>,
+            tonic::Status,
+        >;
+        async fn taint_wit_authority(
+            &self,
+            request: tonic::Request<super::TaintWitAuthorityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TaintWitAuthorityResponse>,
+            tonic::Status,
+        >;
+        async fn revoke_wit_authority(
+            &self,
+            request: tonic::Request<super::RevokeWitAuthorityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeWitAuthorityResponse>,
             tonic::Status,
         >;
     }
@@ -1309,6 +1537,245 @@ pub mod local_authority_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RevokeX509UpstreamAuthoritySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/spire.api.server.localauthority.v1.LocalAuthority/GetWITAuthorityState" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetWITAuthorityStateSvc<T: LocalAuthority>(pub Arc<T>);
+                    impl<
+                        T: LocalAuthority,
+                    > tonic::server::UnaryService<super::GetWitAuthorityStateRequest>
+                    for GetWITAuthorityStateSvc<T> {
+                        type Response = super::GetWitAuthorityStateResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetWitAuthorityStateRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LocalAuthority>::get_wit_authority_state(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetWITAuthorityStateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/spire.api.server.localauthority.v1.LocalAuthority/PrepareWITAuthority" => {
+                    #[allow(non_camel_case_types)]
+                    struct PrepareWITAuthoritySvc<T: LocalAuthority>(pub Arc<T>);
+                    impl<
+                        T: LocalAuthority,
+                    > tonic::server::UnaryService<super::PrepareWitAuthorityRequest>
+                    for PrepareWITAuthoritySvc<T> {
+                        type Response = super::PrepareWitAuthorityResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PrepareWitAuthorityRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LocalAuthority>::prepare_wit_authority(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PrepareWITAuthoritySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/spire.api.server.localauthority.v1.LocalAuthority/ActivateWITAuthority" => {
+                    #[allow(non_camel_case_types)]
+                    struct ActivateWITAuthoritySvc<T: LocalAuthority>(pub Arc<T>);
+                    impl<
+                        T: LocalAuthority,
+                    > tonic::server::UnaryService<super::ActivateWitAuthorityRequest>
+                    for ActivateWITAuthoritySvc<T> {
+                        type Response = super::ActivateWitAuthorityResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ActivateWitAuthorityRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LocalAuthority>::activate_wit_authority(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ActivateWITAuthoritySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/spire.api.server.localauthority.v1.LocalAuthority/TaintWITAuthority" => {
+                    #[allow(non_camel_case_types)]
+                    struct TaintWITAuthoritySvc<T: LocalAuthority>(pub Arc<T>);
+                    impl<
+                        T: LocalAuthority,
+                    > tonic::server::UnaryService<super::TaintWitAuthorityRequest>
+                    for TaintWITAuthoritySvc<T> {
+                        type Response = super::TaintWitAuthorityResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TaintWitAuthorityRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LocalAuthority>::taint_wit_authority(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = TaintWITAuthoritySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/spire.api.server.localauthority.v1.LocalAuthority/RevokeWITAuthority" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeWITAuthoritySvc<T: LocalAuthority>(pub Arc<T>);
+                    impl<
+                        T: LocalAuthority,
+                    > tonic::server::UnaryService<super::RevokeWitAuthorityRequest>
+                    for RevokeWITAuthoritySvc<T> {
+                        type Response = super::RevokeWitAuthorityResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeWitAuthorityRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LocalAuthority>::revoke_wit_authority(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeWITAuthoritySvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

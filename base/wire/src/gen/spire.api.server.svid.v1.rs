@@ -89,6 +89,8 @@ pub struct MintWitsvidRequest {
     pub public_key: ::prost::alloc::vec::Vec<u8>,
     #[prost(int32, tag = "3")]
     pub ttl: i32,
+    #[prost(string, tag = "4")]
+    pub signing_algorithm: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MintWitsvidResponse {
@@ -121,6 +123,8 @@ pub struct NewWitsvidParams {
     pub entry_id: ::prost::alloc::string::String,
     #[prost(bytes = "vec", tag = "2")]
     pub public_key: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "3")]
+    pub signing_algorithm: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
 pub mod svid_client {

@@ -141,6 +141,8 @@ pub struct Bundle {
     pub refresh_hint: i64,
     #[prost(uint64, tag = "5")]
     pub sequence_number: u64,
+    #[prost(message, repeated, tag = "6")]
+    pub wit_authorities: ::prost::alloc::vec::Vec<WitKey>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct X509Certificate {
@@ -160,6 +162,17 @@ pub struct JwtKey {
     #[prost(bool, tag = "4")]
     pub tainted: bool,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WitKey {
+    #[prost(bytes = "vec", tag = "1")]
+    pub public_key: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub key_id: ::prost::alloc::string::String,
+    #[prost(int64, tag = "3")]
+    pub expires_at: i64,
+    #[prost(bool, tag = "4")]
+    pub tainted: bool,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BundleMask {
     #[prost(bool, tag = "2")]
@@ -170,6 +183,8 @@ pub struct BundleMask {
     pub refresh_hint: bool,
     #[prost(bool, tag = "5")]
     pub sequence_number: bool,
+    #[prost(bool, tag = "6")]
+    pub wit_authorities: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Status {

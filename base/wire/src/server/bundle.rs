@@ -77,6 +77,13 @@ impl bundle_server::Bundle for Adapter {
         not_served("PublishJWTAuthority")
     }
 
+    async fn publish_wit_authority(
+        &self,
+        _: Request<PublishWitAuthorityRequest>,
+    ) -> Result<Response<PublishWitAuthorityResponse>, Status> {
+        not_served("PublishWITAuthority")
+    }
+
     async fn list_federated_bundles(
         &self,
         _: Request<ListFederatedBundlesRequest>,

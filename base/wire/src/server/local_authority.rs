@@ -141,6 +141,41 @@ impl LocalAuthority for Adapter {
     ) -> Result<Response<RevokeX509UpstreamAuthorityResponse>, Status> {
         not_served("RevokeX509UpstreamAuthority")
     }
+
+    async fn get_wit_authority_state(
+        &self,
+        _: Request<GetWitAuthorityStateRequest>,
+    ) -> Result<Response<GetWitAuthorityStateResponse>, Status> {
+        not_served("GetWITAuthorityState")
+    }
+
+    async fn prepare_wit_authority(
+        &self,
+        _: Request<PrepareWitAuthorityRequest>,
+    ) -> Result<Response<PrepareWitAuthorityResponse>, Status> {
+        not_served("PrepareWITAuthority")
+    }
+
+    async fn activate_wit_authority(
+        &self,
+        _: Request<ActivateWitAuthorityRequest>,
+    ) -> Result<Response<ActivateWitAuthorityResponse>, Status> {
+        not_served("ActivateWITAuthority")
+    }
+
+    async fn taint_wit_authority(
+        &self,
+        _: Request<TaintWitAuthorityRequest>,
+    ) -> Result<Response<TaintWitAuthorityResponse>, Status> {
+        not_served("TaintWITAuthority")
+    }
+
+    async fn revoke_wit_authority(
+        &self,
+        _: Request<RevokeWitAuthorityRequest>,
+    ) -> Result<Response<RevokeWitAuthorityResponse>, Status> {
+        not_served("RevokeWITAuthority")
+    }
 }
 
 #[cfg(test)]

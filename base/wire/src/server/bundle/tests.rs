@@ -69,10 +69,14 @@ async fn federated_bundle_is_that_of_the_domain_asked_for() {
 async fn rpc_not_served_is_named() {
     let fake = Fake(Arc::new(Ca::new("example.org").bundle()));
     served(bundle_service(Arc::new(fake)), async |channel| {
-        let error =
-            Stub::new(channel).append_bundle(proto::AppendBundleRequest::default()).await.unwrap_err();
+        let mut stub = Stub::new(channel);
+        let error = stub.append_bundle(proto::AppendBundleRequest::default()).await.unwrap_err();
         assert_eq!(error.code(), Code::Unimplemented);
         assert_eq!(error.message(), "AppendBundle is not served by this version");
+        let error =
+            stub.publish_wit_authority(proto::PublishWitAuthorityRequest::default()).await.unwrap_err();
+        assert_eq!(error.code(), Code::Unimplemented);
+        assert_eq!(error.message(), "PublishWITAuthority is not served by this version");
     })
     .await;
 }

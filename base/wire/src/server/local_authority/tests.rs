@@ -82,3 +82,31 @@ async fn rpc_not_served_is_named() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn wit_authorities_are_not_served_by_name() {
+    served(local_authority_service(Arc::new(Fake)), async |channel| {
+        let mut stub = Stub::new(channel);
+        let id = || "wit".to_owned();
+        let refusals = [
+            stub.get_wit_authority_state(proto::GetWitAuthorityStateRequest {}).await.unwrap_err(),
+            stub.prepare_wit_authority(proto::PrepareWitAuthorityRequest {}).await.unwrap_err(),
+            stub.activate_wit_authority(proto::ActivateWitAuthorityRequest { authority_id: id() })
+                .await
+                .unwrap_err(),
+            stub.taint_wit_authority(proto::TaintWitAuthorityRequest { authority_id: id() })
+                .await
+                .unwrap_err(),
+            stub.revoke_wit_authority(proto::RevokeWitAuthorityRequest { authority_id: id() })
+                .await
+                .unwrap_err(),
+        ];
+        let names = ["GetWITAuthorityState", "PrepareWITAuthority", "ActivateWITAuthority"];
+        let names = names.iter().chain(&["TaintWITAuthority", "RevokeWITAuthority"]);
+        for (refusal, name) in refusals.iter().zip(names) {
+            assert_eq!(refusal.code(), Code::Unimplemented);
+            assert_eq!(refusal.message(), format!("{name} is not served by this version"));
+        }
+    })
+    .await;
+}
