@@ -1,8 +1,9 @@
 //! What can go wrong while finding out who asks.
 
 use std::io;
+use std::path::PathBuf;
 
-use finial_identity::{SpiffeId, TrustDomain};
+use finial_identity::{SpiffeId, TrustDomain, X509Error};
 
 /// The process that connected is no longer there; whatever has its process id now is somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +29,35 @@ pub enum AttestError {
         /// What is wrong with it, and the remedy.
         problem: String,
     },
+    /// The evidence is well formed, and does not prove what it claims.
+    #[error("{problem}")]
+    Unproven {
+        /// What it does not prove.
+        problem: String,
+        /// Why, when a certificate is at fault. Of no use to a stranger: it may be told.
+        source: Option<X509Error>,
+    },
+    /// A setting of a node attestor cannot be served.
+    #[error("node attestor `{kind}` cannot use its {key}: {remedy}")]
+    Setting {
+        /// The attestor.
+        kind: &'static str,
+        /// The key in its configuration.
+        key: &'static str,
+        /// What to write instead.
+        remedy: &'static str,
+    },
+    /// A file that evidence is judged by, or consists of, could not be read.
+    #[error("file `{}` cannot be used", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The cryptographic library failed.
+    #[error("the cryptographic library failed during attestation")]
+    Cryptography,
     /// No such join token, or one that has done its work.
     #[error("join token does not exist or has already been used")]
     TokenUnknown,
@@ -146,6 +176,9 @@ pub enum AttestError {
         /// Why.
         source: tokio::task::JoinError,
     },
+    /// An attestor did not answer in time.
+    #[error(transparent)]
+    Late(#[from] finial_daemon::Elapsed),
     /// An attestor of another crate failed, in its own words.
     #[error(transparent)]
     Plugin(Box<dyn std::error::Error + Send + Sync>),

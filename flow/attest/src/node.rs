@@ -1,11 +1,15 @@
 //! Node attestation: an agent proves which node it runs on, and becomes an [`AttestedNode`].
 
+#[cfg(any(test, feature = "testing"))]
+pub mod battery;
 pub(crate) mod join_token;
 #[cfg(test)]
 mod tests;
+pub(crate) mod x509pop;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,11 +26,17 @@ pub trait NodeAttestor: Send + Sync + Debug {
     /// The kind of evidence it judges, such as `join_token`; also the type of its selectors.
     fn kind(&self) -> &str;
 
-    /// Judges the evidence `payload`, asking the agent back through `dialogue` if need be.
+    /// Judges the evidence `payload`, asking the agent back through `dialogue` if need be. `address` is where the
+    /// agent calls from; none on a Unix socket.
     ///
     /// # Errors
     /// Whatever keeps the evidence from proving anything.
-    async fn attest(&self, payload: &[u8], dialogue: &mut dyn Dialogue) -> Result<NodeFindings, AttestError>;
+    async fn attest(
+        &self,
+        payload: &[u8],
+        address: Option<IpAddr>,
+        dialogue: &mut dyn Dialogue,
+    ) -> Result<NodeFindings, AttestError>;
 }
 
 /// The agent's half of a way to attest nodes.
@@ -76,7 +86,7 @@ impl NodeAttestors {
         Self { trust_domain, by_kind }
     }
 
-    /// Judges the evidence of an agent.
+    /// Judges the evidence of an agent, which calls from `address`.
     ///
     /// # Errors
     /// [`AttestError::UnknownKind`] when no attestor judges this kind; otherwise what the attestor says, or what is
@@ -85,11 +95,12 @@ impl NodeAttestors {
         &self,
         kind: &str,
         payload: &[u8],
+        address: Option<IpAddr>,
         dialogue: &mut dyn Dialogue,
     ) -> Result<AttestedNode, AttestError> {
         let attestor =
             self.by_kind.get(kind).ok_or_else(|| AttestError::UnknownKind { kind: kind.to_owned() })?;
-        let findings = attestor.attest(payload, dialogue).await?;
+        let findings = attestor.attest(payload, address, dialogue).await?;
         self.admit(kind, findings)
     }
 

@@ -1,5 +1,6 @@
 //! Workload attestation: the selectors of the process behind a Unix socket.
 
+mod examination;
 #[cfg(test)]
 mod tests;
 pub(crate) mod unix;
@@ -13,6 +14,7 @@ use finial_daemon::Clock;
 use finial_identity::{Selector, SelectorSet};
 use futures_util::future::join_all;
 
+pub use self::examination::{Examination, Outcome};
 use crate::{AttestError, PinnedProcess};
 
 /// A way to find out about a process.
@@ -53,7 +55,8 @@ impl WorkloadAttestors {
     /// Finds the selectors of a process, by all attestors at once.
     ///
     /// Call it for each answer, not for each connection: after an exec the process has other selectors. An attestor
-    /// that fails or is late loses only its own selectors, and is logged by name.
+    /// that fails or is late loses only its own selectors, is logged by name, and is [missing](AttestedProcess::missing)
+    /// in the proof.
     ///
     /// # Errors
     /// [`AttestError::Gone`] when the process has ended; [`AttestError::Workload`] when no attestor succeeded;
@@ -61,48 +64,58 @@ impl WorkloadAttestors {
     pub async fn attest(&self, process: &Arc<PinnedProcess>) -> Result<AttestedProcess, AttestError> {
         for _ in 0..ATTEMPTS {
             let before = process.image()?;
-            let selectors = self.selectors(process).await;
+            let examination = self.examine(process).await;
             let unchanged = process.image()? == before;
             process.still_the_same()?;
             if unchanged {
-                return Ok(AttestedProcess { process: Arc::clone(process), selectors: selectors? });
+                return proof(process, examination);
             }
         }
         Err(AttestError::Restless { pid: process.pid() })
     }
 
-    async fn selectors(&self, process: &PinnedProcess) -> Result<SelectorSet, AttestError> {
-        let found =
-            join_all(self.attestors.iter().map(|attestor| self.ask(attestor.as_ref(), process))).await;
-        if found.iter().all(Option::is_none) {
-            return Err(AttestError::Workload);
-        }
-        Ok(found.into_iter().flatten().flatten().collect())
+    /// Asks every attestor, and tells what each said and how long it took. For explanations: nothing is proven by it,
+    /// nor is anything logged.
+    pub async fn examine(&self, process: &PinnedProcess) -> Examination {
+        let asked = self.attestors.iter().map(|attestor| self.ask(attestor.as_ref(), process));
+        Examination::of(join_all(asked).await)
     }
 
-    /// The selectors from one attestor, or none when it failed.
-    async fn ask(&self, attestor: &dyn WorkloadAttestor, process: &PinnedProcess) -> Option<Vec<Selector>> {
-        let kind = attestor.kind();
+    async fn ask(&self, attestor: &dyn WorkloadAttestor, process: &PinnedProcess) -> Outcome {
+        let began = self.clock.monotonic();
         let answer = self.clock.timeout(self.deadline, attestor.attest(process)).await;
-        let problem: &dyn std::error::Error = match &answer {
-            Ok(Ok(selectors)) => match selectors.iter().find(|selector| selector.kind() != kind) {
-                None => return answer.ok()?.ok(),
-                Some(stranger) => &AttestError::ForeignSelector {
+        let took = self.clock.monotonic().saturating_sub(began);
+        let kind = attestor.kind();
+        let found = answer.unwrap_or_else(|late| Err(late.into()));
+        let found =
+            found.and_then(|selectors| match selectors.iter().find(|selector| selector.kind() != kind) {
+                None => Ok(selectors),
+                Some(foreign) => Err(AttestError::ForeignSelector {
                     kind: kind.to_owned(),
-                    foreign: stranger.kind().to_owned(),
-                },
-            },
-            Ok(Err(error)) => error,
-            Err(late) => late,
-        };
-        tracing::warn!(
-            attestor = kind,
-            pid = process.pid(),
-            error = problem,
-            "Workload attestor {kind} failed; the workload goes without its selectors"
-        );
-        None
+                    foreign: foreign.kind().to_owned(),
+                }),
+            });
+        Outcome { attestor: kind.to_owned(), found, took }
     }
+}
+
+/// What was found becomes a proof, unless nothing could be.
+fn proof(process: &Arc<PinnedProcess>, examination: Examination) -> Result<AttestedProcess, AttestError> {
+    for outcome in examination.outcomes() {
+        let Err(error) = outcome.selectors() else { continue };
+        let (attestor, error): (_, &dyn std::error::Error) = (outcome.attestor(), error);
+        tracing::warn!(
+            attestor,
+            pid = process.pid(),
+            error,
+            "Workload attestor {attestor} failed; the workload goes without its selectors"
+        );
+    }
+    if examination.is_in_vain() {
+        return Err(AttestError::Workload);
+    }
+    let (selectors, missing) = examination.into_parts();
+    Ok(AttestedProcess { process: Arc::clone(process), selectors, missing })
 }
 
 /// The proof that the process behind a socket has these selectors. Made by [`WorkloadAttestors`] alone.
@@ -110,6 +123,7 @@ impl WorkloadAttestors {
 pub struct AttestedProcess {
     process: Arc<PinnedProcess>,
     selectors: SelectorSet,
+    missing: Vec<String>,
 }
 
 impl AttestedProcess {
@@ -121,6 +135,12 @@ impl AttestedProcess {
     /// What is known about it. Values do not belong in logs.
     pub fn selectors(&self) -> &SelectorSet {
         &self.selectors
+    }
+
+    /// The attestors that failed or were late, such as `docker`: the process may have selectors of these types as well.
+    /// Empty when everything is known that can be.
+    pub fn missing(&self) -> &[String] {
+        &self.missing
     }
 }
 

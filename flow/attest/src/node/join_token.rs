@@ -4,6 +4,7 @@
 mod tests;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -59,7 +60,12 @@ impl NodeAttestor for JoinTokenAttestor {
     }
 
     /// Consumes the token before judging it, so that of any number of attempts exactly one can succeed.
-    async fn attest(&self, payload: &[u8], _: &mut dyn Dialogue) -> Result<NodeFindings, AttestError> {
+    async fn attest(
+        &self,
+        payload: &[u8],
+        _: Option<IpAddr>,
+        _: &mut dyn Dialogue,
+    ) -> Result<NodeFindings, AttestError> {
         let token = std::str::from_utf8(payload).map_err(|_| AttestError::TokenUnknown)?;
         let id = join_token_agent_id(&self.trust_domain, token)?;
         let consumed = self.tokens.consume_token(token).await;

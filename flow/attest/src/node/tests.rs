@@ -15,7 +15,12 @@ impl NodeAttestor for Reporter {
         "test"
     }
 
-    async fn attest(&self, payload: &[u8], dialogue: &mut dyn Dialogue) -> Result<NodeFindings, AttestError> {
+    async fn attest(
+        &self,
+        payload: &[u8],
+        _: Option<IpAddr>,
+        dialogue: &mut dyn Dialogue,
+    ) -> Result<NodeFindings, AttestError> {
         let answer = dialogue.challenge(payload.to_vec()).await?;
         assert_eq!(answer, [payload, payload].concat());
         Ok(self.0.clone())
@@ -42,7 +47,7 @@ fn findings(id: &str, selectors: &[&str]) -> NodeFindings {
 async fn attest(findings: NodeFindings) -> Result<AttestedNode, AttestError> {
     let attestor: Arc<dyn NodeAttestor> = Arc::new(Reporter(findings));
     let attestors = NodeAttestors::new(TrustDomain::parse("example.org").unwrap(), [attestor]);
-    attestors.attest("test", b"evidence", &mut Doubling { hung_up: false }).await
+    attestors.attest("test", b"evidence", None, &mut Doubling { hung_up: false }).await
 }
 
 #[tokio::test]
@@ -82,7 +87,7 @@ async fn attestor_may_give_only_selectors_of_its_own_type() {
 #[tokio::test]
 async fn evidence_of_an_unknown_kind_is_refused_by_name() {
     let attestors = NodeAttestors::new(TrustDomain::parse("example.org").unwrap(), []);
-    let refused = attestors.attest("tpm", b"evidence", &mut Doubling { hung_up: false }).await.unwrap_err();
+    let refused = attestors.attest("tpm", b"evidence", None, &mut Doubling { hung_up: false }).await.unwrap_err();
     assert_eq!(refused.to_string(), "node attestor `tpm` is not configured here");
 }
 
@@ -91,6 +96,6 @@ async fn dialogue_that_breaks_off_attests_nobody() {
     let attestor: Arc<dyn NodeAttestor> =
         Arc::new(Reporter(findings("spiffe://example.org/spire/agent/test/a", &[])));
     let attestors = NodeAttestors::new(TrustDomain::parse("example.org").unwrap(), [attestor]);
-    let refused = attestors.attest("test", b"evidence", &mut Doubling { hung_up: true }).await;
+    let refused = attestors.attest("test", b"evidence", None, &mut Doubling { hung_up: true }).await;
     assert!(matches!(refused, Err(AttestError::Dialogue { .. })), "{refused:?}");
 }

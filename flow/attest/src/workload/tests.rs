@@ -60,7 +60,15 @@ async fn selectors_of_all_attestors_come_together() {
 async fn failing_attestor_loses_only_its_own_selectors() {
     let peer = Peer::connect();
     let (attestors, _) = attestors([Attestor::Fails("b"), Attestor::Finds("a", "a:1")]);
-    assert_eq!(selectors(&attestors.attest(&peer.pin()).await.unwrap()), ["a:1"]);
+    let attested = attestors.attest(&peer.pin()).await.unwrap();
+    assert_eq!((selectors(&attested), attested.missing()), (vec!["a:1".to_owned()], &["b".to_owned()][..]));
+}
+
+#[tokio::test]
+async fn nothing_is_missing_when_every_attestor_answers() {
+    let peer = Peer::connect();
+    let (attestors, _) = attestors([Attestor::Finds("a", "a:1"), Attestor::Finds("b", "b:2")]);
+    assert_eq!(attestors.attest(&peer.pin()).await.unwrap().missing(), [""; 0]);
 }
 
 #[tokio::test]
@@ -74,7 +82,41 @@ async fn late_attestors_lose_only_their_own_selectors() {
         hand.step(DEADLINE);
     };
     let (attested, ()) = tokio::join!(attestors.attest(&process), deadline);
-    assert_eq!(selectors(&attested.unwrap()), ["a:1"]);
+    let attested = attested.unwrap();
+    assert_eq!(selectors(&attested), ["a:1"]);
+    assert_eq!(attested.missing(), ["b", "c"]);
+}
+
+#[tokio::test]
+async fn examination_tells_what_each_attestor_said_and_how_long_it_took() {
+    let peer = Peer::connect();
+    let process = peer.pin();
+    let asked = [
+        Attestor::Hangs("slow"),
+        Attestor::Finds("a", "a:1"),
+        Attestor::Fails("b"),
+        Attestor::Finds("c", "d:1"),
+    ];
+    let (attestors, hand) = attestors(asked);
+    let deadline = async {
+        hand.sleepers(1).await;
+        hand.step(DEADLINE);
+    };
+    let (examination, ()) = tokio::join!(attestors.examine(&process), deadline);
+    let told: Vec<_> = examination.outcomes().iter().map(told).collect();
+    let path = format!("the path of the executable of process {} is not UTF-8", peer.pid());
+    assert_eq!(told[0], ("slow", "no answer within 5s".to_owned(), DEADLINE));
+    assert_eq!(told[1], ("a", "a:1".to_owned(), Duration::ZERO));
+    assert!(told[2].1.starts_with(&path), "{told:?}");
+    assert_eq!(told[3].1, "attestor `c` gave a selector of type `d`, which is not its own");
+}
+
+fn told(outcome: &Outcome) -> (&str, String, Duration) {
+    let told = match outcome.selectors() {
+        Ok(selectors) => selectors.iter().map(ToString::to_string).collect(),
+        Err(error) => error.to_string(),
+    };
+    (outcome.attestor(), told, outcome.took())
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ async fn attestors(token: &str, end: SystemTime) -> Arc<NodeAttestors> {
 async fn join(attestors: &NodeAttestors, token: &str) -> Result<AttestedNode, AttestError> {
     let mut evidence = JoinTokenEvidence::new(token);
     let payload = evidence.payload().await.unwrap();
-    attestors.attest(evidence.kind(), &payload, &mut Silent).await
+    attestors.attest(evidence.kind(), &payload, None, &mut Silent).await
 }
 
 /// Nobody is asked back.
@@ -93,7 +93,7 @@ async fn token_that_is_no_path_segment_is_refused() {
 #[tokio::test]
 async fn payload_that_is_no_text_is_no_token() {
     let attestors = attestors(TOKEN, start() + Duration::from_secs(600)).await;
-    let refused = attestors.attest("join_token", &[0xff, 0xfe], &mut Silent).await;
+    let refused = attestors.attest("join_token", &[0xff, 0xfe], None, &mut Silent).await;
     assert!(matches!(refused, Err(AttestError::TokenUnknown)), "{refused:?}");
 }
 
