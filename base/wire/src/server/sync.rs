@@ -11,11 +11,12 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use tonic::{Status, Streaming};
 
 use super::EntryApi;
+use crate::SYNC_PAGE;
 use crate::convert::entry::{revision, to_entry};
 use crate::error::WireError;
+use crate::limits::{MAX_SYNC, MAX_SYNC_PAUSE};
 use crate::proto::entry::{SyncAuthorizedEntriesRequest as Request, SyncAuthorizedEntriesResponse as Page};
 use crate::proto::types::EntryMask;
-use crate::{MAX_SYNC, MAX_SYNC_PAUSE, SYNC_PAGE};
 
 /// The output mask of the first request.
 pub(super) fn first_mask(request: Option<Request>) -> Result<Option<EntryMask>, Status> {

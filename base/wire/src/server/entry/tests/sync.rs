@@ -12,10 +12,10 @@ use tonic::transport::Channel;
 use super::{Fake, entry_service};
 use crate::client::EntryClient;
 use crate::harness::{entry, full_entry, served};
+use crate::limits::{MAX_SYNC, MAX_SYNC_PAUSE};
 use crate::proto::entry as proto;
 use crate::proto::entry::entry_client::EntryClient as Stub;
 use crate::proto::types;
-use crate::{MAX_SYNC, MAX_SYNC_PAUSE};
 
 type Known = HashMap<EntryId, (i64, SystemTime)>;
 
