@@ -12,16 +12,33 @@ const SERVER: &[&str] = &[
     "finial/agent/v1/changes.proto",
     "spire/api/server/agent/v1/agent.proto",
     "spire/api/server/bundle/v1/bundle.proto",
+    "spire/api/server/debug/v1/debug.proto",
     "spire/api/server/entry/v1/entry.proto",
     "spire/api/server/localauthority/v1/localauthority.proto",
+    "spire/api/server/logger/v1/logger.proto",
     "spire/api/server/svid/v1/svid.proto",
 ];
 
 /// What an agent answers on its public socket.
 const WORKLOAD: &[&str] = &["spiffe/workload.proto"];
 
+/// What an agent answers to Envoys, on the same socket.
+const SECRETS: &[&str] = &["envoy/service/secret/v3/sds.proto"];
+
+/// What an agent answers on its admin socket.
+const ADMIN: &[&str] = &[
+    "finial/agent/v1/explain.proto",
+    "spire/api/agent/debug/v1/debug.proto",
+    "spire/api/agent/delegatedidentity/v1/delegatedidentity.proto",
+    "spire/api/agent/logger/v1/logger.proto",
+];
+
 /// What travels inside others.
-const DETAILS: &[&str] = &["google/rpc/status.proto"];
+const DETAILS: &[&str] = &[
+    "envoy/extensions/transport_sockets/tls/v3/secret.proto",
+    "envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto",
+    "google/rpc/status.proto",
+];
 
 /// Messages whose derived `Debug` would print a key, a token, a CSR or a selector's value. base/wire
 /// writes theirs by hand, in `src/redacted.rs`.
@@ -31,6 +48,11 @@ const SECRET: &[&str] = &[
     ".ValidateJWTSVIDResponse",
     ".WITSVID",
     ".X509SVID",
+    ".envoy.config.core.v3.DataSource",
+    ".envoy.service.discovery.v3.DeltaDiscoveryResponse",
+    ".envoy.service.discovery.v3.DiscoveryResponse",
+    ".envoy.service.discovery.v3.Resource",
+    ".spire.api.agent.delegatedidentity.v1.X509SVIDWithKey",
     ".spire.api.server.agent.v1.AgentX509SVIDParams",
     ".spire.api.server.agent.v1.AttestAgentRequest",
     ".spire.api.server.agent.v1.AttestAgentResponse",
@@ -81,7 +103,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
 
 fn compile() -> anyhow::Result<Files> {
     let scratch = tempfile::tempdir()?;
-    let all = [SERVER, WORKLOAD, DETAILS].concat();
+    let all = [SERVER, WORKLOAD, ADMIN, SECRETS, DETAILS].concat();
     tonic_prost_build::configure()
         .out_dir(scratch.path())
         .btree_map(".")
@@ -91,6 +113,8 @@ fn compile() -> anyhow::Result<Files> {
         .context("cannot generate Rust code")?;
     let mut files = read(scratch.path())?;
     files.retain(|_, content| !content.is_empty());
+    files.insert("admin.descriptors.bin".into(), descriptors(ADMIN)?.encode_to_vec());
+    files.insert("secrets.descriptors.bin".into(), descriptors(SECRETS)?.encode_to_vec());
     files.insert("server.descriptors.bin".into(), descriptors(SERVER)?.encode_to_vec());
     files.insert("workload.descriptors.bin".into(), descriptors(WORKLOAD)?.encode_to_vec());
     Ok(files)

@@ -10,6 +10,7 @@ pub(crate) mod entry;
 pub(crate) mod filter;
 pub(crate) mod id;
 pub(crate) mod page;
+pub(crate) mod secrets;
 pub(crate) mod status;
 pub(crate) mod svid;
 pub(crate) mod time;

@@ -22,19 +22,23 @@ mod limits;
 mod page;
 mod proto;
 mod redacted;
+mod secrets;
 mod x509_context;
 
 pub use attestation::{AttestationResult, JoinToken, JoinTokenRequest, NodeEvidence};
 pub use authority::{AuthorityState, AuthorityStates};
 pub use denial::{AgentDenial, agent_denial, denied};
-pub use descriptors::{SERVER_DESCRIPTORS, WORKLOAD_DESCRIPTORS};
+pub use descriptors::{SECRET_DESCRIPTORS, SERVER_DESCRIPTORS, WORKLOAD_DESCRIPTORS};
 pub use entry_update::{AdditionalAttributes, EntryUpdate};
 pub use filter::{AgentFilter, EntryFilter, FederatesWithMatch, SelectorMatch, SetMatch};
 pub use limits::{
-    MAX_ANSWER_BYTES, MAX_AUDIENCES, MAX_BATCH, MAX_LIST, MAX_REQUEST_BYTES, MAX_SELECTORS,
-    MAX_SYNCED_ENTRIES, MAX_WORKLOAD_REQUEST_BYTES, SYNC_PAGE,
+    MAX_ANSWER_BYTES, MAX_AUDIENCES, MAX_BATCH, MAX_LIST, MAX_REQUEST_BYTES, MAX_SECRET_NAMES,
+    MAX_SECRET_REQUEST_BYTES, MAX_SELECTORS, MAX_SYNCED_ENTRIES, MAX_WORKLOAD_REQUEST_BYTES, SYNC_PAGE,
 };
 pub use page::{Page, Paged};
+pub use secrets::{
+    EnvoyNode, Secret, SecretContent, SecretDelta, SecretDeltaRequest, SecretRequest, SecretUpdate,
+};
 pub use x509_context::X509Context;
 
 #[cfg(test)]

@@ -33,10 +33,10 @@ pub const MAX_AUDIENCES: usize = 64;
 pub const SYNC_PAGE: usize = 500;
 
 /// Longest synchronisation of an agent's entries, from the call to its last page; SPIRE's agents take seconds.
-pub const MAX_SYNC: Duration = Duration::from_secs(600);
+pub(crate) const MAX_SYNC: Duration = Duration::from_secs(600);
 
 /// Longest pause of an agent between two requests of a synchronisation.
-pub const MAX_SYNC_PAUSE: Duration = Duration::from_secs(60);
+pub(crate) const MAX_SYNC_PAUSE: Duration = Duration::from_secs(60);
 
 /// Most entries an agent takes from a server.
 pub const MAX_SYNCED_ENTRIES: usize = 1_000_000;

@@ -13,6 +13,46 @@ pub(crate) mod workload {
     include!("gen/_.rs");
 }
 
+pub(crate) mod envoy {
+    pub(crate) mod config {
+        pub(crate) mod core {
+            pub(crate) mod v3 {
+                include!("gen/envoy.config.core.v3.rs");
+            }
+        }
+    }
+
+    pub(crate) mod extensions {
+        pub(crate) mod transport_sockets {
+            pub(crate) mod tls {
+                pub(crate) mod v3 {
+                    include!("gen/envoy.extensions.transport_sockets.tls.v3.rs");
+                }
+            }
+        }
+    }
+
+    pub(crate) mod service {
+        pub(crate) mod discovery {
+            pub(crate) mod v3 {
+                include!("gen/envoy.service.discovery.v3.rs");
+            }
+        }
+
+        pub(crate) mod secret {
+            pub(crate) mod v3 {
+                include!("gen/envoy.service.secret.v3.rs");
+            }
+        }
+    }
+
+    pub(crate) mod r#type {
+        pub(crate) mod v3 {
+            include!("gen/envoy.r#type.v3.rs");
+        }
+    }
+}
+
 pub(crate) mod finial {
     pub(crate) mod agent {
         pub(crate) mod v1 {
@@ -67,6 +107,11 @@ pub(crate) mod spire {
     }
 }
 
+pub(crate) use envoy::config::core::v3 as envoy_core;
+pub(crate) use envoy::config::core::v3::data_source;
+pub(crate) use envoy::extensions::transport_sockets::tls::v3 as envoy_tls;
+pub(crate) use envoy::service::discovery::v3 as discovery;
+pub(crate) use envoy::service::secret::v3 as secrets;
 pub(crate) use finial::agent::v1 as changes;
 pub(crate) use google::rpc;
 pub(crate) use spire::api::server::agent::v1 as agent;

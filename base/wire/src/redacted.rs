@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
-use crate::proto::{agent, svid, types, workload};
+use crate::proto::{agent, data_source, discovery, envoy_core, svid, types, workload};
 
 /// Writes `Debug` for messages whose derived one `xtask proto` leaves out (`SECRET` there).
 macro_rules! redacted {
@@ -24,6 +24,11 @@ redacted! {
     agent::attest_agent_request::Step => "AttestAgentRequest.step",
     agent::attest_agent_response::Result => "AttestAgentResponse.Result",
     agent::attest_agent_response::Step => "AttestAgentResponse.step",
+    data_source::Specifier => "DataSource.specifier",
+    discovery::DeltaDiscoveryResponse => "DeltaDiscoveryResponse",
+    discovery::DiscoveryResponse => "DiscoveryResponse",
+    discovery::Resource => "Resource",
+    envoy_core::DataSource => "DataSource",
     svid::MintX509svidRequest => "MintX509SVIDRequest",
     svid::NewDownstreamX509caRequest => "NewDownstreamX509CARequest",
     svid::NewX509svidParams => "NewX509SVIDParams",
