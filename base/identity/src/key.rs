@@ -45,7 +45,7 @@ pub enum KeyError {
     #[error("private key is malformed or of an unsupported kind; give an unencrypted PKCS#8 key")]
     PrivateKey,
     /// Keys of this kind are not made here.
-    #[error("cannot generate a key of kind {0:?}; use EC P-256 or P-384")]
+    #[error("cannot generate a key of kind {0:?}; use EC P-256 or P-384, or RSA of 2048, 3072 or 4096 bits")]
     CannotGenerate(KeyKind),
     /// The cryptographic library failed to generate a key.
     #[error("generating a key failed")]

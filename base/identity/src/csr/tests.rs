@@ -21,7 +21,7 @@ fn foreign(names: Vec<SanType>) -> Vec<u8> {
 #[test]
 fn own_requests_are_read() {
     let id = SpiffeId::parse("spiffe://td/a").unwrap();
-    for kind in [KeyKind::EcP256, KeyKind::EcP384] {
+    for kind in [KeyKind::EcP256, KeyKind::EcP384, KeyKind::Rsa { bits: 2048 }] {
         let key = PrivateKey::generate(kind).unwrap();
         let plain = CertificateRequest::parse_der(&CertificateRequest::create(&key, None).unwrap()).unwrap();
         assert_eq!(plain.public_key(), key.public_key());

@@ -28,10 +28,21 @@ fn generated_keys_sign_and_survive_pkcs8() {
 }
 
 #[test]
-fn only_p256_and_p384_are_generated() {
-    for kind in [KeyKind::EcP521, KeyKind::Ed25519, KeyKind::Rsa { bits: 2048 }] {
+fn p521_ed25519_and_rsa_of_other_sizes_are_not_generated() {
+    for kind in [KeyKind::EcP521, KeyKind::Ed25519, KeyKind::Rsa { bits: 1024 }, KeyKind::Rsa { bits: 2049 }]
+    {
         assert!(matches!(PrivateKey::generate(kind), Err(KeyError::CannotGenerate(_))));
     }
+}
+
+#[test]
+fn generated_rsa_key_has_its_size_and_signs() {
+    let key = PrivateKey::generate(KeyKind::Rsa { bits: 2048 }).unwrap();
+    assert_eq!(key.public_key().kind(), KeyKind::Rsa { bits: 2048 });
+    let read = PrivateKey::from_pkcs8_der(key.pkcs8_der()).unwrap();
+    assert_eq!(read.public_key(), key.public_key());
+    let signature = read.sign(b"m").unwrap();
+    assert!(key.public_key().has_signed(&signature::RSA_PKCS1_2048_8192_SHA256, b"m", &signature));
 }
 
 #[test]
