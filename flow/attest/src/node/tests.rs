@@ -87,7 +87,8 @@ async fn attestor_may_give_only_selectors_of_its_own_type() {
 #[tokio::test]
 async fn evidence_of_an_unknown_kind_is_refused_by_name() {
     let attestors = NodeAttestors::new(TrustDomain::parse("example.org").unwrap(), []);
-    let refused = attestors.attest("tpm", b"evidence", None, &mut Doubling { hung_up: false }).await.unwrap_err();
+    let refused =
+        attestors.attest("tpm", b"evidence", None, &mut Doubling { hung_up: false }).await.unwrap_err();
     assert_eq!(refused.to_string(), "node attestor `tpm` is not configured here");
 }
 

@@ -106,3 +106,13 @@ async fn challenge_to_a_token_has_no_answer() {
 fn debug_hides_the_token() {
     assert_eq!(format!("{:?}", JoinTokenEvidence::new(TOKEN)), "JoinTokenEvidence(…)");
 }
+
+#[tokio::test]
+async fn battery() {
+    let store = SqliteStore::in_memory().await.unwrap();
+    store.create_token(JoinToken::new(TOKEN, start() + Duration::from_secs(600))).await.unwrap();
+    let trust_domain = TrustDomain::parse("example.org").unwrap();
+    let (clock, _) = Clock::manual(start());
+    let attestor = Arc::new(JoinTokenAttestor::new(trust_domain.clone(), Arc::new(store), clock));
+    crate::node_battery::run(&trust_domain, attestor, &mut JoinTokenEvidence::new(TOKEN)).await;
+}

@@ -14,11 +14,11 @@ use finial_store::Index;
 use finial_wire::server::Dialogue;
 use rustls_pki_types::CertificateDer;
 
+use super::KIND;
 use super::authorities::AuthorityFiles;
 use super::message::{self, Presentation};
 use super::proof::Examination;
 use super::template::{Facts, X509PopPathTemplate};
-use super::KIND;
 use crate::{AttestError, NodeAttestor, NodeFindings};
 
 /// How x509pop judges. The defaults are SPIRE's.
@@ -108,7 +108,10 @@ impl X509PopAttestor {
     ) -> Result<Self, AttestError> {
         let (trust, default) = match config.mode {
             X509PopMode::ExternalPki { ca_bundle_paths } if ca_bundle_paths.is_empty() => {
-                return Err(setting("ca_bundle_path", "name a file with the authorities of the certificates"));
+                return Err(setting(
+                    "ca_bundle_path",
+                    "name a file with the authorities of the certificates",
+                ));
             }
             X509PopMode::ExternalPki { ca_bundle_paths } => {
                 let files = AuthorityFiles::open(ca_bundle_paths)?;
@@ -124,7 +127,10 @@ impl X509PopAttestor {
         };
         let template = config.agent_path_template.unwrap_or(default);
         if template.needs_svid() && matches!(trust, Trust::Files(_)) {
-            return Err(setting("agent_path_template", "leave out .SVIDPathTrimmed, or set mode = \"spiffe\""));
+            return Err(setting(
+                "agent_path_template",
+                "leave out .SVIDPathTrimmed, or set mode = \"spiffe\"",
+            ));
         }
         if config.max_rsa_key_size > 8192 {
             return Err(setting("max_rsa_key_size", "set 8192 or less; larger keys are not served"));
@@ -151,9 +157,8 @@ impl X509PopAttestor {
             )));
         }
         let chain = presented.certificates.into_iter().map(|der| CertificateDer::from(der.0)).collect();
-        let chain = ForeignChain::from_chain(chain).map_err(|error| {
-            evidence(format!("the certificates cannot be read: {}", with_causes(&error)))
-        })?;
+        let chain = ForeignChain::from_chain(chain)
+            .map_err(|error| evidence(format!("the certificates cannot be read: {}", with_causes(&error))))?;
         let bits = chain.largest_rsa_key();
         if bits > self.max_rsa_key_size {
             return Err(evidence(format!(
@@ -198,9 +203,8 @@ impl X509PopAttestor {
             return Ok(());
         }
         let address = address.map(|address| address.to_canonical());
-        let is_named = address.is_some_and(|address| {
-            chain.ip_names().iter().any(|name| name.to_canonical() == address)
-        });
+        let is_named =
+            address.is_some_and(|address| chain.ip_names().iter().any(|name| name.to_canonical() == address));
         if is_named {
             return Ok(());
         }
@@ -253,11 +257,7 @@ impl NodeAttestor for X509PopAttestor {
     }
 }
 
-fn selectors(
-    chain: &ForeignChain,
-    trusted: &Trusted,
-    uri_sans: &BTreeMap<String, String>,
-) -> SelectorSet {
+fn selectors(chain: &ForeignChain, trusted: &Trusted, uri_sans: &BTreeMap<String, String>) -> SelectorSet {
     let common_name = chain.common_name().map(|name| format!("subject:cn:{name}"));
     let authorities = trusted.path.iter().map(|fingerprint| format!("ca:fingerprint:{fingerprint}"));
     let serial_number = format!("serialnumber:{}", chain.serial_number_hex());

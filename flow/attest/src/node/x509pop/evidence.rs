@@ -50,7 +50,8 @@ impl NodeEvidenceSource for X509PopEvidence {
     }
 
     async fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>, AttestError> {
-        let unasked = || AttestError::Evidence { problem: "the server's challenge came too early".to_owned() };
+        let unasked =
+            || AttestError::Evidence { problem: "the server's challenge came too early".to_owned() };
         self.shown.as_ref().ok_or_else(unasked)?.respond(challenge)
     }
 }

@@ -25,13 +25,12 @@ use crate::AttestError;
 const NONCE: usize = 32;
 
 /// RSA-PSS as Go makes it unless told otherwise: with as much salt as there is room for.
-const RSA_PSS_MOST_SALT: RsaParameters =
-    RSA_PSS_2048_8192_SHA256.with_pss_salt_length(RsaPssSaltLength::Max);
+const RSA_PSS_MOST_SALT: RsaParameters = RSA_PSS_2048_8192_SHA256.with_pss_salt_length(RsaPssSaltLength::Max);
 /// RSA-PSS as everybody else makes it, and Go in FIPS mode: with as much salt as the hash is long.
 const RSA_PSS: RsaParameters = RSA_PSS_2048_8192_SHA256;
 
 /// A curve, and what the library has for it.
-struct Curve {
+pub(super) struct Curve {
     /// The length of r, and of s.
     size: usize,
     hash: &'static digest::Algorithm,
@@ -86,7 +85,9 @@ impl<'a> Examination<'a> {
         let is_proven = match (curve(self.key.kind()), response) {
             (None, Response { rsa_signature: Some(proof), .. }) => self.rsa(proof)?,
             (Some(curve), Response { ecdsa_signature: Some(proof), .. }) => self.ecdsa(curve, proof)?,
-            _ => return Err(evidence("x509pop response is for a key of another kind than the certificate's")),
+            _ => {
+                return Err(evidence("x509pop response is for a key of another kind than the certificate's"));
+            }
         };
         if is_proven { Ok(()) } else { Err(unproven("the signature is not by the certificate's key")) }
     }

@@ -66,7 +66,9 @@ pub enum PathTemplateError {
         action: String,
     },
     /// What comes of it could be the path of another attestor's agent.
-    #[error("a path must begin with `{{{{ .PluginName }}}}/`, so that each agent stays below /spire/agent/{KIND}")]
+    #[error(
+        "a path must begin with `{{{{ .PluginName }}}}/`, so that each agent stays below /spire/agent/{KIND}"
+    )]
     Elsewhere,
 }
 

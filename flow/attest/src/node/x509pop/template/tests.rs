@@ -9,7 +9,10 @@ fn parse(text: &str) -> Result<X509PopPathTemplate, PathTemplateError> {
 
 #[test]
 fn defaults_are_spires() {
-    assert_eq!(parse("/{{ .PluginName }}/{{ .Fingerprint }}").unwrap(), X509PopPathTemplate::of_fingerprint());
+    assert_eq!(
+        parse("/{{ .PluginName }}/{{ .Fingerprint }}").unwrap(),
+        X509PopPathTemplate::of_fingerprint()
+    );
     assert_eq!(parse("{{.PluginName}}/{{.SVIDPathTrimmed}}").unwrap(), X509PopPathTemplate::of_svid_path());
 }
 
