@@ -39,6 +39,9 @@ pub(crate) fn attest(error: AttestError) -> Status {
         AttestError::TokenUnknown | AttestError::TokenExpired | AttestError::Evidence { .. } => {
             Status::invalid_argument(format!("failed to attest: {error}"))
         }
+        AttestError::Unproven { .. } => {
+            Status::permission_denied(format!("failed to attest: {}", with_causes(&error)))
+        }
         AttestError::UnknownKind { .. } => Status::failed_precondition(error.to_string()),
         AttestError::Dialogue { source } => source,
         AttestError::Store { source } => store(source),
@@ -138,6 +141,17 @@ pub(crate) fn too_many() -> Status {
 /// The guard puts a permit, and the listener a caller, into every call; only a defect leaves one out.
 pub(crate) fn no_permit() -> Status {
     Status::internal("the call was not authorized")
+}
+
+/// For errors whose causes a stranger may know: they are about what the stranger sent.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 fn internal(error: &(dyn Error + 'static), text: &'static str) -> Status {

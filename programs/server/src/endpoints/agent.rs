@@ -1,5 +1,6 @@
 //! Agents: they join, renew and report, and operators manage them.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -17,6 +18,7 @@ use finial_wire::{
 use tonic::{Extensions, Status};
 
 use crate::core::{Core, permit};
+use crate::listener::Origin;
 use crate::status;
 
 /// How long an attestation may take, with every challenge in it.
@@ -34,11 +36,12 @@ impl AgentEndpoint {
     async fn attest(
         &self,
         evidence: &NodeEvidence,
+        address: Option<IpAddr>,
         key: &PublicKey,
         dialogue: &mut dyn Dialogue,
     ) -> Result<AttestationResult, Status> {
         let attestors = &self.core.attestors;
-        let attested = attestors.attest(&evidence.kind, &evidence.payload, dialogue).await;
+        let attested = attestors.attest(&evidence.kind, &evidence.payload, address, dialogue).await;
         let attested = attested.map_err(status::attest)?;
         let known = self.core.node(attested.id()).await.map_err(status::store)?;
         let grant = Grant::new_agent(&attested, known.as_ref());
@@ -77,7 +80,8 @@ impl AgentApi for AgentEndpoint {
         self.core.limits.attestation.take(ctx, 1).await?;
         // The request is looked at first: a join token is not used up for one that could not be answered.
         let key = public_key(&csr)?;
-        let attestation = self.attest(&evidence, &key, dialogue);
+        let address = ctx.get::<Origin>().and_then(Origin::address);
+        let attestation = self.attest(&evidence, address, &key, dialogue);
         let in_time = self.core.clock.timeout(ATTESTATION_LIMIT, attestation).await;
         in_time.unwrap_or_else(|_| Err(status::too_slow()))
     }
@@ -108,6 +112,7 @@ impl AgentApi for AgentEndpoint {
         if node.agent_version == agent_version {
             return Ok(());
         }
+        self.core.limits.report.take(ctx, 1).await?;
         let report = |node: &mut Node| {
             node.agent_version.clone_from(&agent_version);
             Ok(())
