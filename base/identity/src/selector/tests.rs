@@ -39,13 +39,29 @@ fn bad_selectors_are_refused_by_name() {
 
 #[test]
 fn debug_shows_the_type_only() {
-    assert_eq!(format!("{:?}", set(&["unix:path:/secret"])), "SelectorSet({Selector(unix:…)})");
+    assert_eq!(format!("{:?}", set(&["unix:path:/secret"])), "SelectorSet([Selector(unix:…)])");
 }
 
 #[test]
 fn set_is_sorted_and_has_no_duplicates() {
     let texts: Vec<String> = set(&["b:2", "a:9", "b:1", "a:9"]).iter().map(Selector::to_string).collect();
     assert_eq!(texts, ["a:9", "b:1", "b:2"]);
+}
+
+#[test]
+fn order_is_by_type_before_value() {
+    let texts: Vec<String> = set(&["a-b:1", "a:1", "a:0", "a1:1"]).iter().map(Selector::to_string).collect();
+    assert_eq!(texts, ["a:0", "a:1", "a-b:1", "a1:1"]);
+}
+
+#[test]
+fn extended_set_is_sorted_and_has_no_duplicates() {
+    let mut all = set(&["b:1", "d:1"]);
+    all.extend(set(&["d:1", "c:1", "a:1"]));
+    assert_eq!(all, set(&["a:1", "b:1", "c:1", "d:1"]));
+    assert!(
+        all.contains(&Selector::parse("c:1").unwrap()) && !all.contains(&Selector::parse("c:2").unwrap())
+    );
 }
 
 #[test]
