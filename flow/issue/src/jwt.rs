@@ -52,6 +52,7 @@ impl JwtSigner {
     /// [`IssueError::Expiring`], and those of the key.
     pub(crate) async fn issue(&self, request: JwtRequest, now: SystemTime) -> Result<JwtSvid, IssueError> {
         let expires_at = lifetime_end(AuthorityKind::Jwt, &self.id, self.not_after, request.ttl, now)?;
+        warn_of_many(&request);
         let claims = JwtClaims {
             subject: request.id,
             audience: request.audience,
@@ -63,5 +64,17 @@ impl JwtSigner {
         let input = JwtSigningInput::new(&claims, &self.id, self.key.public_key().kind())?;
         let signature = self.key.sign(input.bytes()).await?;
         Ok(JwtSvid::parse_unverified(&input.finish(&signature)?)?)
+    }
+}
+
+/// A token for many can be passed on by each of them to the others, as its owner (JWT-SVID §3.2, §7.2: SHOULD be one).
+fn warn_of_many(request: &JwtRequest) {
+    let audiences = request.audience.iter().len();
+    if audiences > 1 {
+        tracing::warn!(
+            spiffe_id = %request.id,
+            audiences,
+            "JWT-SVID for several audiences: each can use it towards the others; ask for one token each"
+        );
     }
 }

@@ -110,10 +110,11 @@ impl AuthorityManager {
         self.change(kind, Change::Taint(id.into())).await
     }
 
-    /// Takes a tainted old authority out of the bundle and deletes its key.
+    /// Takes a tainted old authority out of the bundle and deletes its key. A tainted JWT key may also be one that only
+    /// the bundle still knows.
     ///
     /// # Errors
-    /// When `id` is not an old authority's, or it is not tainted.
+    /// When `id` is not such an authority's, or it is not tainted.
     pub async fn revoke(&self, kind: AuthorityKind, id: impl Into<String>) -> Result<Authority, IssueError> {
         self.change(kind, Change::Revoke(id.into())).await
     }

@@ -87,7 +87,11 @@ impl Books<'_> {
     /// # Errors
     /// When it is not an old one.
     pub(super) async fn taint(&mut self, kind: AuthorityKind, id: &str) -> Result<Authority, IssueError> {
-        let (authority, _) = self.old(kind, id, "tainted")?;
+        let (authority, tainted) = self.retired(kind, id, "tainted")?;
+        self.require_old(kind, id)?;
+        if tainted {
+            return Ok(authority);
+        }
         self.journal.tainted.push(Mark { kind, id: id.to_owned(), not_after: authority.expires_at });
         self.record().await?;
         self.publish().await?;
@@ -95,12 +99,16 @@ impl Books<'_> {
         Ok(authority)
     }
 
-    /// Takes a tainted authority out of the bundle and deletes its key: what it signed is no longer valid.
+    /// Takes a tainted authority out of the bundle and deletes its key: what it signed is no longer valid. A JWT key may
+    /// be one that only the bundle still knows.
     ///
     /// # Errors
     /// When it is not an old one, or not tainted.
     pub(super) async fn revoke(&mut self, kind: AuthorityKind, id: &str) -> Result<Authority, IssueError> {
-        let (authority, tainted) = self.old(kind, id, "revoked")?;
+        let (authority, tainted) = self.retired(kind, id, "revoked")?;
+        if kind == AuthorityKind::X509 {
+            self.require_old(kind, id)?;
+        }
         if !tainted {
             return Err(IssueError::Untainted { id: id.to_owned() });
         }
@@ -206,9 +214,8 @@ impl Books<'_> {
         Ok(AuthorityRecord { kind, slot, state: State::Prepared, key_id, id, issued_at, not_after, document })
     }
 
-    /// An authority that neither signs nor will, and whether it is tainted. One that only the bundle still knows,
-    /// because its keys or its journal were lost, counts.
-    fn old(
+    /// An authority in the bundle that neither signs nor will, and whether it is tainted.
+    fn retired(
         &self,
         kind: AuthorityKind,
         id: &str,
@@ -225,6 +232,18 @@ impl Books<'_> {
             id: id.to_owned(),
             expected: format!("no {kind} authority in the bundle has it"),
         })
+    }
+
+    /// Refuses what is no longer in a slot: the bundle holds it until it expires, or until other servers revoke it.
+    fn require_old(&self, kind: AuthorityKind, id: &str) -> Result<(), IssueError> {
+        if self.journal.authorities.iter().any(|record| record.kind == kind && record.id == id) {
+            return Ok(());
+        }
+        let expected = match self.journal.authority(kind, State::Old) {
+            Some(old) => format!("old is `{}`", old.id),
+            None => "none is old".to_owned(),
+        };
+        Err(IssueError::UnexpectedAuthority { id: id.to_owned(), expected })
     }
 }
 

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use finial_identity::{Bundle, BundleSet, JwtAuthority, KeyKind, TrustDomain};
 use finial_keys::{KeyManager, MemoryKeys};
 use serde_json::{Value, json};
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::*;
 use crate::testing::START;
@@ -121,4 +122,28 @@ async fn authority_near_its_end_signs_no_token() {
     let late = signer.not_after - Duration::from_secs(9);
     let error = signer.issue(request(Duration::from_mins(5)), late).await.unwrap_err();
     assert!(matches!(error, IssueError::Expiring { kind: AuthorityKind::Jwt, .. }), "{error}");
+}
+
+/// How often the standard's warning was given while a token for these audiences was signed.
+async fn warnings(audiences: &[&str]) -> usize {
+    #[derive(Clone, Default)]
+    struct Warnings(Arc<std::sync::atomic::AtomicUsize>);
+    impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Warnings {
+        fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+            let counts = event.metadata().fields().field("audiences").is_some();
+            self.0.fetch_add(usize::from(counts), std::sync::atomic::Ordering::SeqCst);
+        }
+    }
+    let seen = Warnings::default();
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(seen.clone()));
+    let audience = Audience::new(audiences.iter().copied()).unwrap();
+    let request = JwtRequest { audience, ..request(Duration::from_mins(5)) };
+    signer(KeyKind::EcP256).await.issue(request, now()).await.unwrap();
+    seen.0.load(std::sync::atomic::Ordering::SeqCst)
+}
+
+#[tokio::test]
+async fn jsv_09_token_for_several_audiences_is_warned_about() {
+    assert_eq!(warnings(&["db", "cache"]).await, 1);
+    assert_eq!(warnings(&["db"]).await, 0);
 }

@@ -140,6 +140,53 @@ async fn only_old_authorities_can_be_tainted_and_only_tainted_ones_revoked() {
     assert_eq!(keys, ["JWT-Signer-B", "x509-CA-B"], "the keys of revoked authorities are deleted");
 }
 
+/// A house whose first authority of a kind was rotated out of both slots, and its ID.
+async fn house_that_outlived_its_first(
+    kind: AuthorityKind,
+    taint: bool,
+) -> (House, AuthorityManager, String) {
+    let house = House::new();
+    let (manager, _tasks) = start(&house).await;
+    let first = manager.show(kind).await.unwrap().active.unwrap().id;
+    for round in 0..2 {
+        let next = manager.prepare(kind).await.unwrap().id;
+        manager.activate(kind, next).await.unwrap();
+        if taint && round == 0 {
+            manager.taint(kind, &first).await.unwrap();
+        }
+    }
+    assert!(ids(&house.store.stored()).contains(&first), "what it signed is still in use");
+    (house, manager, first)
+}
+
+#[tokio::test]
+async fn authority_that_left_its_slot_is_not_tainted() {
+    for kind in AuthorityKind::ALL {
+        let (_house, manager, first) = house_that_outlived_its_first(kind, false).await;
+        let old = manager.show(kind).await.unwrap().old.unwrap().id;
+        let refusal = manager.taint(kind, &first).await.unwrap_err().to_string();
+        assert_eq!(refusal, format!("unexpected authority ID: `{first}` (old is `{old}`)"));
+    }
+}
+
+#[tokio::test]
+async fn tainted_jwt_key_is_revoked_wherever_the_bundle_got_it_from() {
+    let (house, manager, first) = house_that_outlived_its_first(AuthorityKind::Jwt, true).await;
+    manager.revoke(AuthorityKind::Jwt, &first).await.unwrap();
+    assert!(!ids(&house.store.stored()).contains(&first));
+    let (_house, manager, first) = house_that_outlived_its_first(AuthorityKind::Jwt, false).await;
+    let untainted = manager.revoke(AuthorityKind::Jwt, &first).await;
+    assert!(matches!(untainted, Err(IssueError::Untainted { .. })));
+}
+
+#[tokio::test]
+async fn x509_authority_that_left_its_slot_is_not_revoked() {
+    let (house, manager, first) = house_that_outlived_its_first(X509, true).await;
+    let refusal = manager.revoke(X509, &first).await;
+    assert!(matches!(refusal, Err(IssueError::UnexpectedAuthority { .. })));
+    assert!(ids(&house.store.stored()).contains(&first));
+}
+
 #[tokio::test]
 async fn second_prepare_gives_the_first_prepared_authority_up() {
     let house = House::new();
