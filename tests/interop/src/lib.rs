@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod curl;
 #[cfg(test)]
+mod go_spiffe;
+#[cfg(test)]
 mod grpcurl;
 #[cfg(test)]
 mod openssl;
@@ -17,3 +19,7 @@ mod proxy;
 mod py_spiffe;
 #[cfg(test)]
 mod rust_spiffe;
+#[cfg(test)]
+mod spire_agent;
+#[cfg(test)]
+mod spire_server;

@@ -1,0 +1,153 @@
+// A workload on go-spiffe, the library that most consumers of the Workload API are built with.
+//
+//	workload follow             prints the serial number of each X.509-SVID that its source receives
+//	workload validate           fetches a JWT-SVID, validates it here and by the Workload API
+//	workload serve ID           answers "hello, <peer>" to the one SPIFFE ID that it admits, on a port that it prints
+//	workload dial HOST:PORT ID  prints what the server with that SPIFFE ID answers
+//
+// The Workload API is the one that SPIFFE_ENDPOINT_SOCKET names.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	"github.com/spiffe/go-spiffe/v2/spiffetls"
+	"github.com/spiffe/go-spiffe/v2/spiffetls/tlsconfig"
+	"github.com/spiffe/go-spiffe/v2/svid/jwtsvid"
+	"github.com/spiffe/go-spiffe/v2/workloadapi"
+)
+
+const audience = "go-spiffe"
+
+func main() {
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	arguments := append(os.Args[1:], "", "", "")
+	switch arguments[0] {
+	case "follow":
+		check(follow(ctx))
+	case "validate":
+		check(validate(ctx))
+	case "serve":
+		check(serve(ctx, arguments[1]))
+	case "dial":
+		check(dial(ctx, arguments[1], arguments[2]))
+	default:
+		check(fmt.Errorf("unknown command %q", arguments[0]))
+	}
+}
+
+func follow(ctx context.Context) error {
+	source, err := workloadapi.NewX509Source(ctx)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	for {
+		svid, err := source.GetX509SVID()
+		if err != nil {
+			return err
+		}
+		bundle, err := source.GetX509BundleForTrustDomain(svid.ID.TrustDomain())
+		if err != nil {
+			return err
+		}
+		fmt.Println(svid.ID, svid.Certificates[0].SerialNumber, len(bundle.X509Authorities()))
+		select {
+		case <-source.Updated():
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func validate(ctx context.Context) error {
+	source, err := workloadapi.NewJWTSource(ctx)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	svid, err := source.FetchJWTSVID(ctx, jwtsvid.Params{Audience: audience})
+	if err != nil {
+		return err
+	}
+	token := svid.Marshal()
+	here, err := jwtsvid.ParseAndValidate(token, source, []string{audience})
+	if err != nil {
+		return err
+	}
+	there, err := workloadapi.ValidateJWTSVID(ctx, token, audience)
+	if err != nil {
+		return err
+	}
+	if _, err := workloadapi.ValidateJWTSVID(ctx, token, "somebody else"); err == nil {
+		return fmt.Errorf("the token was valid for somebody else")
+	}
+	fmt.Println(here.ID, there.ID)
+	return nil
+}
+
+func serve(ctx context.Context, peer string) error {
+	admitted, err := spiffeid.FromString(peer)
+	if err != nil {
+		return err
+	}
+	mode := spiffetls.MTLSServer(tlsconfig.AuthorizeID(admitted))
+	listener, err := spiffetls.ListenWithMode(ctx, "tcp", "127.0.0.1:0", mode)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	fmt.Println(listener.Addr())
+	for {
+		connection, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		go func(connection net.Conn) {
+			defer connection.Close()
+			// The handshake takes place at the first byte that is read.
+			if _, err := connection.Read(make([]byte, 1)); err != nil {
+				fmt.Println("refused:", err)
+				return
+			}
+			id, err := spiffetls.PeerIDFromConn(connection)
+			if err != nil {
+				fmt.Println("nobody:", err)
+				return
+			}
+			fmt.Fprintf(connection, "hello, %s\n", id)
+		}(connection)
+	}
+}
+
+func dial(ctx context.Context, address, peer string) error {
+	expected, err := spiffeid.FromString(peer)
+	if err != nil {
+		return err
+	}
+	connection, err := spiffetls.Dial(ctx, "tcp", address, tlsconfig.AuthorizeID(expected))
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	if _, err := connection.Write([]byte("GET / HTTP/1.0\r\n\r\n")); err != nil {
+		return err
+	}
+	answer, err := io.ReadAll(connection)
+	fmt.Println(string(answer))
+	return err
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
