@@ -34,4 +34,7 @@ pub use selector::{Selector, SelectorError, SelectorSet};
 pub use spiffe_id::{BadByte, SpiffeId, SpiffeIdError};
 pub use trust_domain::TrustDomain;
 pub use verified::Verified;
-pub use x509::{CertificateError, ForeignChain, Role, X509Authority, X509Credential, X509Error, X509Svid};
+pub use x509::{
+    CertificateError, CertificateSummary, ForeignChain, Role, X509Authority, X509Credential, X509Error,
+    X509Svid,
+};

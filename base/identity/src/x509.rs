@@ -8,6 +8,7 @@ mod foreign;
 mod leaf;
 #[cfg(test)]
 mod limbo_tests;
+mod summary;
 mod svid;
 #[cfg(test)]
 mod tests;
@@ -19,5 +20,6 @@ pub(crate) use certificate::split_der;
 pub use credential::X509Credential;
 pub use error::X509Error;
 pub use foreign::ForeignChain;
+pub use summary::CertificateSummary;
 pub use svid::X509Svid;
 pub use verify::Role;

@@ -58,6 +58,8 @@ pub(crate) enum WireError {
     FarFuture { field: &'static str, value: i64 },
     #[error("only secrets are served here, not resources of type `{0}`: leave type_url empty")]
     ResourceType(String),
+    #[error("unknown log level: {0}")]
+    LogLevel(i32),
     #[error("unknown match behavior: {0}")]
     Match(i32),
     #[error("by_expires_before must look like `2006-01-02 15:04:05 -0700 -07`: `{0}`")]

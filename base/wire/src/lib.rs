@@ -13,13 +13,17 @@ pub mod server;
 mod attestation;
 mod authority;
 mod convert;
+mod delegated;
 mod denial;
 mod descriptors;
 mod entry_update;
 mod error;
+mod explanation;
 mod filter;
 mod limits;
+mod log_level;
 mod page;
+mod program_info;
 mod proto;
 mod redacted;
 mod secrets;
@@ -27,15 +31,21 @@ mod x509_context;
 
 pub use attestation::{AttestationResult, JoinToken, JoinTokenRequest, NodeEvidence};
 pub use authority::{AuthorityState, AuthorityStates};
+pub use delegated::{DelegatedIdentities, DelegatedWorkload};
 pub use denial::{AgentDenial, agent_denial, denied};
-pub use descriptors::{SECRET_DESCRIPTORS, SERVER_DESCRIPTORS, WORKLOAD_DESCRIPTORS};
+pub use descriptors::{ADMIN_DESCRIPTORS, SECRET_DESCRIPTORS, SERVER_DESCRIPTORS, WORKLOAD_DESCRIPTORS};
 pub use entry_update::{AdditionalAttributes, EntryUpdate};
+pub use explanation::{
+    ExplainedAttestor, ExplainedMatch, ExplainedMiss, ExplainedProcess, ExplainedSvid, Explanation,
+};
 pub use filter::{AgentFilter, EntryFilter, FederatesWithMatch, SelectorMatch, SetMatch};
 pub use limits::{
     MAX_ANSWER_BYTES, MAX_AUDIENCES, MAX_BATCH, MAX_LIST, MAX_REQUEST_BYTES, MAX_SECRET_NAMES,
     MAX_SECRET_REQUEST_BYTES, MAX_SELECTORS, MAX_SYNCED_ENTRIES, MAX_WORKLOAD_REQUEST_BYTES, SYNC_PAGE,
 };
+pub use log_level::{LogLevel, LogLevels, UnknownLogLevel};
 pub use page::{Page, Paged};
+pub use program_info::{AgentInfo, ServerInfo};
 pub use secrets::{
     EnvoyNode, Secret, SecretContent, SecretDelta, SecretDeltaRequest, SecretRequest, SecretUpdate,
 };

@@ -68,7 +68,29 @@ pub(crate) mod google {
 }
 
 pub(crate) mod spire {
+    pub(crate) mod agent {
+        pub(crate) mod debug {
+            pub(crate) mod v1 {
+                include!("gen/spire.agent.debug.v1.rs");
+            }
+        }
+    }
+
     pub(crate) mod api {
+        pub(crate) mod agent {
+            pub(crate) mod delegatedidentity {
+                pub(crate) mod v1 {
+                    include!("gen/spire.api.agent.delegatedidentity.v1.rs");
+                }
+            }
+
+            pub(crate) mod logger {
+                pub(crate) mod v1 {
+                    include!("gen/spire.api.agent.logger.v1.rs");
+                }
+            }
+        }
+
         pub(crate) mod types {
             include!("gen/spire.api.types.rs");
         }
@@ -86,6 +108,12 @@ pub(crate) mod spire {
                 }
             }
 
+            pub(crate) mod debug {
+                pub(crate) mod v1 {
+                    include!("gen/spire.api.server.debug.v1.rs");
+                }
+            }
+
             pub(crate) mod entry {
                 pub(crate) mod v1 {
                     include!("gen/spire.api.server.entry.v1.rs");
@@ -95,6 +123,12 @@ pub(crate) mod spire {
             pub(crate) mod localauthority {
                 pub(crate) mod v1 {
                     include!("gen/spire.api.server.localauthority.v1.rs");
+                }
+            }
+
+            pub(crate) mod logger {
+                pub(crate) mod v1 {
+                    include!("gen/spire.api.server.logger.v1.rs");
                 }
             }
 
@@ -114,9 +148,14 @@ pub(crate) use envoy::service::discovery::v3 as discovery;
 pub(crate) use envoy::service::secret::v3 as secrets;
 pub(crate) use finial::agent::v1 as changes;
 pub(crate) use google::rpc;
+pub(crate) use spire::agent::debug::v1 as agent_debug;
+pub(crate) use spire::api::agent::delegatedidentity::v1 as delegated;
+pub(crate) use spire::api::agent::logger::v1 as agent_logger;
 pub(crate) use spire::api::server::agent::v1 as agent;
 pub(crate) use spire::api::server::bundle::v1 as bundle;
+pub(crate) use spire::api::server::debug::v1 as server_debug;
 pub(crate) use spire::api::server::entry::v1 as entry;
 pub(crate) use spire::api::server::localauthority::v1 as local_authority;
+pub(crate) use spire::api::server::logger::v1 as server_logger;
 pub(crate) use spire::api::server::svid::v1 as svid;
 pub(crate) use spire::api::types;

@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
-use crate::proto::{agent, data_source, discovery, envoy_core, svid, types, workload};
+use crate::proto::{agent, data_source, delegated, discovery, envoy_core, svid, types, workload};
 
 /// Writes `Debug` for messages whose derived one `xtask proto` leaves out (`SECRET` there).
 macro_rules! redacted {
@@ -25,6 +25,7 @@ redacted! {
     agent::attest_agent_response::Result => "AttestAgentResponse.Result",
     agent::attest_agent_response::Step => "AttestAgentResponse.step",
     data_source::Specifier => "DataSource.specifier",
+    delegated::X509svidWithKey => "X509SVIDWithKey",
     discovery::DeltaDiscoveryResponse => "DeltaDiscoveryResponse",
     discovery::DiscoveryResponse => "DiscoveryResponse",
     discovery::Resource => "Resource",

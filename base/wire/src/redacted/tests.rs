@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::convert::{agent as convert, svid as svids, workload as convert_workload};
 use crate::harness::{Ca, jwt_svid, noon};
-use crate::proto::{agent, svid, types, workload};
+use crate::proto::{agent, delegated, svid, types, workload};
 use crate::{JoinToken, JoinTokenRequest, NodeEvidence};
 
 const SECRET: &str = "SECRET";
@@ -40,6 +40,11 @@ fn rule_10_messages_hide_their_secrets() {
     hides_the_secret(&svid::MintX509svidRequest { csr: bytes(), ttl: 0 });
     hides_the_secret(&svid::NewX509svidParams { entry_id: "one".to_owned(), csr: bytes() });
     hides_the_secret(&svid::NewDownstreamX509caRequest { csr: bytes(), preferred_ttl: 0 });
+    let key = delegated::X509svidWithKey { x509_svid_key: bytes(), ..Default::default() };
+    hides_the_secret(&delegated::SubscribeToX509sviDsResponse {
+        x509_svids: vec![key],
+        ..Default::default()
+    });
     hides_the_secret(&workload::ValidateJwtsvidRequest { svid: text(), ..Default::default() });
     hides_the_secret(&workload::Witsvid { wit_svid: text(), wit_svid_key: text(), ..Default::default() });
     let key = workload::X509svid { x509_svid_key: bytes(), ..Default::default() };

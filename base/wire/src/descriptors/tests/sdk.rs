@@ -6,7 +6,7 @@ use prost::Message;
 use prost_types::field_descriptor_proto::Label;
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
-use crate::SERVER_DESCRIPTORS;
+use crate::{ADMIN_DESCRIPTORS, SERVER_DESCRIPTORS};
 
 /// What the SDK has.
 const SDK: &str = include_str!("../spire-api-sdk-1.15.2.txt");
@@ -14,20 +14,10 @@ const SDK: &str = include_str!("../spire-api-sdk-1.15.2.txt");
 /// What of it we do not have: services that are not there, and their messages.
 const LACKED: &[&str] = &[
     "enum spire.api.types.FederationRelationship",
-    "enum spire.api.types.LogLevel",
-    "message spire.agent.debug.v1.",
-    "message spire.api.agent.",
-    "message spire.api.server.debug.v1.",
-    "message spire.api.server.logger.v1.",
     "message spire.api.server.trustdomain.v1.",
     "message spire.api.types.FederationRelationship",
     "message spire.api.types.HTTPSSPIFFEProfile",
     "message spire.api.types.HTTPSWebProfile",
-    "message spire.api.types.Logger",
-    "service spire.agent.debug.v1.",
-    "service spire.api.agent.",
-    "service spire.api.server.debug.v1.",
-    "service spire.api.server.logger.v1.",
     "service spire.api.server.trustdomain.v1.",
 ];
 
@@ -81,8 +71,9 @@ fn theirs() -> BTreeSet<String> {
 
 fn ours() -> BTreeSet<String> {
     let mut facts = BTreeSet::new();
-    let set = FileDescriptorSet::decode(SERVER_DESCRIPTORS).unwrap();
-    for file in set.file.iter().filter(|file| file.package().starts_with("spire.")) {
+    let sets = [SERVER_DESCRIPTORS, ADMIN_DESCRIPTORS].map(|set| FileDescriptorSet::decode(set).unwrap());
+    let files = sets.iter().flat_map(|set| &set.file);
+    for file in files.filter(|file| file.package().starts_with("spire.")) {
         let package = file.package();
         file.message_type.iter().for_each(|it| message(package, it, &mut facts));
         file.enum_type.iter().for_each(|it| enumeration(package, it, &mut facts));

@@ -62,10 +62,14 @@ method                                                                          
 /spire.api.server.trustdomain.v1.TrustDomain/BatchDeleteFederationRelationship  -        yes    yes    -      -
 /spire.api.server.trustdomain.v1.TrustDomain/RefreshBundle                      -        yes    yes    -      -
 /finial.agent.v1.Changes/Watch                                                  -        -      -      yes    -
+/spire.api.server.debug.v1.Debug/GetInfo                                        -        yes    -      -      -
+/spire.api.server.logger.v1.Logger/GetLogger                                    -        yes    -      -      -
+/spire.api.server.logger.v1.Logger/SetLogLevel                                  -        yes    -      -      -
+/spire.api.server.logger.v1.Logger/ResetLogLevel                                -        yes    -      -      -
 /grpc.health.v1.Health/Check                                                    -        yes    -      -      -
 /grpc.health.v1.Health/Watch                                                    -        yes    -      -      -
 /grpc.reflection.v1.ServerReflection/ServerReflectionInfo                       -        yes    -      -      -
 /grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo                  -        yes    -      -      -
-/spire.api.server.debug.v1.Debug/GetInfo                                        -        -      -      -      -
+/spire.api.server.debug.v1.Debug/Getinfo                                        -        -      -      -      -
 /spire.api.server.entry.v1.Entry/getentry                                       -        -      -      -      -
 ";
