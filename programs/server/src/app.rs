@@ -20,6 +20,7 @@ use finial_keys::{DiskKeys, KeyManager, MemoryKeys};
 use finial_store::{Changes, Index, SqliteStore};
 use finial_tls::{Acceptor, Policy};
 use tonic::service::Routes;
+use tonic_health::ServingStatus;
 
 use crate::core::Core;
 use crate::guard::GuardLayer;
@@ -120,7 +121,7 @@ impl App {
         let (address, socket) = (tcp.address(), unix.path().to_owned());
         let clock = core.clock.clone();
         let common = endpoints::routes(&core, drain.clone());
-        let local = with_introspection(common.clone())?;
+        let local = with_introspection(common.clone(), &tasks)?;
         tcp.serve(guard.clone(), common, &clock, &tasks);
         unix.serve(guard, local, &clock, &tasks);
         tracing::info!(
@@ -144,9 +145,15 @@ impl App {
     }
 }
 
-/// What only the Unix socket serves: health and reflection. The services begin when everything is ready.
-fn with_introspection(routes: Routes) -> anyhow::Result<Routes> {
-    let (_, health) = tonic_health::server::health_reporter();
+/// What only the Unix socket serves: health and reflection. The services begin when everything is ready, and the
+/// server is healthy until it is told to stop.
+fn with_introspection(routes: Routes, tasks: &Tasks) -> anyhow::Result<Routes> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let drain = tasks.drain();
+    tasks.spawn("health", async move {
+        drain.requested().await;
+        reporter.set_service_status("", ServingStatus::NotServing).await;
+    });
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(finial_wire::SERVER_DESCRIPTORS)

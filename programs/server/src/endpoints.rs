@@ -16,6 +16,7 @@ use finial_wire::server::{
 use tonic::service::Routes;
 
 use crate::core::Core;
+use crate::listener::CONNECTION_AGE;
 use agent::AgentEndpoint;
 use bundle::BundleEndpoint;
 use entry::EntryEndpoint;
@@ -25,7 +26,7 @@ use svid::SvidEndpoint;
 /// The services of both listeners.
 pub(crate) fn routes(core: &Arc<Core>, drain: Drain) -> Routes {
     let core = || Arc::clone(core);
-    let changes = Changes::new(core().index.subscribe(), drain);
+    let changes = Changes::new(core().index.subscribe(), CONNECTION_AGE, &core().clock, drain);
     Routes::new(agent_service(Arc::new(AgentEndpoint::new(core()))))
         .add_service(entry_service(Arc::new(EntryEndpoint::new(core()))))
         .add_service(bundle_service(Arc::new(BundleEndpoint::new(core()))))

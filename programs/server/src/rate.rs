@@ -30,6 +30,8 @@ pub(crate) struct Limits {
     pub(crate) x509: RateLimit,
     /// On JWT-SVIDs.
     pub(crate) jwt: RateLimit,
+    /// On what agents report of themselves, as far as it has to be written. Always on.
+    pub(crate) report: RateLimit,
 }
 
 impl Limits {
@@ -40,6 +42,7 @@ impl Limits {
             attestation: RateLimit::new(attestation, clock),
             x509: RateLimit::new(signing, clock),
             jwt: RateLimit::new(signing, clock),
+            report: RateLimit::new(Some(Rate { per_second: 100, burst: 1_000 }), clock),
         }
     }
 }

@@ -15,7 +15,7 @@ use tokio_rustls::server::TlsStream;
 use tonic::service::Routes;
 
 use super::connection::Connection;
-use super::{CONNECTION_GRACE, MAX_CONNECTIONS, Origin, http2};
+use super::{CONNECTION_AGE, CONNECTION_GRACE, LINGER, MAX_CONNECTIONS, Origin, http2};
 use crate::guard::GuardLayer;
 
 /// Connections whose handshake is done and that wait to be served.
@@ -53,7 +53,7 @@ impl TcpApi {
                 let connection = connections.recv().await?;
                 Some((Ok::<_, io::Error>(connection), connections))
             });
-            let server = http2().layer(guard).add_routes(routes);
+            let server = http2().max_connection_age(CONNECTION_AGE).layer(guard).add_routes(routes);
             if let Err(error) = server.serve_with_incoming_shutdown(incoming, drain.requested()).await {
                 tracing::error!(error = &error as &dyn std::error::Error, "the TCP API has failed");
                 drain.request();
@@ -123,10 +123,14 @@ impl Door {
         };
         let caller = peer.map_or_else(Caller::anonymous, |peer: Peer| Caller::spiffe(peer.svid().clone()));
         let origin = Origin::new(caller, Some(address.ip()));
+        let clock = self.clock.clone();
         let overdue = overdue(drain, self.clock);
         let end = async move {
             tokio::select! {
                 () = overdue => {}
+                () = clock.sleep(CONNECTION_AGE + LINGER) => {
+                    tracing::debug!(%address, "a connection is closed, since it lingered beyond its age");
+                }
                 fallen = standing.fallen() => {
                     tracing::info!(%address, reason = %fallen, "a connection is closed");
                 }

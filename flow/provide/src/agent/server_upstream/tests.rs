@@ -23,6 +23,7 @@ struct Case {
     store: Arc<dyn DataStore>,
     index: Index,
     tasks: Tasks,
+    clock: Clock,
     folder: tempfile::TempDir,
 }
 
@@ -32,14 +33,15 @@ impl Case {
         let tasks = Tasks::new(clock.clone());
         let store: Arc<dyn DataStore> = Arc::new(SqliteStore::in_memory().await.unwrap());
         let index = Index::start(Arc::clone(&store), &clock, &tasks).await.unwrap();
-        Self { store, index, tasks, folder: tempfile::tempdir().unwrap() }
+        Self { store, index, tasks, clock, folder: tempfile::tempdir().unwrap() }
     }
 
     /// A server of the changes, and a channel to it.
     fn serve(&self) -> Channel {
         let path = self.folder.path().join("server.sock");
         let listener = UnixListenerStream::new(UnixListener::bind(&path).unwrap());
-        let changes = Changes::new(self.index.subscribe(), self.tasks.drain());
+        let changes =
+            Changes::new(self.index.subscribe(), Duration::from_secs(3600), &self.clock, self.tasks.drain());
         let serving =
             Server::builder().add_service(changes_service(Arc::new(changes))).serve_with_incoming(listener);
         self.tasks.spawn("server", async move { serving.await.unwrap() });

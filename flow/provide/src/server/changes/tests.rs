@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use finial_daemon::{Clock, Tasks};
+use finial_daemon::{Clock, ClockHand, Tasks};
 use finial_identity::{Node, SelectorSet, SpiffeId};
 use finial_store::{DataStore, Index, SqliteStore};
 use finial_wire::server::ChangesApi;
@@ -13,19 +13,27 @@ use tonic::Extensions;
 
 use super::{Changes, revisions};
 
+const LIFE: Duration = Duration::from_secs(3600);
+
 struct Server {
     store: Arc<dyn DataStore>,
     index: Index,
     tasks: Tasks,
+    clock: Clock,
+    hand: ClockHand,
 }
 
 impl Server {
     async fn start() -> Self {
-        let (clock, _) = Clock::manual(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+        let (clock, hand) = Clock::manual(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
         let tasks = Tasks::new(clock.clone());
         let store: Arc<dyn DataStore> = Arc::new(SqliteStore::in_memory().await.unwrap());
         let index = Index::start(Arc::clone(&store), &clock, &tasks).await.unwrap();
-        Self { store, index, tasks }
+        Self { store, index, tasks, clock, hand }
+    }
+
+    fn changes(&self) -> Changes {
+        Changes::new(self.index.subscribe(), LIFE, &self.clock, self.tasks.drain())
     }
 
     /// Writes a node, and waits until the index holds it.
@@ -54,7 +62,7 @@ fn node(name: &str, serial_number: &str) -> Node {
 async fn newest_revision_comes_at_once_then_after_each_change() {
     let server = Server::start().await;
     let first = server.write(node("a", "1")).await;
-    let changes = Changes::new(server.index.subscribe(), server.tasks.drain());
+    let changes = server.changes();
     let mut stream = changes.watch(&Extensions::default()).await.unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap(), first);
     assert!(stream.next().now_or_never().is_none(), "nothing changed");
@@ -65,7 +73,7 @@ async fn newest_revision_comes_at_once_then_after_each_change() {
 #[tokio::test]
 async fn slow_reader_hears_only_the_newest() {
     let server = Server::start().await;
-    let changes = Changes::new(server.index.subscribe(), server.tasks.drain());
+    let changes = server.changes();
     let mut stream = changes.watch(&Extensions::default()).await.unwrap();
     stream.next().await.unwrap().unwrap();
     let mut newest = 0;
@@ -79,7 +87,7 @@ async fn slow_reader_hears_only_the_newest() {
 #[tokio::test]
 async fn streams_end_at_the_drain() {
     let server = Server::start().await;
-    let changes = Changes::new(server.index.subscribe(), server.tasks.drain());
+    let changes = server.changes();
     let mut stream = changes.watch(&Extensions::default()).await.unwrap();
     stream.next().await.unwrap().unwrap();
     server.tasks.drain().request();
@@ -95,4 +103,20 @@ async fn stream_of_a_banned_agent_ends() {
     stream.next().await.unwrap().unwrap();
     server.write(Node { serial_number: String::new(), ..agent }).await;
     assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn stream_ends_after_its_life_and_the_next_one_begins_with_the_newest_revision() {
+    let server = Server::start().await;
+    let changes = server.changes();
+    let mut stream = changes.watch(&Extensions::default()).await.unwrap();
+    stream.next().await.unwrap().unwrap();
+    assert!(stream.next().now_or_never().is_none());
+    server.hand.step(LIFE * 8 / 10);
+    assert!(stream.next().now_or_never().is_none(), "it has not lived long enough");
+    server.hand.step(LIFE * 4 / 10);
+    assert!(stream.next().await.is_none());
+    let newest = server.write(node("a", "1")).await;
+    let mut next = changes.watch(&Extensions::default()).await.unwrap();
+    assert_eq!(next.next().await.unwrap().unwrap(), newest);
 }
