@@ -16,8 +16,8 @@ use crate::Revision;
 pub struct Snapshot {
     revision: Revision,
     entries: EntrySet,
-    by_parent: HashTrieMapSync<SpiffeId, EntrySet>,
-    by_spiffe_id: HashTrieMapSync<SpiffeId, EntrySet>,
+    by_parent: HashTrieMapSync<SpiffeId, Group>,
+    by_spiffe_id: HashTrieMapSync<SpiffeId, Group>,
     aliases: Aliases,
     nodes: RedBlackTreeMapSync<SpiffeId, Arc<Node>>,
     bundles: BundleSet,
@@ -54,12 +54,12 @@ impl Snapshot {
 
     /// The entries directly below `parent`, by id.
     pub fn entries_by_parent(&self, parent: &SpiffeId) -> impl Iterator<Item = &Arc<Entry>> {
-        self.by_parent.get(parent).into_iter().flat_map(|set| set.iter()).map(|ById(entry)| entry)
+        self.by_parent.get(parent).into_iter().flat_map(Group::iter)
     }
 
     /// The entries that give `spiffe_id`, by id.
     pub fn entries_by_spiffe_id(&self, spiffe_id: &SpiffeId) -> impl Iterator<Item = &Arc<Entry>> {
-        self.by_spiffe_id.get(spiffe_id).into_iter().flat_map(|set| set.iter()).map(|ById(entry)| entry)
+        self.by_spiffe_id.get(spiffe_id).into_iter().flat_map(Group::iter)
     }
 
     /// The node aliases (entries whose parent is the server) that a node with these selectors has: those whose
@@ -166,30 +166,45 @@ impl Snapshot {
     }
 }
 
-fn join_group<K: Clone + Eq + std::hash::Hash>(
-    groups: &mut HashTrieMapSync<K, EntrySet>,
-    key: &K,
-    entry: &Arc<Entry>,
-) {
-    match groups.get_mut(key) {
-        Some(group) => group.insert_mut(ById(Arc::clone(entry))),
-        None => {
-            let mut group = EntrySet::default();
-            group.insert_mut(ById(Arc::clone(entry)));
-            groups.insert_mut(key.clone(), group);
-        }
+fn join_group(groups: &mut HashTrieMapSync<SpiffeId, Group>, id: &SpiffeId, entry: &Arc<Entry>) {
+    let entry = ById(Arc::clone(entry));
+    match groups.get_mut(id) {
+        Some(group) => group.insert(entry),
+        None => groups.insert_mut(id.clone(), Group { first: entry, rest: EntrySet::default() }),
     }
 }
 
-fn leave_group<K: Clone + Eq + std::hash::Hash>(
-    groups: &mut HashTrieMapSync<K, EntrySet>,
-    key: &K,
-    id: &EntryId,
-) {
-    let Some(group) = groups.get_mut(key) else { return };
-    group.remove_mut(id);
-    if group.is_empty() {
-        groups.remove_mut(key);
+fn leave_group(groups: &mut HashTrieMapSync<SpiffeId, Group>, id: &SpiffeId, entry: &EntryId) {
+    let Some(group) = groups.get_mut(id) else { return };
+    if group.first.0.id != *entry {
+        group.rest.remove_mut(entry);
+    } else if let Some(first) = group.rest.first().cloned() {
+        group.rest.remove_mut(&first.0.id);
+        group.first = first;
+    } else {
+        groups.remove_mut(id);
+    }
+}
+
+/// The entries below one parent, or for one SPIFFE ID: one or more. Most IDs have one, which needs no set.
+#[derive(Clone, Debug)]
+struct Group {
+    /// The one with the lowest id.
+    first: ById,
+    rest: EntrySet,
+}
+
+impl Group {
+    fn insert(&mut self, mut entry: ById) {
+        if entry < self.first {
+            std::mem::swap(&mut entry, &mut self.first);
+        }
+        self.rest.insert_mut(entry);
+    }
+
+    /// The entries by id.
+    fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        std::iter::once(&self.first).chain(self.rest.iter()).map(|ById(entry)| entry)
     }
 }
 

@@ -69,6 +69,25 @@ fn entries_are_found_by_id_parent_and_spiffe_id() {
 }
 
 #[test]
+fn entries_with_one_spiffe_id_come_and_go_in_any_order() {
+    let all = ["a", "b", "c", "d"];
+    for inserted in ["abcd", "dcba", "cadb"] {
+        for removed in ["abcd", "dcba", "bdac"] {
+            let of = |name| entry(name, "/w", "/spire/agent/x", &["unix:uid:1"]);
+            let name = |letter: char| all.into_iter().find(|name| name.starts_with(letter)).unwrap();
+            let mut snapshot = snapshot(inserted.chars().map(|letter| of(name(letter))));
+            let mut left = all.to_vec();
+            for letter in removed.chars() {
+                assert_eq!(names(snapshot.entries_by_spiffe_id(&id("/w"))), left, "{inserted} {removed}");
+                snapshot.remove_entry(&EntryId::new(name(letter)).unwrap());
+                left.retain(|name| !name.starts_with(letter));
+            }
+            assert_eq!(snapshot.entries_by_spiffe_id(&id("/w")).count(), 0);
+        }
+    }
+}
+
+#[test]
 fn a_replaced_entry_is_found_where_it_is_now_only() {
     let mut snapshot = snapshot([entry("a", "/w", "/spire/agent/x", &["unix:uid:1"])]);
     let before = snapshot.clone();
