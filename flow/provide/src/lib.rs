@@ -12,11 +12,12 @@
 mod agent;
 mod server;
 
-pub use agent::cache::{Cache, CacheOptions};
+pub use agent::cache::Cache;
 pub use agent::catalog::EntryCatalog;
+pub use agent::options::CacheOptions;
 pub use agent::server_upstream::ServerUpstream;
 pub use agent::snapshot::AgentSnapshot;
 pub use agent::sync_state::SyncState;
 pub use agent::upstream::{Known, Revisions, Upstream};
-pub use agent::workload_api::{StreamLimits, WorkloadPeer, Workloads};
+pub use agent::workload_api::{RateLimits, StreamLimits, WorkloadOptions, WorkloadPeer, Workloads};
 pub use server::changes::Changes;

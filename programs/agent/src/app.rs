@@ -13,7 +13,7 @@ use finial_attest::{PeerPidfd, UnixAttestor, WorkloadAttestor, WorkloadAttestors
 use finial_daemon::socket::{self, Access, UnixSocket};
 use finial_daemon::{Clock, Tasks};
 use finial_identity::SpiffeId;
-use finial_provide::{Cache, CacheOptions, ServerUpstream, StreamLimits, Workloads};
+use finial_provide::{Cache, CacheOptions, ServerUpstream, WorkloadOptions, Workloads};
 use finial_wire::WORKLOAD_DESCRIPTORS;
 use finial_wire::server::workload_service;
 use tokio::sync::oneshot;
@@ -81,7 +81,7 @@ async fn router(config: &Config, cache: &Cache, clock: &Clock, tasks: &Tasks) ->
         attestor
     });
     let attestors = Arc::new(WorkloadAttestors::new(attestors, ATTESTOR_LIMIT, clock.clone()));
-    let workloads = Workloads::new(cache.clone(), attestors, StreamLimits::default(), clock.clone());
+    let workloads = Workloads::new(cache.clone(), attestors, WorkloadOptions::default(), clock.clone());
 
     let (reporter, health) = tonic_health::server::health_reporter();
     health::begin(&reporter).await;

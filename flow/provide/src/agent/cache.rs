@@ -4,61 +4,46 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use finial_daemon::{Clock, Tasks};
-use finial_identity::{Audience, Bundle, Entry, EntryId, JwtSvid};
-use tokio::sync::{Notify, mpsc, watch};
+use finial_identity::{Audience, Entry, EntryId, JwtSvid};
+use tokio::sync::{Notify, watch};
 use tonic::Status;
 
 use super::jwt::JwtCache;
+use super::options::CacheOptions;
 use super::owner::Owner;
 use super::push;
+use super::readers::{Readers, Reading};
 use super::snapshot::AgentSnapshot;
 use super::sync_state::SyncState;
 use super::upstream::Upstream;
 
-/// How many requests for SVIDs that are issued on demand may wait for the owner.
-const WANTED_QUEUE: usize = 1024;
 /// How long a caller waits for the agent's first sync.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// What a cache starts from.
-#[derive(Debug, Clone)]
-pub struct CacheOptions {
-    /// The bundle of the agent's trust domain as attestation gave it; the first sync replaces it.
-    pub bundle: Arc<Bundle>,
-    /// How often to ask a server that does not push; 5 s like SPIRE's `sync_interval`.
-    pub sync_interval: Duration,
-}
-
-impl CacheOptions {
-    /// SPIRE's interval, and this bundle to begin with.
-    pub fn new(bundle: Arc<Bundle>) -> Self {
-        Self { bundle, sync_interval: Duration::from_secs(5) }
-    }
-}
 
 /// What the agent holds for its workloads, kept current by one task. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Cache {
     snapshots: watch::Receiver<Arc<AgentSnapshot>>,
     state: watch::Receiver<SyncState>,
-    wanted: mpsc::Sender<EntryId>,
+    readers: Arc<Readers>,
     nudge: Arc<Notify>,
     jwt: Arc<JwtCache>,
 }
 
 impl Cache {
-    /// Starts the owner task and the task that listens for pushed changes. Both end when `tasks` drain; readers
-    /// then see the channel of snapshots close.
+    /// Starts the owner task, the task that listens for pushed changes, and the one that renews JWT-SVIDs. All end when
+    /// `tasks` drain; readers then see the channel of snapshots close.
     pub fn start(upstream: Arc<dyn Upstream>, options: CacheOptions, clock: &Clock, tasks: &Tasks) -> Self {
-        let (publish, snapshots) = watch::channel(Arc::new(AgentSnapshot::new(options.bundle)));
+        let (publish, snapshots) = watch::channel(Arc::new(AgentSnapshot::new(Arc::clone(&options.bundle))));
         let (report, state) = watch::channel(SyncState::default());
-        let (wanted, demand) = mpsc::channel(WANTED_QUEUE);
-        let nudge = Arc::new(Notify::new());
+        let (nudge, readers) = (Arc::<Notify>::default(), Arc::<Readers>::default());
         let (pushes, pushed) = watch::channel(push::Push::default());
+        let jwt = Arc::new(JwtCache::new(Arc::clone(&upstream), &options, clock.clone()));
         tasks.spawn("changes", push::follow(Arc::clone(&upstream), pushes, clock.clone(), tasks.drain()));
-        let owner = Owner::new(Arc::clone(&upstream), clock.clone(), options.sync_interval, publish, report);
-        tasks.spawn("cache", owner.run(pushed, demand, Arc::clone(&nudge), tasks.drain()));
-        Self { snapshots, state, wanted, nudge, jwt: Arc::new(JwtCache::new(upstream, clock.clone())) }
+        tasks.spawn("jwt-svids", Arc::clone(&jwt).renew_ahead(snapshots.clone(), tasks.drain()));
+        let owner = Owner::new(upstream, clock.clone(), options, Arc::clone(&readers), publish, report);
+        tasks.spawn("cache", owner.run(pushed, Arc::clone(&nudge), tasks.drain()));
+        Self { snapshots, state, readers, nudge, jwt }
     }
 
     /// What the agent holds now.
@@ -92,13 +77,24 @@ impl Cache {
         }
     }
 
-    /// Asks for the X.509-SVID of an entry that is issued on demand only; kept current from then on.
-    pub(super) async fn want(&self, entry: EntryId) {
-        // A closed queue means that the agent stops, which the caller sees by its snapshots.
-        let _ = self.wanted.send(entry).await;
+    /// Keeps the X.509-SVIDs of these entries in the cache until what is returned is dropped. Say that one is
+    /// [missed](Self::miss) when the snapshot lacks it.
+    pub(super) fn read(&self, entries: impl IntoIterator<Item = EntryId>) -> Reading {
+        self.readers.read(entries)
     }
 
-    /// A JWT-SVID for the entry: a cached one in the first half of its life, else a new one.
+    /// Has those X.509-SVIDs issued that have a reader and are not there.
+    pub(super) fn miss(&self) {
+        self.readers.miss();
+    }
+
+    /// The JWT-SVID that is kept for the entry, when it is good for a while: nothing is waited for.
+    pub(super) fn kept_jwt_svid(&self, entry: &Entry, audience: &Audience) -> Option<JwtSvid> {
+        let bundle = Arc::clone(self.snapshots.borrow().bundle());
+        self.jwt.kept(entry, audience, &bundle)
+    }
+
+    /// A JWT-SVID for the entry: the kept one as long as it is good for a while, else a new one.
     pub(super) async fn jwt_svid(&self, entry: &Arc<Entry>, audience: &Audience) -> Result<JwtSvid, Status> {
         let bundle = Arc::clone(self.snapshots.borrow().bundle());
         self.jwt.svid(entry, audience, bundle).await

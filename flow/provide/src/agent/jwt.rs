@@ -1,66 +1,55 @@
-//! JWT-SVIDs: issued on demand, kept for the first half of their life, and served to its end when the server is away.
+//! JWT-SVIDs: issued on demand, renewed ahead of their end while they are used, and served to that end when the server
+//! is away.
 
-use std::collections::{BTreeSet, HashMap};
+mod ahead;
+mod table;
+mod trust;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use finial_daemon::Clock;
-use finial_identity::{Audience, Bundle, BundleSet, Entry, EntryId, JwtSvid};
+use finial_identity::{Audience, Bundle, Entry, JwtSvid};
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared, WeakShared};
-use tonic::Status;
+use futures_util::future::Shared;
+use tokio::sync::Notify;
+use tonic::{Code, Status};
 
+use self::table::{Call, Found, Key, Table};
+use super::options::CacheOptions;
+use super::rotation::Moment;
 use super::upstream::Upstream;
 
-/// The most tokens kept (SPIRE: 1000); the one unused for longest makes room.
-const MOST_KEPT: usize = 1000;
-/// How long a new token may take when there is none to fall back on, and when there is.
+/// How long a new token may take when there is none to fall back on.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
-const HIT_LIMIT: Duration = Duration::from_secs(5);
-/// How long a kept token is served without asking again after the server failed.
-const RETRY: Duration = Duration::from_secs(5);
 
 /// The tokens of one agent. A short lock guards the table, never across a wait.
 pub(super) struct JwtCache {
     upstream: Arc<dyn Upstream>,
     clock: Clock,
-    slots: Mutex<HashMap<Key, Slot>>,
+    hit_timeout: Duration,
+    table: Mutex<Table>,
+    /// Something may be due sooner than the task that renews ahead believes.
+    changed: Notify,
 }
-
-/// What a token is for. An entry that was changed, or deleted and made again, has other tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    entry: EntryId,
-    revision: (i64, SystemTime),
-    audience: BTreeSet<String>,
-}
-
-#[derive(Default)]
-struct Slot {
-    kept: Option<Kept>,
-    /// The call on its way, shared by all who wait for it.
-    running: Option<WeakShared<Call>>,
-    /// On the monotonic scale.
-    used_at: Duration,
-}
-
-#[derive(Clone)]
-struct Kept {
-    svid: JwtSvid,
-    renew_at: SystemTime,
-    /// The bundle whose authorities were last seen to hold the token's key.
-    bundle: Arc<Bundle>,
-}
-
-type Call = BoxFuture<'static, Result<JwtSvid, Status>>;
 
 impl JwtCache {
-    pub(super) fn new(upstream: Arc<dyn Upstream>, clock: Clock) -> Self {
-        Self { upstream, clock, slots: Mutex::default() }
+    pub(super) fn new(upstream: Arc<dyn Upstream>, options: &CacheOptions, clock: Clock) -> Self {
+        let table = Mutex::new(Table::new(options.most_jwt_svids));
+        Self { upstream, clock, hit_timeout: options.jwt_hit_timeout, table, changed: Notify::new() }
     }
 
-    /// A token for the entry: the kept one in the first half of its life, else a new one, else the kept one.
+    /// The kept token, if it is good for a while yet.
+    pub(super) fn kept(&self, entry: &Entry, audience: &Audience, bundle: &Arc<Bundle>) -> Option<JwtSvid> {
+        match self.find(&Key::new(entry, audience), bundle) {
+            Found::Good { svid, .. } => Some(svid),
+            Found::Ending(_) | Found::Nothing => None,
+        }
+    }
+
+    /// A token for the entry: the kept one while it is good; when it is about to end a new one, if that comes soon;
+    /// else the kept one.
     pub(super) async fn svid(
         &self,
         entry: &Arc<Entry>,
@@ -68,22 +57,16 @@ impl JwtCache {
         bundle: Arc<Bundle>,
     ) -> Result<JwtSvid, Status> {
         let key = Key::new(entry, audience);
-        let kept = self.kept(&key, &bundle);
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.renew_at > self.clock.now()) {
-            return Ok(kept.svid.clone());
-        }
-        let limit = if kept.is_some() { HIT_LIMIT } else { CALL_LIMIT };
-        let answer = self.clock.timeout(limit, self.call(&key, entry, audience)).await;
-        let answer = answer.unwrap_or_else(|elapsed| Err(Status::deadline_exceeded(elapsed.to_string())));
-        match (answer, kept) {
-            (Ok(svid), _) => {
-                self.keep(key, &svid, bundle);
-                Ok(svid)
-            }
-            (Err(status), Some(kept)) if kept.svid.expires_at() > self.clock.now() => {
+        let (limit, kept) = match self.find(&key, &bundle) {
+            Found::Good { svid, .. } => return Ok(svid),
+            Found::Ending(svid) => (self.hit_timeout, Some(svid)),
+            Found::Nothing => (CALL_LIMIT, None),
+        };
+        match (self.renew(key, entry, audience, bundle, limit).await, kept) {
+            (Ok(svid), _) => Ok(svid),
+            (Err(status), Some(kept)) if kept.expires_at() > self.clock.now() => {
                 tracing::warn!(entry.id = %entry.id, error = status.message(), "no new JWT-SVID; serving the kept one");
-                self.postpone(&key);
-                Ok(kept.svid)
+                Ok(kept)
             }
             (Err(status), _) => {
                 Err(Status::unavailable(format!("could not fetch JWT-SVID: {}", status.message())))
@@ -91,82 +74,56 @@ impl JwtCache {
         }
     }
 
-    /// The kept token, unless it has expired or its signing key was withdrawn.
-    fn kept(&self, key: &Key, bundle: &Arc<Bundle>) -> Option<Kept> {
-        let now = self.clock.now();
-        let mut slots = self.slots();
-        let slot = slots.get_mut(key)?;
-        slot.used_at = self.clock.monotonic();
-        let kept = slot.kept.as_mut()?;
-        let is_trusted = Arc::ptr_eq(&kept.bundle, bundle) || is_signed_by(&kept.svid, bundle, now);
-        if kept.svid.expires_at() <= now || !is_trusted {
-            slot.kept = None;
-            return None;
+    fn find(&self, key: &Key, bundle: &Arc<Bundle>) -> Found {
+        let found = self.table().find(key, bundle, self.moment());
+        if let Found::Good { is_due: true, .. } = found {
+            // It was not used for a while, so that nobody renewed it.
+            self.changed.notify_one();
         }
-        kept.bundle = Arc::clone(bundle);
-        Some(kept.clone())
+        found
+    }
+
+    /// Has a token issued, and keeps it. All who ask for it at one time share a call.
+    async fn renew(
+        &self,
+        key: Key,
+        entry: &Arc<Entry>,
+        audience: &Audience,
+        bundle: Arc<Bundle>,
+        limit: Duration,
+    ) -> Result<JwtSvid, Status> {
+        let answer = self.clock.timeout(limit, self.call(&key, entry, audience)).await;
+        let answer = answer.unwrap_or_else(|elapsed| Err(Status::deadline_exceeded(elapsed.to_string())));
+        let now = self.moment();
+        let mut table = self.table();
+        match &answer {
+            Ok(svid) => {
+                table.keep(key, svid.clone(), bundle, now);
+                self.changed.notify_one();
+            }
+            Err(status) => table.failed(&key, is_about_the_server(status), now),
+        }
+        answer
     }
 
     /// The call for this token that is on its way, or a new one.
     fn call(&self, key: &Key, entry: &Arc<Entry>, audience: &Audience) -> Shared<Call> {
-        let mut slots = self.slots();
-        make_room(&mut slots, key);
-        let slot = slots.entry(key.clone()).or_default();
-        slot.used_at = self.clock.monotonic();
-        // A call that ended has been dropped by those who waited, or is about to be: it is not for newcomers.
-        let running = slot.running.as_ref().and_then(WeakShared::upgrade);
-        if let Some(running) = running.filter(|running| running.peek().is_none()) {
-            return running;
-        }
-        let call = fetch(Arc::clone(&self.upstream), Arc::clone(entry), audience.clone()).boxed().shared();
-        slot.running = call.downgrade();
-        call
+        let fetch = || fetch(Arc::clone(&self.upstream), Arc::clone(entry), audience.clone()).boxed();
+        self.table().call(key, entry, audience, self.clock.monotonic(), fetch)
     }
 
-    fn keep(&self, key: Key, svid: &JwtSvid, bundle: Arc<Bundle>) {
-        let now = self.clock.now();
-        let left = svid.expires_at().duration_since(now).unwrap_or_default();
-        let kept = Kept { svid: svid.clone(), renew_at: now + left / 2, bundle };
-        let mut slots = self.slots();
-        make_room(&mut slots, &key);
-        slots.entry(key).or_default().kept = Some(kept);
+    fn moment(&self) -> Moment {
+        Moment { wall: self.clock.now(), monotonic: self.clock.monotonic() }
     }
 
-    fn postpone(&self, key: &Key) {
-        if let Some(kept) = self.slots().get_mut(key).and_then(|slot| slot.kept.as_mut()) {
-            kept.renew_at = self.clock.now() + RETRY;
-        }
-    }
-
-    fn slots(&self) -> MutexGuard<'_, HashMap<Key, Slot>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for JwtCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JwtCache").field("slots", &self.slots().len()).finish_non_exhaustive()
-    }
-}
-
-impl Key {
-    fn new(entry: &Entry, audience: &Audience) -> Self {
-        Self {
-            entry: entry.id.clone(),
-            revision: (entry.revision_number, entry.created_at),
-            audience: audience.iter().map(str::to_owned).collect(),
-        }
-    }
-}
-
-/// Removes the slot unused for longest when there is no room for another.
-fn make_room(slots: &mut HashMap<Key, Slot>, key: &Key) {
-    if slots.len() < MOST_KEPT || slots.contains_key(key) {
-        return;
-    }
-    let oldest = slots.iter().min_by_key(|(_, slot)| slot.used_at).map(|(key, _)| key.clone());
-    if let Some(oldest) = oldest {
-        slots.remove(&oldest);
+        f.debug_struct("JwtCache").field("tokens", &self.table().len()).finish_non_exhaustive()
     }
 }
 
@@ -187,13 +144,16 @@ async fn fetch(
     Ok(svid)
 }
 
-/// Whether an authority of the bundle that is not tainted signed the token.
-fn is_signed_by(svid: &JwtSvid, bundle: &Bundle, now: SystemTime) -> bool {
-    let mut standing = bundle.clone();
-    standing.jwt_authorities.retain(|authority| !authority.tainted);
-    let bundles = BundleSet::from_iter([Arc::new(standing)]);
-    let audience = svid.audience().first().map_or("", String::as_str);
-    JwtSvid::verify(svid.token(), audience, &bundles, now).is_ok()
+/// Whether a refusal would meet other tokens too.
+fn is_about_the_server(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::Unavailable
+            | Code::DeadlineExceeded
+            | Code::ResourceExhausted
+            | Code::Unknown
+            | Code::Cancelled
+    )
 }
 
 #[cfg(test)]

@@ -8,14 +8,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use finial_daemon::{Clock, Drain};
-use finial_identity::EntryId;
+use finial_identity::KeyKind;
+use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::{Notify, mpsc, watch};
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{Notify, watch};
 use tonic::Status;
 
 use super::catalog::EntryCatalog;
-use super::issuance::{self, Issued};
+use super::issuance::{self, Batch};
+use super::options::CacheOptions;
 use super::push::Push;
+use super::readers::Readers;
 use super::rotation::{Moment, Plan, Rotation};
 use super::snapshot::AgentSnapshot;
 use super::sync::{self, Pulled, Schedule};
@@ -32,6 +36,8 @@ pub(super) struct Owner {
     clock: Clock,
     schedule: Schedule,
     rotation: Rotation,
+    key_kind: KeyKind,
+    readers: Arc<Readers>,
     /// The next snapshot in the making.
     next: AgentSnapshot,
     is_dirty: bool,
@@ -41,19 +47,19 @@ pub(super) struct Owner {
     sequence_number: Option<u64>,
 }
 
-/// The calls on their way: one sync and one batch at most, so that neither waits for the other.
+/// The calls on their way: one sync and a few batches at most, so that none waits for the others.
 #[derive(Default)]
 struct Calls {
     pull: Option<BoxFuture<'static, Result<Pulled, Status>>>,
-    issue: Option<BoxFuture<'static, Issued>>,
+    issue: FuturesUnordered<BoxFuture<'static, Batch>>,
 }
 
 /// What made the owner look up.
 enum Event {
     Pulled(Result<Pulled, Status>),
-    Issued(Issued),
+    Issued(Batch),
     Pushed(Push),
-    Wanted(EntryId),
+    Missed,
     Nudged,
     Time,
     Drain,
@@ -63,7 +69,8 @@ impl Owner {
     pub(super) fn new(
         upstream: Arc<dyn Upstream>,
         clock: Clock,
-        interval: Duration,
+        options: CacheOptions,
+        readers: Arc<Readers>,
         publish: watch::Sender<Arc<AgentSnapshot>>,
         report: watch::Sender<SyncState>,
     ) -> Self {
@@ -71,8 +78,10 @@ impl Owner {
         Self {
             upstream,
             clock,
-            schedule: Schedule::new(interval),
-            rotation: Rotation::new(),
+            schedule: Schedule::new(options.sync_interval),
+            rotation: Rotation::new(&options),
+            key_kind: options.key_kind,
+            readers,
             next,
             is_dirty: false,
             publish,
@@ -82,14 +91,9 @@ impl Owner {
     }
 
     /// Runs until the drain; then readers see the channel of snapshots close.
-    pub(super) async fn run(
-        mut self,
-        mut pushed: watch::Receiver<Push>,
-        mut demand: mpsc::Receiver<EntryId>,
-        nudge: Arc<Notify>,
-        drain: Drain,
-    ) {
+    pub(super) async fn run(mut self, mut pushed: watch::Receiver<Push>, nudge: Arc<Notify>, drain: Drain) {
         let mut calls = Calls::default();
+        let readers = Arc::clone(&self.readers);
         loop {
             let plan = self.start_what_is_due(&mut calls);
             let event = {
@@ -99,9 +103,9 @@ impl Owner {
                     biased;
                     () = drain.requested() => Event::Drain,
                     pulled = ended(&mut calls.pull) => Event::Pulled(pulled),
-                    issued = ended(&mut calls.issue) => Event::Issued(issued),
+                    Some(batch) = calls.issue.next() => Event::Issued(batch),
                     Ok(()) = pushed.changed() => Event::Pushed(pushed.borrow_and_update().clone()),
-                    Some(entry) = demand.recv() => Event::Wanted(entry),
+                    () = readers.missed() => Event::Missed,
                     () = nudge.notified() => Event::Nudged,
                     () = self.clock.sleep(pause) => Event::Time,
                     () = wait_until(&self.clock, wake) => Event::Time,
@@ -121,14 +125,14 @@ impl Owner {
         match event {
             Event::Pulled(Ok(pulled)) => self.pulled(pulled).await,
             Event::Pulled(Err(status)) => self.sync_failed(status),
-            Event::Issued(issued) => self.issued(issued).await,
+            Event::Issued(batch) => self.issued(batch),
             Event::Pushed(push) => {
                 self.report.send_if_modified(|state| {
                     std::mem::replace(&mut state.is_pushed, push.is_open) != push.is_open
                 });
                 self.schedule.pushed(push, now);
             }
-            Event::Wanted(entry) => self.rotation.want(entry),
+            Event::Missed => self.choose(),
             Event::Nudged => {
                 self.schedule.hurry(now);
                 self.rotation.resume();
@@ -144,20 +148,24 @@ impl Owner {
             let (upstream, catalog) = (Arc::clone(&self.upstream), Arc::clone(&self.next.entries));
             calls.pull = Some(Box::pin(pull(upstream, self.clock.clone(), catalog)));
         }
-        let mut plan = self.rotation.plan(&self.next.entries, now);
-        if calls.issue.is_none() && !plan.batch.is_empty() {
+        loop {
+            let mut plan = self.rotation.plan(&self.next.entries, now);
+            if plan.batch.is_empty() || !self.rotation.may_call(calls.issue.len()) {
+                return plan;
+            }
             let batch = std::mem::take(&mut plan.batch);
-            let upstream = Arc::clone(&self.upstream);
-            calls.issue = Some(Box::pin(issuance::issue(upstream, self.clock.clone(), batch)));
+            self.rotation.begin(&batch);
+            let (upstream, snapshots) = (Arc::clone(&self.upstream), self.publish.subscribe());
+            let issue = issuance::issue(upstream, self.clock.clone(), self.key_kind, batch, snapshots);
+            calls.issue.push(Box::pin(issue));
         }
-        plan
     }
 
     /// How long nothing is due on the monotonic scale.
     fn pause(&self, plan: &Plan, calls: &Calls) -> Duration {
         let now = self.clock.monotonic();
         let sync = calls.pull.is_none().then(|| self.schedule.due());
-        let retry = plan.retry_at.filter(|_| calls.issue.is_none());
+        let retry = plan.retry_at.filter(|_| self.rotation.may_call(calls.issue.len()));
         let due = sync.into_iter().chain(retry).min();
         due.map_or(IDLE, |due| due.saturating_sub(now))
     }
@@ -180,6 +188,18 @@ impl Owner {
             self.rotation.follow(&pulled.catalog);
             self.next.entries = pulled.catalog;
             self.is_dirty = true;
+        }
+        self.choose();
+    }
+
+    /// Gives the places of the cache to what is read, and what was last. What loses its place is gone from the snapshot
+    /// before anybody can become a reader of it: who reads is looked up, and the snapshot published, under one lock.
+    fn choose(&mut self) {
+        let readers = Arc::clone(&self.readers);
+        let mut uses = readers.uses();
+        if self.rotation.choose(&self.next.entries, &mut uses) {
+            self.is_dirty = true;
+            self.publish();
         }
     }
 

@@ -1,20 +1,24 @@
 //! Which X.509-SVIDs to have issued next, and when those that are held must go.
 
+mod choice;
+mod pace;
+mod renewal;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use finial_daemon::{Backoff, jitter};
+use finial_daemon::Backoff;
 use finial_identity::{Entry, EntryId, X509Credential};
 
+use self::choice::Choice;
+use self::pace::Pace;
 use super::catalog::EntryCatalog;
+use super::options::CacheOptions;
+use super::readers::Uses;
 
-/// The most requests in one call (SPIRE: 500).
-const MOST_AT_ONCE: usize = 500;
 /// The first and the longest wait after a failed call, or for an entry that the server refuses (SPIRE: 500 ms, 4 min).
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(240));
-/// The share by which half lives are spread, so that SVIDs issued together are not renewed together.
-const SPREAD: f64 = 0.1;
 
 /// One instant on both scales: certificates live by the wall clock, pauses by the monotonic one.
 #[derive(Debug, Clone, Copy)]
@@ -55,22 +59,22 @@ pub(super) struct Plan {
 pub(super) struct Rotation {
     held: HashMap<EntryId, Held>,
     refused: HashMap<EntryId, Refused>,
-    /// Entries that are issued on demand, and for which there was one.
-    wanted: HashSet<EntryId>,
-    batch_size: usize,
-    backoff: Backoff,
-    resume_at: Duration,
+    /// What was asked for and has not come yet.
+    under_way: HashSet<EntryId>,
+    choice: Choice,
+    pace: Pace,
+    availability_target: Option<Duration>,
 }
 
 impl Rotation {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(options: &CacheOptions) -> Self {
         Self {
             held: HashMap::new(),
             refused: HashMap::new(),
-            wanted: HashSet::new(),
-            batch_size: MOST_AT_ONCE,
-            backoff: Backoff::new(RETRY.0, RETRY.1),
-            resume_at: Duration::ZERO,
+            under_way: HashSet::new(),
+            choice: Choice::new(options.most_x509_svids),
+            pace: Pace::new(options.key_kind),
+            availability_target: options.availability_target,
         }
     }
 
@@ -79,38 +83,56 @@ impl Rotation {
         self.held.iter().map(|(id, held)| (id, &held.credential))
     }
 
-    /// What is due, the SVIDs that expire soonest first; those that are missing come before all others.
+    /// What is due, the SVIDs that expire soonest first; those that are missing come before all others. What is on its
+    /// way is not due.
     pub(super) fn plan(&self, catalog: &EntryCatalog, now: Moment) -> Plan {
         let mut plan = Plan { wake_at: self.next_expiry(), ..Plan::default() };
         let mut due = Vec::new();
-        for entry in catalog.iter().filter(|entry| self.is_needed(entry)) {
+        for entry in catalog.iter().filter(|entry| self.choice.has(&entry.id)) {
+            if self.under_way.contains(&entry.id) {
+                continue;
+            }
             let held = self.held.get(&entry.id);
             let renew_at = held.map_or(SystemTime::UNIX_EPOCH, |held| held.renew_at);
             let paused = self.refused.get(&entry.id).map_or(Duration::ZERO, |refused| refused.again_at);
             if renew_at > now.wall {
                 plan.wake_at = earliest(plan.wake_at, renew_at);
-            } else if paused.max(self.resume_at) > now.monotonic {
-                plan.retry_at = earliest(plan.retry_at, paused.max(self.resume_at));
+            } else if paused.max(self.pace.resume_at()) > now.monotonic {
+                plan.retry_at = earliest(plan.retry_at, paused.max(self.pace.resume_at()));
             } else {
                 let expires = held.map_or(SystemTime::UNIX_EPOCH, |held| held.credential.svid().not_after());
                 due.push((expires, entry));
             }
         }
         due.sort_by_key(|(expires, _)| *expires);
-        due.truncate(self.batch_size);
+        due.truncate(self.pace.size());
         plan.batch = due.into_iter().map(|(_, entry)| Arc::clone(entry)).collect();
         plan
     }
 
-    /// Puts a credential into service until its renewal at half of the life that is left, ± 10 %.
-    ///
-    /// Not half of its whole life: NotBefore lies in the past so that clocks may differ, and a short-lived SVID
-    /// would be due on arrival.
+    /// Whether the entry's SVID is kept when it comes.
+    pub(super) fn has_place(&self, entry: &EntryId) -> bool {
+        self.choice.has(entry)
+    }
+
+    /// Whether another call may begin while so many are on their way.
+    pub(super) fn may_call(&self, under_way: usize) -> bool {
+        under_way < self.pace.calls()
+    }
+
+    /// These entries are being asked for.
+    pub(super) fn begin(&mut self, batch: &[Arc<Entry>]) {
+        self.under_way.extend(batch.iter().map(|entry| entry.id.clone()));
+    }
+
+    /// The call for these entries has ended, one way or the other.
+    pub(super) fn end(&mut self, batch: &[EntryId]) {
+        batch.iter().for_each(|id| drop(self.under_way.take(id)));
+    }
+
+    /// Puts a credential into service, until its [renewal](renewal::due).
     pub(super) fn install(&mut self, entry: &Arc<Entry>, credential: X509Credential, now: SystemTime) {
-        let svid = credential.svid();
-        let begins = now.max(svid.not_before());
-        let left = svid.not_after().duration_since(begins).unwrap_or_default();
-        let renew_at = begins + jitter(left / 2, SPREAD);
+        let renew_at = renewal::due(credential.svid(), self.availability_target, now);
         let held = Held { credential: Arc::new(credential), entry: Arc::clone(entry), renew_at };
         self.held.insert(entry.id.clone(), held);
     }
@@ -131,32 +153,33 @@ impl Rotation {
 
     /// A whole call failed: pause, longer each time, and ask for less.
     pub(super) fn call_failed(&mut self, now: Duration) {
-        self.resume_at = now + self.backoff.next();
-        self.batch_size = (self.batch_size / 2).max(1);
+        self.pace.failed(now);
     }
 
     /// A call succeeded: no pause, and ask for more again.
     pub(super) fn call_succeeded(&mut self) {
-        self.resume();
-        self.batch_size = (self.batch_size * 2).min(MOST_AT_ONCE);
+        self.pace.succeeded();
     }
 
     /// Ends the pause after failed calls: the server is well again.
     pub(super) fn resume(&mut self) {
-        self.backoff.reset();
-        self.resume_at = Duration::ZERO;
+        self.pace.resume();
     }
 
-    /// An entry that is issued on demand is wanted.
-    pub(super) fn want(&mut self, entry: EntryId) {
-        self.wanted.insert(entry);
+    /// Chooses again which entries have a place, now that they are used like this, and puts the others out of service.
+    /// Tells whether there was any.
+    pub(super) fn choose(&mut self, catalog: &EntryCatalog, uses: &mut Uses) -> bool {
+        uses.retain(|id| catalog.entry(id).is_some());
+        self.choice.update(catalog, uses, |id| self.held.contains_key(id));
+        let before = self.held.len();
+        self.held.retain(|id, _| self.choice.has(id));
+        self.held.len() < before
     }
 
     /// Fits what is held to new entries: what is no longer authorized, or names another identity, goes at once;
     /// what was issued for an older revision is due.
     pub(super) fn follow(&mut self, catalog: &EntryCatalog) {
         self.refused.retain(|id, _| catalog.entry(id).is_some());
-        self.wanted.retain(|id| catalog.entry(id).is_some());
         self.held.retain(|id, held| {
             let Some(entry) = catalog.entry(id) else { return false };
             if !is_same_revision(&held.entry, entry) {
@@ -184,10 +207,6 @@ impl Rotation {
 
     fn next_expiry(&self) -> Option<SystemTime> {
         self.held.values().map(|held| held.credential.svid().not_after()).min()
-    }
-
-    fn is_needed(&self, entry: &Entry) -> bool {
-        !entry.store_svid && (!entry.x509_svid_prefetch_disabled || self.wanted.contains(&entry.id))
     }
 }
 

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 use finial_daemon::{Clock, ClockHand, Tasks};
 use finial_identity::{Entry, EntryDraft, EntryId, Selector, SpiffeId, TrustDomain};
 
-use super::cache::{Cache, CacheOptions};
+use super::cache::Cache;
+use super::options::CacheOptions;
 use super::snapshot::AgentSnapshot;
 
 pub(super) use authority::Authority;
@@ -71,12 +72,22 @@ impl Agent {
         entries: impl IntoIterator<Item = Entry>,
         prepare: impl FnOnce(&FakeServer),
     ) -> Self {
+        Self::start_limited(entries, prepare, |_| {})
+    }
+
+    /// The same, with other limits than SPIRE's.
+    pub(super) fn start_limited(
+        entries: impl IntoIterator<Item = Entry>,
+        prepare: impl FnOnce(&FakeServer),
+        limit: impl FnOnce(&mut CacheOptions),
+    ) -> Self {
         let (clock, hand) = Clock::manual(start_of_time());
         let server = Arc::new(FakeServer::new(clock.clone()));
         entries.into_iter().for_each(|entry| server.put(entry));
         prepare(&server);
         let tasks = Tasks::new(clock.clone());
-        let options = CacheOptions::new(Arc::new(server.bundle_now()));
+        let mut options = CacheOptions::new(Arc::new(server.bundle_now()));
+        limit(&mut options);
         let cache = Cache::start(Arc::clone(&server) as _, options, &clock, &tasks);
         Self { server, cache, clock, hand, tasks, real: Clock::system() }
     }

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use finial_identity::{Bundle, TrustDomain};
+use finial_identity::{Bundle, KeyKind, TrustDomain};
 
+use super::super::options::CacheOptions;
+use super::super::snapshot::AgentSnapshot;
 use super::super::testing::{Agent, Authority, LIFE, draft, entry, entry_id, spiffe_id};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -273,7 +275,8 @@ async fn entry_without_prefetch_is_issued_when_wanted() {
     let agent = Agent::start([entry("lazy", lazy)]);
     agent.catch_up().await;
     assert_eq!(agent.cache.snapshot().serial("lazy"), None);
-    agent.cache.want(entry_id("lazy")).await;
+    let _reading = agent.cache.read([entry_id("lazy")]);
+    agent.cache.miss();
     agent.soon(|snapshot| snapshot.serial("lazy").is_some()).await;
 }
 
@@ -289,11 +292,88 @@ async fn stored_svids_are_not_fetched() {
 #[tokio::test]
 async fn batches_shrink_until_the_server_takes_them() {
     let entries = (0..1201).map(|number| entry(&format!("e{number}"), draft("many", &["test:many"])));
-    let agent = Agent::start_with(entries, |server| server.issue_at_most(300));
+    let limit = |options: &mut CacheOptions| options.most_x509_svids = 2000;
+    let agent = Agent::start_limited(entries, |server| server.issue_at_most(300), limit);
     agent.until(POLL, |snapshot| snapshot.credential_count() == 1201).await;
     let batches = agent.server.calls().batches;
-    assert_eq!(batches[..3], [500, 250, 500]);
+    assert_eq!(batches[..2], [500, 250]);
     assert_eq!(batches.iter().filter(|size| **size <= 300).sum::<usize>(), 1201);
+}
+
+#[tokio::test]
+async fn beyond_its_size_the_cache_holds_what_is_read_and_drops_what_was_read_longest_ago() {
+    let entries = ["a", "b", "c"].map(|id| entry(id, draft(id, &[&format!("test:{id}")])));
+    let agent = Agent::start_limited(entries, |_| {}, |options| options.most_x509_svids = 2);
+    agent.soon(|snapshot| snapshot.credential_count() == 2).await;
+    let c = agent.cache.read([entry_id("c")]);
+    agent.cache.miss();
+    let snapshot = agent.soon(|snapshot| snapshot.serial("c").is_some()).await;
+    assert_eq!(snapshot.credential_count(), 2);
+    let _all = agent.cache.read([entry_id("a"), entry_id("b")]);
+    agent.cache.miss();
+    agent.soon(|snapshot| snapshot.credential_count() == 3).await;
+    drop(c);
+    agent.cache.sync_now();
+    let snapshot = agent.soon(|snapshot| snapshot.credential_count() == 2).await;
+    assert_eq!(snapshot.serial("c"), None);
+}
+
+#[tokio::test]
+async fn two_thousand_entries_that_change_at_once_are_all_issued_again_in_full_batches() {
+    let many = || (0..2000).map(|number| entry(&format!("e{number}"), draft("many", &["test:many"])));
+    let agent = Agent::start_limited(many(), |_| {}, |options| options.most_x509_svids = 5000);
+    let before = agent.soon(|snapshot| snapshot.credential_count() == 2000).await;
+    let asked = agent.server.calls().batches.len();
+    many().for_each(|entry| agent.server.put(entry));
+    let is_new = |snapshot: &AgentSnapshot, id: &str| snapshot.serial(id) != before.serial(id);
+    let ids: Vec<String> = (0..2000).map(|number| format!("e{number}")).collect();
+    agent.soon(|snapshot| ids.iter().all(|id| is_new(snapshot, id))).await;
+    let batches = agent.server.calls().batches.split_off(asked);
+    assert_eq!(batches.iter().sum::<usize>(), 2000, "each once: {batches:?}");
+}
+
+#[tokio::test]
+async fn server_that_hangs_on_one_batch_does_not_hold_up_the_entries_of_the_next() {
+    let agent = Agent::start([web()]);
+    agent.soon(|snapshot| snapshot.serial("web").is_some()).await;
+    agent.server.deliver(false);
+    agent.server.put(db());
+    while agent.server.calls().batches.len() < 2 {
+        agent.pass(Duration::from_millis(200));
+        tokio::task::yield_now().await;
+    }
+    agent.server.put(entry("more", draft("more", &["test:more"])));
+    agent.soon(|snapshot| snapshot.entries().len() == 3).await;
+    while agent.server.calls().batches.len() < 3 {
+        agent.pass(Duration::from_millis(200));
+        tokio::task::yield_now().await;
+    }
+    agent.server.deliver(true);
+    agent.soon(|snapshot| snapshot.credential_count() == 3).await;
+}
+
+#[tokio::test]
+async fn batch_that_never_comes_back_is_asked_for_again_after_half_a_minute() {
+    let agent = Agent::start_with([web()], |server| server.deliver(false));
+    while agent.server.calls().batches.is_empty() {
+        agent.pass(Duration::ZERO);
+        tokio::task::yield_now().await;
+    }
+    agent.hand.step(Duration::from_secs(30));
+    while agent.server.calls().batches.len() < 2 {
+        agent.pass(Duration::from_secs(1));
+        tokio::task::yield_now().await;
+    }
+    agent.server.deliver(true);
+    agent.soon(|snapshot| snapshot.serial("web").is_some()).await;
+}
+
+#[tokio::test]
+async fn workload_keys_are_of_the_kind_that_was_chosen() {
+    let kind = KeyKind::EcP384;
+    let agent = Agent::start_limited([web()], |_| {}, |options| options.key_kind = kind);
+    let snapshot = agent.soon(|snapshot| snapshot.serial("web").is_some()).await;
+    assert_eq!(snapshot.credential(&entry_id("web")).unwrap().key().public_key().kind(), kind);
 }
 
 #[tokio::test]

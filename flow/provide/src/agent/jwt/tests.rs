@@ -1,6 +1,8 @@
 //! The cache of JWT-SVIDs.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod ahead;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +11,11 @@ use finial_identity::{Audience, Entry, JwtSvid};
 use futures_util::future::join_all;
 use tonic::{Code, Status};
 
-use super::{JwtCache, MOST_KEPT};
+use super::JwtCache;
+use crate::agent::options::CacheOptions;
 use crate::agent::testing::{FakeServer, draft, entry, spiffe_id, start_of_time};
+
+const MOST_KEPT: usize = 20;
 
 struct Case {
     server: Arc<FakeServer>,
@@ -25,7 +30,9 @@ impl Case {
         let server = Arc::new(FakeServer::new(clock.clone()));
         let web = entry("web", draft("web", &["t:web"]));
         server.put(web.clone());
-        let cache = JwtCache::new(Arc::clone(&server) as _, clock);
+        let mut options = CacheOptions::new(Arc::new(server.bundle_now()));
+        options.most_jwt_svids = MOST_KEPT;
+        let cache = JwtCache::new(Arc::clone(&server) as _, &options, clock);
         Self { server, cache, hand, web: Arc::new(web) }
     }
 
@@ -40,10 +47,10 @@ impl Case {
 }
 
 #[tokio::test]
-async fn token_is_kept_for_half_its_life() {
+async fn token_is_served_without_a_call_until_the_last_tenth_of_its_life() {
     let case = Case::new();
     let first = case.ask(&["db"]).await.unwrap();
-    case.hand.step(Duration::from_secs(149));
+    case.hand.step(Duration::from_secs(269));
     assert_eq!(case.ask(&["db"]).await.unwrap().token(), first.token());
     case.hand.step(Duration::from_secs(2));
     assert_ne!(case.ask(&["db"]).await.unwrap().token(), first.token());
@@ -93,10 +100,29 @@ async fn server_that_failed_is_not_asked_for_each_caller() {
     let case = Case::new();
     case.ask(&["db"]).await.unwrap();
     case.server.go_away(true);
-    case.hand.step(Duration::from_secs(200));
-    case.ask(&["db"]).await.unwrap();
-    case.ask(&["db"]).await.unwrap();
+    case.hand.step(Duration::from_secs(280));
+    for _ in 0..5 {
+        case.ask(&["db"]).await.unwrap();
+    }
     assert_eq!(case.asked(), 2);
+}
+
+#[tokio::test]
+async fn caller_with_a_kept_token_waits_for_a_hanging_server_as_long_as_is_configured() {
+    let case = Case::new();
+    let first = case.ask(&["db"]).await.unwrap();
+    case.hand.step(Duration::from_secs(280));
+    case.server.hang();
+    let asked = case.ask(&["db"]);
+    let passed = async {
+        case.hand.sleepers(1).await;
+        case.hand.step(Duration::from_millis(4_999));
+        tokio::task::yield_now().await;
+        assert!(case.hand.next_wake().is_some(), "still waiting");
+        case.hand.step(Duration::from_millis(1));
+    };
+    let (answer, ()) = tokio::join!(asked, passed);
+    assert_eq!(answer.unwrap().token(), first.token());
 }
 
 #[tokio::test]
@@ -134,7 +160,7 @@ async fn number_of_tokens_is_bounded() {
         case.hand.step(Duration::from_millis(1));
         case.ask(&[&number.to_string()]).await.unwrap();
     }
-    assert_eq!(case.cache.slots().len(), MOST_KEPT);
+    assert_eq!(case.cache.table().len(), MOST_KEPT);
     case.ask(&["1"]).await.unwrap();
     assert_eq!(case.asked(), MOST_KEPT + 1, "the one unused for longest was audience 0");
 }

@@ -1,26 +1,23 @@
 //! Taking X.509-SVIDs into service, and out of it.
 
 use super::Owner;
-use crate::agent::admission::Anchors;
-use crate::agent::issuance::{self, Checked, Issued};
+use crate::agent::issuance::{Batch, Checked};
 use crate::agent::rotation::is_same_revision;
 
 impl Owner {
     /// Takes a batch that came back from the server.
-    pub(super) async fn issued(&mut self, issued: Issued) {
-        let answers = match issued {
-            Ok(answers) => answers,
+    pub(super) fn issued(&mut self, batch: Batch) {
+        self.rotation.end(&batch.entries);
+        match batch.issued {
+            Ok(checked) => {
+                self.rotation.call_succeeded();
+                checked.into_iter().for_each(|checked| self.install(checked));
+            }
             Err(status) => {
                 self.rotation.call_failed(self.clock.monotonic());
                 let error = status.message();
                 tracing::warn!(error, "a batch of SVIDs could not be issued; trying again");
-                return;
             }
-        };
-        self.rotation.call_succeeded();
-        let anchors = Anchors::of(&self.next.bundle);
-        for checked in issuance::check(answers, anchors, self.clock.now()).await {
-            self.install(checked);
         }
     }
 
@@ -31,6 +28,9 @@ impl Owner {
             // The entry went, or became another identity, while its SVID was on the way.
             return;
         };
+        if !self.rotation.has_place(&entry.id) {
+            return;
+        }
         let is_outdated = !is_same_revision(current, &entry);
         let now = self.moment();
         match credential {

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use finial_identity::{Entry, KeyKind, PrivateKey, X509Credential};
+use finial_identity::{Bundle, Entry, KeyKind, PrivateKey, X509Credential};
 
 use super::{Moment, Rotation};
 use crate::agent::catalog::EntryCatalog;
-use crate::agent::testing::{Authority, draft, entry, start_of_time};
+use crate::agent::options::CacheOptions;
+use crate::agent::readers::{Readers, Reading};
+use crate::agent::testing::{Authority, draft, entry, start_of_time, trust_domain};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -16,12 +18,40 @@ struct Case {
     authority: Authority,
     rotation: Rotation,
     catalog: EntryCatalog,
+    readers: Arc<Readers>,
 }
 
 impl Case {
     fn new(names: &[&str]) -> Self {
+        Self::limited(names, |_| {})
+    }
+
+    fn limited(names: &[&str], limit: impl FnOnce(&mut CacheOptions)) -> Self {
+        let mut options = CacheOptions::new(Arc::new(Bundle::empty(trust_domain())));
+        limit(&mut options);
         let entries = names.iter().map(|name| Arc::new(entry(name, draft(name, &["t:a"]))));
-        Self { authority: Authority::new("one"), rotation: Rotation::new(), catalog: entries.collect() }
+        let mut case = Self {
+            authority: Authority::new("one"),
+            rotation: Rotation::new(&options),
+            catalog: entries.collect(),
+            readers: Arc::default(),
+        };
+        case.choose();
+        case
+    }
+
+    fn choose(&mut self) -> bool {
+        self.rotation.choose(&self.catalog, &mut self.readers.uses())
+    }
+
+    fn read(&self, name: &str) -> Reading {
+        self.readers.read([self.entry(name).id.clone()])
+    }
+
+    fn held(&self) -> Vec<&str> {
+        let mut held: Vec<&str> = self.rotation.credentials().map(|(id, _)| id.as_str()).collect();
+        held.sort_unstable();
+        held
     }
 
     fn entry(&self, name: &str) -> Arc<Entry> {
@@ -30,10 +60,15 @@ impl Case {
 
     /// Installs an SVID that was valid for an hour and has `left` of it.
     fn install(&mut self, name: &str, left: Duration) {
+        self.install_of(name, left, 60 * MINUTE);
+    }
+
+    /// Installs an SVID of this life that has `left` of it.
+    fn install_of(&mut self, name: &str, left: Duration, life: Duration) {
         let entry = self.entry(name);
         let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
         let ends = start_of_time() + left;
-        let svid = self.authority.issue(&entry.spiffe_id, key.public_key(), ends - 60 * MINUTE, ends);
+        let svid = self.authority.issue(&entry.spiffe_id, key.public_key(), ends - life, ends);
         let credential = X509Credential::new(svid, key, String::new()).unwrap();
         self.rotation.install(&entry, credential, start_of_time());
     }
@@ -70,13 +105,14 @@ fn renewal_is_at_half_of_what_was_left_give_or_take_a_tenth() {
 
 #[test]
 fn failed_call_pauses_and_halves_the_batch() {
-    let mut case = Case::new(&["a", "b", "c"]);
-    case.rotation.batch_size = 3;
+    let names: Vec<String> = (0..600).map(|number| number.to_string()).collect();
+    let mut case = Case::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(case.due(Duration::ZERO).len(), 500);
     case.rotation.call_failed(Duration::ZERO);
     assert!(case.due(Duration::from_millis(400)).is_empty());
-    assert_eq!(case.due(Duration::from_millis(600)).len(), 1);
+    assert_eq!(case.due(Duration::from_millis(600)).len(), 250);
     case.rotation.call_succeeded();
-    assert_eq!(case.due(Duration::ZERO).len(), 2);
+    assert_eq!(case.due(Duration::ZERO).len(), 500);
 }
 
 #[test]
@@ -133,4 +169,114 @@ fn entry_made_again_under_its_id_is_issued_again() {
     case.rotation.follow(&case.catalog);
     assert_eq!(case.due(Duration::ZERO), ["a"]);
     assert_eq!(case.rotation.credentials().count(), 1, "the old one serves meanwhile");
+}
+
+#[test]
+fn calls_run_side_by_side_once_one_has_succeeded_and_alone_after_a_failure() {
+    let mut case = Case::new(&["a"]);
+    assert!(case.rotation.may_call(0) && !case.rotation.may_call(1));
+    case.rotation.call_succeeded();
+    assert!(case.rotation.may_call(2) && !case.rotation.may_call(3));
+    case.rotation.call_failed(Duration::ZERO);
+    assert!(!case.rotation.may_call(1));
+}
+
+#[test]
+fn what_is_on_its_way_is_not_asked_for_again() {
+    let mut case = Case::new(&["a", "b"]);
+    let a = case.entry("a");
+    case.rotation.begin(std::slice::from_ref(&a));
+    assert_eq!(case.due(Duration::ZERO), ["b"]);
+    case.rotation.end(std::slice::from_ref(&a.id));
+    assert_eq!(case.due(Duration::ZERO), ["a", "b"]);
+}
+
+#[test]
+fn rsa_keys_are_made_a_few_at_a_time() {
+    let names: Vec<String> = (0..40).map(|number| number.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let case = Case::limited(&names, |options| options.key_kind = KeyKind::Rsa { bits: 2048 });
+    assert_eq!(case.due(Duration::ZERO).len(), 16);
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+#[test]
+fn availability_target_renews_while_that_much_is_left() {
+    for _ in 0..100 {
+        let mut case = Case::limited(&["a"], |options| options.availability_target = Some(DAY));
+        case.install_of("a", 3 * DAY, 3 * DAY);
+        assert!(case.due(2 * DAY - 11 * MINUTE).is_empty());
+        assert_eq!(case.due(2 * DAY), ["a"]);
+    }
+}
+
+#[test]
+fn availability_target_that_leaves_less_than_twelve_hours_of_use_is_passed_over() {
+    let mut case = Case::limited(&["a"], |options| options.availability_target = Some(DAY));
+    case.install_of("a", 35 * HOUR, 35 * HOUR);
+    assert!(case.due(15 * HOUR).is_empty());
+    assert_eq!(case.due(20 * HOUR), ["a"]);
+    let mut case = Case::limited(&["a"], |options| options.availability_target = Some(DAY));
+    case.install_of("a", 36 * HOUR, 36 * HOUR);
+    assert_eq!(case.due(12 * HOUR), ["a"]);
+}
+
+/// A cache with two places, three entries, and the SVIDs of the first two.
+fn full() -> Case {
+    let mut case = Case::limited(&["a", "b", "c"], |options| options.most_x509_svids = 2);
+    case.install("a", 50 * MINUTE);
+    case.install("b", 50 * MINUTE);
+    case
+}
+
+#[test]
+fn full_cache_fetches_nothing_ahead() {
+    let mut case = full();
+    assert!(!case.choose());
+    assert!(case.due(Duration::ZERO).is_empty());
+    assert_eq!(case.held(), ["a", "b"]);
+}
+
+#[test]
+fn what_was_read_longest_ago_makes_room() {
+    let mut case = full();
+    drop(case.read("b"));
+    drop(case.read("a"));
+    let _reading = case.read("c");
+    assert!(case.choose());
+    assert_eq!(case.held(), ["a"]);
+    assert_eq!(case.due(Duration::ZERO), ["c"]);
+}
+
+#[test]
+fn what_has_a_reader_is_never_put_out() {
+    let mut case = full();
+    let _readings = [case.read("a"), case.read("b"), case.read("c")];
+    assert!(!case.choose());
+    case.install("c", 50 * MINUTE);
+    assert_eq!(case.held(), ["a", "b", "c"], "the limit is soft");
+}
+
+#[test]
+fn readers_that_left_give_their_places_back() {
+    let mut case = full();
+    let readings = [case.read("a"), case.read("b"), case.read("c")];
+    case.choose();
+    case.install("c", 50 * MINUTE);
+    drop(readings);
+    assert!(case.choose());
+    assert_eq!(case.held(), ["b", "c"]);
+}
+
+#[test]
+fn entry_that_went_is_forgotten_by_the_table_of_uses() {
+    let mut case = Case::new(&["a"]);
+    drop(case.read("a"));
+    let id = case.entry("a").id.clone();
+    assert_ne!(case.readers.uses().last_use(&id), 0);
+    case.catalog = EntryCatalog::default();
+    case.choose();
+    assert_eq!(case.readers.uses().last_use(&id), 0);
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use finial_identity::{PublicKey, SpiffeId, X509Authority, X509Svid};
+use finial_identity::{KeyKind, PublicKey, SpiffeId, X509Authority, X509Svid};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PublicKeyData, SanType, SignatureAlgorithm,
@@ -34,7 +34,7 @@ impl Authority {
         self.certificate.clone()
     }
 
-    /// An SVID for this P-256 key.
+    /// An SVID for this key.
     pub(in crate::agent) fn issue(
         &self,
         id: &SpiffeId,
@@ -66,13 +66,17 @@ fn uri(text: &str) -> SanType {
     SanType::URI(text.try_into().unwrap())
 }
 
-/// The bits of a P-256 key: the last 65 bytes of its SubjectPublicKeyInfo.
-struct Point(Vec<u8>);
+/// A key as rcgen takes it: the bits behind the header of its SubjectPublicKeyInfo.
+struct Point(Vec<u8>, &'static SignatureAlgorithm);
 
 impl Point {
     fn of(key: &PublicKey) -> Self {
+        let (bytes, algorithm) = match key.kind() {
+            KeyKind::EcP384 => (97, &rcgen::PKCS_ECDSA_P384_SHA384),
+            _ => (65, &rcgen::PKCS_ECDSA_P256_SHA256),
+        };
         let spki = key.spki_der();
-        Self(spki[spki.len() - 65..].to_vec())
+        Self(spki[spki.len() - bytes..].to_vec(), algorithm)
     }
 }
 
@@ -82,6 +86,6 @@ impl PublicKeyData for Point {
     }
 
     fn algorithm(&self) -> &'static SignatureAlgorithm {
-        &rcgen::PKCS_ECDSA_P256_SHA256
+        self.1
     }
 }

@@ -50,6 +50,8 @@ struct State {
     federated: HashMap<TrustDomain, Bundle>,
     pushes: bool,
     most_at_once: usize,
+    /// Whether calls for tokens are never answered.
+    hangs: bool,
     /// The identity that every SVID is issued for, whatever the entry says.
     mistake: Option<SpiffeId>,
 }
@@ -70,6 +72,7 @@ impl FakeServer {
             federated: HashMap::new(),
             pushes: true,
             most_at_once: usize::MAX,
+            hangs: false,
             mistake: None,
         };
         let news = watch::Sender::new(News { revision: 1, is_away: false });
@@ -127,6 +130,11 @@ impl FakeServer {
 
     pub(in crate::agent) fn cannot_push(&self) {
         self.state().pushes = false;
+    }
+
+    /// Answers no call for a token from now on.
+    pub(in crate::agent) fn hang(&self) {
+        self.state().hangs = true;
     }
 
     /// Refuses larger batches.
@@ -225,6 +233,9 @@ impl Upstream for FakeServer {
         self.asked(|calls| calls.tokens += 1)?;
         // So that callers who ask at one time meet.
         tokio::task::yield_now().await;
+        if self.state().hangs {
+            std::future::pending::<()>().await;
+        }
         let subject = self.state().entries.get(entry).map(|entry| entry.spiffe_id.clone());
         let subject = subject.ok_or_else(|| Status::not_found("entry not found"))?;
         let token = self.token(&subject, audience, Duration::from_secs(300));

@@ -24,7 +24,7 @@ impl WorkloadPeer {
 
 /// A caller and what it was last seen to be.
 #[derive(Debug)]
-pub(super) struct Caller {
+pub(in crate::agent) struct Caller {
     process: Arc<PinnedProcess>,
     attestors: Arc<WorkloadAttestors>,
     attested: AttestedProcess,
@@ -33,7 +33,10 @@ pub(super) struct Caller {
 
 impl Caller {
     /// Attests the process behind a request.
-    pub(super) async fn attest(ctx: &Extensions, attestors: &Arc<WorkloadAttestors>) -> Result<Self, Status> {
+    pub(in crate::agent) async fn attest(
+        ctx: &Extensions,
+        attestors: &Arc<WorkloadAttestors>,
+    ) -> Result<Self, Status> {
         let peer = ctx.get::<WorkloadPeer>();
         let peer = peer.ok_or_else(|| Status::internal("the connection does not say who opened it"))?;
         let process = Arc::clone(peer.process());
@@ -41,22 +44,22 @@ impl Caller {
         Ok(Self { process, attestors: Arc::clone(attestors), attested, is_fresh: true })
     }
 
-    pub(super) fn process(&self) -> &PinnedProcess {
+    pub(in crate::agent) fn process(&self) -> &PinnedProcess {
         &self.process
     }
 
-    pub(super) fn attested(&self) -> &AttestedProcess {
+    pub(in crate::agent) fn attested(&self) -> &AttestedProcess {
         &self.attested
     }
 
     /// Time passes: before the next answer the caller must be looked at again.
-    pub(super) fn grow_stale(&mut self) {
+    pub(in crate::agent) fn grow_stale(&mut self) {
         self.is_fresh = false;
     }
 
     /// Makes sure that what is known of the caller is true now. `false` when it has become another, by exec or by
     /// taking another user: what was worked out for it must be worked out again.
-    pub(super) async fn confirm(&mut self) -> Result<bool, Status> {
+    pub(in crate::agent) async fn confirm(&mut self) -> Result<bool, Status> {
         if std::mem::replace(&mut self.is_fresh, true) {
             return Ok(true);
         }

@@ -11,25 +11,31 @@ use super::caller::Caller;
 use crate::agent::catalog::EntryCatalog;
 use crate::agent::snapshot::AgentSnapshot;
 
-/// The entries that match a caller: one at least, by entry ID, no two with the same hint (WAP-14).
+/// The entries that match a caller: one at least, by entry ID, no two with the same hint (WAP-14). None for a caller
+/// that only verifies others.
 #[derive(Debug, Clone)]
-pub(super) struct Entitlement {
+pub(in crate::agent) struct Entitlement {
     entries: Vec<Arc<Entry>>,
 }
 
 impl Entitlement {
     /// Matches the caller with the entries; refused when none matches (Workload API §6: PermissionDenied).
-    pub(super) fn of(caller: &Caller, catalog: &EntryCatalog) -> Result<Self, Status> {
+    pub(in crate::agent) fn of(caller: &Caller, catalog: &EntryCatalog) -> Result<Self, Status> {
         Self::among(caller, catalog, |_| true)
     }
 
     /// As [`of`](Self::of), with the entries of one identity only, or of all when none is named.
-    pub(super) fn named(
+    pub(in crate::agent) fn named(
         caller: &Caller,
         catalog: &EntryCatalog,
         id: Option<&SpiffeId>,
     ) -> Result<Self, Status> {
         Self::among(caller, catalog, |entry| id.is_none_or(|id| entry.spiffe_id == *id))
+    }
+
+    /// What a caller is entitled to that matches no entry, where such callers may verify others.
+    pub(in crate::agent) fn of_nobody() -> Self {
+        Self { entries: Vec::new() }
     }
 
     fn among(
@@ -44,17 +50,17 @@ impl Entitlement {
     }
 
     /// The entries, by ID: the first is the caller's default identity.
-    pub(super) fn entries(&self) -> &[Arc<Entry>] {
+    pub(in crate::agent) fn entries(&self) -> &[Arc<Entry>] {
         &self.entries
     }
 
     /// Whether the identity of this entry is among the caller's.
-    pub(super) fn covers(&self, entry: &Entry) -> bool {
+    pub(in crate::agent) fn covers(&self, entry: &Entry) -> bool {
         self.entries.iter().any(|held| held.id == entry.id && held.spiffe_id == entry.spiffe_id)
     }
 
     /// The own trust domain's bundle, then those of the domains federated with, as far as the agent has them.
-    pub(super) fn bundles(&self, snapshot: &AgentSnapshot) -> Vec<Arc<Bundle>> {
+    pub(in crate::agent) fn bundles(&self, snapshot: &AgentSnapshot) -> Vec<Arc<Bundle>> {
         let federates_with: BTreeSet<_> =
             self.entries.iter().flat_map(|entry| &entry.federates_with).collect();
         let federated = federates_with.into_iter().filter_map(|name| snapshot.federated().get(name));
@@ -62,12 +68,12 @@ impl Entitlement {
     }
 
     /// The same bundles as a set.
-    pub(super) fn bundle_set(&self, snapshot: &AgentSnapshot) -> BundleSet {
+    pub(in crate::agent) fn bundle_set(&self, snapshot: &AgentSnapshot) -> BundleSet {
         self.bundles(snapshot).into_iter().collect()
     }
 }
 
 /// The refusal that every Workload API client knows.
-pub(super) fn no_identity() -> Status {
+pub(in crate::agent) fn no_identity() -> Status {
     Status::permission_denied("no identity issued")
 }

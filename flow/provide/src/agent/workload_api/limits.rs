@@ -24,7 +24,7 @@ impl Default for StreamLimits {
 
 /// Counts the open streams.
 #[derive(Debug)]
-pub(super) struct StreamTable {
+pub(in crate::agent) struct StreamTable {
     limits: StreamLimits,
     open: Mutex<HashMap<Holder, usize>>,
 }
@@ -37,18 +37,18 @@ enum Holder {
 
 /// The right to one stream; dropped with it.
 #[derive(Debug)]
-pub(super) struct StreamPlace {
+pub(in crate::agent) struct StreamPlace {
     table: Arc<StreamTable>,
     holders: [Holder; 2],
 }
 
 impl StreamTable {
-    pub(super) fn new(limits: StreamLimits) -> Self {
+    pub(in crate::agent) fn new(limits: StreamLimits) -> Self {
         Self { limits, open: Mutex::default() }
     }
 
     /// A place for one more stream of this process, or a refusal that names the limit.
-    pub(super) fn open(self: &Arc<Self>, process: &PinnedProcess) -> Result<StreamPlace, Status> {
+    pub(in crate::agent) fn open(self: &Arc<Self>, process: &PinnedProcess) -> Result<StreamPlace, Status> {
         let (pid, uid) = (process.pid(), process.credentials().uid());
         let holders = [Holder::Process(pid), Holder::User(uid)];
         let mut open = self.counts();

@@ -12,6 +12,7 @@ use super::entitlement::Entitlement;
 use super::views::{Extent, View};
 use crate::agent::cache::Cache;
 use crate::agent::catalog::EntryCatalog;
+use crate::agent::readers::Reading;
 use crate::agent::snapshot::AgentSnapshot;
 
 /// How long a caller waits for SVIDs that are still to be issued.
@@ -24,15 +25,19 @@ pub(super) struct Subscription<V> {
     snapshots: watch::Receiver<Arc<AgentSnapshot>>,
     clock: Clock,
     caller: Caller,
+    /// Whether the caller may have the view without any identity.
+    nobody_too: bool,
     /// Worked out once for each catalog, not for each snapshot.
     entitlement: Option<(Arc<EntryCatalog>, Entitlement)>,
+    /// Keeps the SVIDs of the entitlement in the cache.
+    reading: Option<Reading>,
     sent: Option<V>,
 }
 
 impl<V: View> Subscription<V> {
-    pub(super) fn new(cache: Cache, clock: Clock, caller: Caller) -> Self {
+    pub(super) fn new(cache: Cache, clock: Clock, caller: Caller, nobody_too: bool) -> Self {
         let snapshots = cache.subscribe();
-        Self { cache, snapshots, clock, caller, entitlement: None, sent: None }
+        Self { cache, snapshots, clock, caller, nobody_too, entitlement: None, reading: None, sent: None }
     }
 
     /// The next message: at once for the first, later when the view differs from the one sent last.
@@ -44,7 +49,7 @@ impl<V: View> Subscription<V> {
         let mut gives_up_at = None;
         let mut is_late = false;
         loop {
-            let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+            let snapshot = self.snapshot();
             let view = self.entitlement(&snapshot).map(|entitlement| V::of(entitlement, &snapshot));
             if self.is_news(&view, is_late) {
                 if !self.caller.confirm().await? {
@@ -62,7 +67,7 @@ impl<V: View> Subscription<V> {
             if is_late && extent == Extent::Nothing {
                 return Err(Status::unavailable("the X.509-SVIDs of this workload have not been issued yet"));
             }
-            self.ask_for_missing(&snapshot).await;
+            self.cache.miss();
             let gives_up_at = *gives_up_at.get_or_insert(self.clock.monotonic() + PATIENCE);
             is_late = self.changed_before(gives_up_at).await?;
         }
@@ -80,24 +85,35 @@ impl<V: View> Subscription<V> {
         is_fit && self.sent.as_ref() != Some(view)
     }
 
+    /// What the agent holds. What this stream is entitled to has a reader by then: it does not lose its place between
+    /// the look at it and the answer.
+    fn snapshot(&mut self) -> Arc<AgentSnapshot> {
+        loop {
+            let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+            let known = self.entitlement.as_ref();
+            if !V::HAS_SVIDS || known.is_some_and(|(known, _)| Arc::ptr_eq(known, snapshot.entries())) {
+                return snapshot;
+            }
+            let Ok(entitlement) = self.entitlement(&snapshot) else { return snapshot };
+            let entries: Vec<_> = entitlement.entries().iter().map(|entry| entry.id.clone()).collect();
+            self.reading = Some(self.cache.read(entries));
+        }
+    }
+
     fn entitlement(&mut self, snapshot: &AgentSnapshot) -> Result<&Entitlement, Status> {
         let catalog = snapshot.entries();
         let known = self.entitlement.take().filter(|(known, _)| Arc::ptr_eq(known, catalog));
         let current = match known {
             Some(known) => known,
-            None => (Arc::clone(catalog), Entitlement::of(&self.caller, catalog)?),
+            None => {
+                let entitlement = match Entitlement::of(&self.caller, catalog) {
+                    Err(_) if self.nobody_too => Entitlement::of_nobody(),
+                    entitlement => entitlement?,
+                };
+                (Arc::clone(catalog), entitlement)
+            }
         };
         Ok(&self.entitlement.insert(current).1)
-    }
-
-    /// Entries whose SVID is issued on demand have one demanded now.
-    async fn ask_for_missing(&self, snapshot: &AgentSnapshot) {
-        let Some((_, entitlement)) = &self.entitlement else { return };
-        for entry in entitlement.entries() {
-            if entry.x509_svid_prefetch_disabled && snapshot.credential(&entry.id).is_none() {
-                self.cache.want(entry.id.clone()).await;
-            }
-        }
     }
 
     async fn changed(&mut self) -> Result<(), Status> {

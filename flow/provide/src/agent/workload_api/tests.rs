@@ -19,7 +19,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::net::UnixStream;
 use tonic::{Code, Extensions, Status};
 
-use super::{StreamLimits, WorkloadPeer, Workloads};
+use super::{StreamLimits, WorkloadOptions, WorkloadPeer, Workloads};
 use crate::agent::testing::{Agent, FakeServer};
 
 /// An attestor that finds what it was told to find.
@@ -59,12 +59,21 @@ impl Case {
         selectors: &[&str],
         prepare: impl FnOnce(&FakeServer),
     ) -> Self {
+        Self::with_options(entries, selectors, prepare, WorkloadOptions::default())
+    }
+
+    fn with_options(
+        entries: impl IntoIterator<Item = Entry>,
+        selectors: &[&str],
+        prepare: impl FnOnce(&FakeServer),
+        mut options: WorkloadOptions,
+    ) -> Self {
         let agent = Agent::start_with(entries, prepare);
         let told = Arc::new(Told::default());
         let attestors: [Arc<dyn WorkloadAttestor>; 1] = [Arc::clone(&told) as _];
         let attestors = WorkloadAttestors::new(attestors, Duration::from_secs(10), agent.clock.clone());
-        let limits = StreamLimits { per_process: 5, per_user: 5 };
-        let api = Workloads::new(agent.cache.clone(), Arc::new(attestors), limits, agent.clock.clone());
+        options.streams = StreamLimits { per_process: 5, per_user: 5 };
+        let api = Workloads::new(agent.cache.clone(), Arc::new(attestors), options, agent.clock.clone());
         let (connection, accepted) = UnixStream::pair().unwrap();
         let process = Arc::new(PinnedProcess::of_peer(&accepted, PeerPidfd::default()).unwrap());
         let mut ctx = Extensions::new();

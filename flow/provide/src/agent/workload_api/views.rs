@@ -6,12 +6,22 @@ use finial_identity::{Bundle, BundleSet, X509Credential};
 use finial_wire::X509Context;
 
 use super::entitlement::Entitlement;
+use super::rates::RatedCall;
 use crate::agent::snapshot::AgentSnapshot;
 
 /// What a stream sends; equal views are not sent twice (WAP-06), and each is the full set (WAP-04).
 pub(super) trait View: PartialEq + Sized + Send + Sync + 'static {
     /// The message that carries the view.
     type Message: Send + 'static;
+
+    /// The call that opens the stream.
+    const CALL: RatedCall;
+
+    /// Whether the X.509-SVIDs of the entries are part of it, which are then kept in the cache.
+    const HAS_SVIDS: bool = false;
+
+    /// Whether a caller without identity may have it, where the administrator allows that.
+    const IS_FOR_VERIFIERS: bool = false;
 
     /// What of the snapshot concerns a caller entitled to this.
     fn of(entitlement: &Entitlement, snapshot: &AgentSnapshot) -> Self;
@@ -44,6 +54,9 @@ pub(super) struct X509Identities {
 
 impl View for X509Identities {
     type Message = X509Context;
+
+    const CALL: RatedCall = RatedCall::FetchX509Svid;
+    const HAS_SVIDS: bool = true;
 
     fn of(entitlement: &Entitlement, snapshot: &AgentSnapshot) -> Self {
         let identities = entitlement.entries();
@@ -90,6 +103,9 @@ pub(super) struct JwtBundles(Vec<Arc<Bundle>>);
 impl View for X509Bundles {
     type Message = BundleSet;
 
+    const CALL: RatedCall = RatedCall::FetchX509Bundles;
+    const IS_FOR_VERIFIERS: bool = true;
+
     fn of(entitlement: &Entitlement, snapshot: &AgentSnapshot) -> Self {
         Self(entitlement.bundles(snapshot))
     }
@@ -112,6 +128,9 @@ impl PartialEq for X509Bundles {
 impl View for JwtBundles {
     type Message = BundleSet;
 
+    const CALL: RatedCall = RatedCall::FetchJwtBundles;
+    const IS_FOR_VERIFIERS: bool = true;
+
     fn of(entitlement: &Entitlement, snapshot: &AgentSnapshot) -> Self {
         Self(entitlement.bundles(snapshot))
     }
@@ -132,7 +151,11 @@ impl PartialEq for JwtBundles {
 }
 
 /// Whether two lists of bundles are the same for a reader who only looks at what `same` compares.
-fn same_bundles(one: &[Arc<Bundle>], other: &[Arc<Bundle>], same: fn(&Bundle, &Bundle) -> bool) -> bool {
+pub(in crate::agent) fn same_bundles(
+    one: &[Arc<Bundle>],
+    other: &[Arc<Bundle>],
+    same: fn(&Bundle, &Bundle) -> bool,
+) -> bool {
     let is_same = |(one, other): (&Arc<Bundle>, &Arc<Bundle>)| {
         Arc::ptr_eq(one, other) || (one.trust_domain == other.trust_domain && same(one, other))
     };
@@ -140,7 +163,7 @@ fn same_bundles(one: &[Arc<Bundle>], other: &[Arc<Bundle>], same: fn(&Bundle, &B
 }
 
 /// The certificates are what is sent: a taint is between server and agent.
-fn same_x509(one: &Bundle, other: &Bundle) -> bool {
+pub(in crate::agent) fn same_x509(one: &Bundle, other: &Bundle) -> bool {
     let one = one.x509_authorities.iter().map(|authority| authority.certificate());
     one.eq(other.x509_authorities.iter().map(|authority| authority.certificate()))
 }
