@@ -7,6 +7,7 @@ mod bad_days;
 mod commands;
 mod examples;
 mod first_identity;
+mod hostile;
 mod outage;
 mod processes;
 mod quickstart;

@@ -59,6 +59,11 @@ impl Dev {
         format!("unix://{}", self.agent_socket().display())
     }
 
+    /// Its process id.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         self.process.log()
