@@ -16,8 +16,9 @@ use tonic::transport::Channel;
 use zeroize::Zeroizing;
 
 use crate::Config;
+use crate::bootstrap::{Bootstrap, Trust};
 use crate::channel::{Dialer, answer, problem};
-use crate::identity::{Home, Identity, only};
+use crate::identity::{Home, Identity};
 use crate::keys::{AgentKeys, create_private_folder};
 use crate::loss::{Loss, Verdict};
 use crate::storage::Storage;
@@ -29,13 +30,14 @@ const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// An identity that the server accepts, or may accept when it is back.
 pub(crate) async fn obtain(config: &Config, clock: &Clock) -> anyhow::Result<Identity> {
+    let mut bootstrap = Bootstrap::new(config, clock)?;
     let home = open(config, clock)?;
     let (home, loss) = match reuse(home, clock).await? {
         Reuse::Works(identity) => return Ok(identity),
         Reuse::Lost(home, loss) => (home, loss),
     };
     match (config.read_join_token()?, loss) {
-        (Some(token), _) => attest(config, token, home).await,
+        (Some(token), _) => attest(config, token, home, &mut bootstrap).await,
         (None, Some(loss)) => Err(loss),
         (None, None) => Err(Loss::NeverJoined(config.trust_domain.clone()).into()),
     }
@@ -110,14 +112,19 @@ async fn greet(identity: Identity, clock: &Clock) -> anyhow::Result<Reuse> {
 }
 
 /// Joins by token: the SVID is stored as soon as it is there, since the token is used up.
-async fn attest(config: &Config, token: Zeroizing<String>, mut home: Home) -> anyhow::Result<Identity> {
-    let trusted = Arc::new(first_bundle(config, home.stored.bundle.as_ref())?);
-    home.writer.publish_anonymous(only(&trusted));
+async fn attest(
+    config: &Config,
+    token: Zeroizing<String>,
+    mut home: Home,
+    bootstrap: &mut Bootstrap,
+) -> anyhow::Result<Identity> {
+    let mut trust = Trust::begin(config, bootstrap, &home).await?;
     let channel = home.dialer.channel();
     let in_use = home.stored.svid.as_ref().map(finial_identity::X509Svid::public_key);
     let key = home.keys.next(in_use).await?;
     let mut evidence = JoinTokenEvidence::new(token.as_str());
-    let result = show(config, &mut evidence, &key, &channel, &home.clock).await?;
+    let result = show(config, &mut evidence, &key, &channel, &mut trust).await?;
+    let trusted = trust.bundle;
     let credential = X509Credential::new(result.svid, key, String::new())
         .context("the server answered with an SVID for another key")?;
     let id = credential.svid().id().clone();
@@ -144,38 +151,22 @@ async fn attest(config: &Config, token: Zeroizing<String>, mut home: Home) -> an
     Ok(identity)
 }
 
-/// What the operator configured, together with what the server said last: an authority that was rotated since the
-/// agent was configured must not keep it from joining again.
-fn first_bundle(config: &Config, stored: Option<&Bundle>) -> anyhow::Result<Bundle> {
-    let Some(mut bundle) = config.read_trust_bundle()?.or_else(|| stored.cloned()) else {
-        anyhow::bail!(
-            "no trust bundle to verify the server with: write one with `finial bundle show` on the server, and give it \
-             as trust_bundle_path or -trustBundle"
-        );
-    };
-    for authority in stored.into_iter().flat_map(|stored| &stored.x509_authorities) {
-        if !bundle.x509_authorities.contains(authority) {
-            bundle.x509_authorities.push(authority.clone());
-        }
-    }
-    Ok(bundle)
-}
-
 /// Shows the evidence until the server accepts or refuses it; an outage is waited out.
 async fn show(
     config: &Config,
     evidence: &mut dyn NodeEvidenceSource,
     key: &PrivateKey,
     channel: &Channel,
-    clock: &Clock,
+    trust: &mut Trust<'_>,
 ) -> anyhow::Result<AttestationResult> {
+    let clock = trust.home.clock.clone();
     let client = AgentClient::new(channel.clone());
     let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
     loop {
         let shown = NodeEvidence { kind: evidence.kind().to_owned(), payload: evidence.payload().await? };
         let request = CertificateRequest::create(key, None)?;
         let mut answers = Answers(evidence);
-        let status = match answer(clock, client.attest_agent(shown, request, &mut answers)).await {
+        let status = match answer(&clock, client.attest_agent(shown, request, &mut answers)).await {
             Ok(result) => return Ok(result),
             Err(status) => status,
         };
@@ -183,7 +174,8 @@ async fn show(
             let trust_domain = config.trust_domain.clone();
             return Err(Loss::Refused { trust_domain, status: Box::new(status) }.into());
         }
-        pause(clock, &mut backoff, &status, "the server cannot be reached to attest").await;
+        trust.reconsider().await?;
+        pause(&clock, &mut backoff, &status, "the server cannot be reached to attest").await;
     }
 }
 

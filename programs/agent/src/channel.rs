@@ -1,42 +1,56 @@
-//! The way to the server: mTLS over TCP, made anew for each connection from whatever identity the agent has then.
+//! The way to the servers: mTLS over TCP to one of them at a time, made anew for each connection from whatever
+//! identity the agent has then.
+
+mod connection;
+mod roster;
+mod srv;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context as Polled, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use finial_daemon::Clock;
+use finial_identity::X509Error;
 use finial_receive::Source;
-use finial_tls::{Connector, Fallen, Policy, TlsError};
+use finial_tls::{Connector, Policy, TlsError};
+use hickory_resolver::net::NetError;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tonic::Status;
 use tonic::codegen::http::Uri;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::Config;
+use crate::config::{ServerAddress, Servers};
+use connection::Connection;
+use roster::Roster;
 
-/// How long one address of the server may take to accept a connection.
+/// How long one address of a server may take to accept a connection, and DNS to answer.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long the server may take to answer a call, as in SPIRE.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
-/// A server that vanished without a word is noticed within the two of these while a call is open.
-const PING_EVERY: Duration = Duration::from_secs(30);
+/// A server that vanished without a word is noticed within the sum of these two while a call is open, as the stream
+/// of changes is.
+const PING_EVERY: Duration = Duration::from_secs(20);
 const PING_LIMIT: Duration = Duration::from_secs(10);
+/// The most addresses of one server that are tried.
+const MAX_ADDRESSES: usize = 16;
 
-/// Makes channels to the one server of this agent.
+/// Makes channels to the servers of this agent. Clones share what they learn of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialer {
-    host: String,
-    port: u16,
-    name: ServerName<'static>,
+    servers: Servers,
+    roster: Roster,
     endpoint: Endpoint,
     connector: Connector,
+    estranged: watch::Sender<Option<SystemTime>>,
     clock: Clock,
 }
 
@@ -44,22 +58,27 @@ impl Dialer {
     /// Presents what `source` holds at the time of each connection, and accepts nobody but the server of the trust
     /// domain (`/spire/server`), verified against the source's bundles.
     pub(crate) fn new(config: &Config, source: &Source, clock: &Clock) -> anyhow::Result<Self> {
-        let (host, authority) = (config.server_address.clone(), config.server_authority());
-        let wrong = || format!("the server address `{host}` is neither a host name nor an IP address");
-        let uri = |scheme: &str| format!("{scheme}://{authority}").parse::<Uri>();
+        if let Servers::Listed(servers) = &config.servers {
+            for server in servers {
+                server_name(&server.host).with_context(|| {
+                    let host = &server.host;
+                    format!("the server address `{host}` is neither a host name nor an IP address")
+                })?;
+            }
+        }
         // The transport would insist on TLS of its own for https; what the server sees is the origin.
-        let endpoint = Endpoint::from(uri("http").with_context(wrong)?)
-            .origin(uri("https").with_context(wrong)?)
+        let endpoint = Endpoint::from_static("http://server")
+            .origin(Uri::from_static("https://server"))
             .http2_keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_LIMIT);
+        let connector = Connector::new(source, Policy::ids([config.trust_domain.server_id()]));
         Ok(Self {
-            name: ServerName::try_from(host.clone()).with_context(wrong)?,
-            port: config.server_port,
+            servers: config.servers.clone(),
+            roster: Roster::new(clock),
             endpoint,
-            connector: Connector::new(source, Policy::ids([config.trust_domain.server_id()]))
-                .with_alpn(["h2"]),
+            connector: connector.with_alpn(["h2"]),
+            estranged: watch::Sender::new(None),
             clock: clock.clone(),
-            host,
         })
     }
 
@@ -75,24 +94,86 @@ impl Dialer {
         }))
     }
 
+    /// Since when every server that could be reached led to an authority that this agent does not know; `None` when
+    /// one was verified since.
+    pub(crate) fn estranged(&self) -> watch::Receiver<Option<SystemTime>> {
+        self.estranged.subscribe()
+    }
+
+    /// The first server that accepts a connection, with nothing said yet.
+    pub(crate) async fn dial_any(&self) -> Result<(TcpStream, ServerName<'static>), DialError> {
+        let mut failure = DialError::NoServer;
+        for server in self.order().await? {
+            match self.dial(&server).await {
+                Ok(stream) => return Ok((stream, server_name(&server.host)?)),
+                Err(error) => failure = self.note(&server, error),
+            }
+        }
+        Err(failure)
+    }
+
+    /// The first server that can be verified.
     async fn connect(
         &self,
     ) -> Result<Connection<impl AsyncRead + AsyncWrite + Send + Unpin + use<>>, DialError> {
-        let stream = self.dial().await?;
-        let secured = self.connector.connect(stream, self.name.clone()).await;
-        let secured = secured.map_err(|source| DialError::Tls { host: self.host.clone(), source })?;
-        let mut standing = secured.standing;
-        let fallen = Box::pin(async move { standing.fallen().await });
-        Ok(Connection { stream: secured.stream, fallen: Some(fallen) })
+        let (mut failure, mut is_estranged) = (DialError::NoServer, false);
+        for server in self.order().await? {
+            match self.connect_to(&server).await {
+                Ok(secured) => {
+                    self.estranged.send_if_modified(|since| since.take().is_some());
+                    let (term, is_other) = self.roster.serves(&server);
+                    if is_other {
+                        tracing::info!(%server, "the agent goes on with the server {server}");
+                    }
+                    return Ok(Connection::new(secured.stream, secured.standing, term));
+                }
+                Err(error) => {
+                    is_estranged |= error.is_estrangement();
+                    failure = self.note(&server, error);
+                }
+            }
+        }
+        if is_estranged {
+            let now = self.clock.now();
+            self.estranged.send_if_modified(|since| since.replace(since.unwrap_or(now)).is_none());
+        }
+        Err(failure)
     }
 
-    /// The first address of the server that accepts a connection.
-    async fn dial(&self) -> Result<TcpStream, DialError> {
-        let host = || self.host.clone();
-        let addresses = self.within_limit(tokio::net::lookup_host((self.host.as_str(), self.port))).await;
-        let addresses = addresses.map_err(|source| DialError::Lookup { host: host(), source })?;
-        let mut failure = DialError::NoAddress { host: host() };
-        for address in addresses {
+    /// The servers in the order in which to try them.
+    async fn order(&self) -> Result<Vec<ServerAddress>, DialError> {
+        let servers = match &self.servers {
+            Servers::Listed(servers) => servers.clone(),
+            Servers::Srv(name) => {
+                let wrong = |source| DialError::Srv { name: name.clone(), source };
+                let found = self.clock.timeout(CONNECT_LIMIT, srv::look_up(name)).await;
+                found.unwrap_or_else(|_| Err(NetError::Timeout)).map_err(wrong)?
+            }
+        };
+        Ok(self.roster.order(servers))
+    }
+
+    /// Remembers the failure; what is tried next is the caller's to say.
+    fn note(&self, server: &ServerAddress, error: DialError) -> DialError {
+        self.roster.failed(server);
+        let cause: &(dyn std::error::Error + 'static) = &error;
+        tracing::debug!(%server, error = cause, "no connection to the server {server}");
+        error
+    }
+
+    async fn connect_to(&self, server: &ServerAddress) -> Result<Secured, DialError> {
+        let stream = self.dial(server).await?;
+        let secured = self.connector.connect(stream, server_name(&server.host)?).await;
+        secured.map_err(|source| DialError::Tls { server: server.clone(), source })
+    }
+
+    /// The first address of a server that accepts a connection.
+    async fn dial(&self, server: &ServerAddress) -> Result<TcpStream, DialError> {
+        let name = || server.clone();
+        let addresses = self.within_limit(tokio::net::lookup_host((server.host.as_str(), server.port))).await;
+        let addresses = addresses.map_err(|source| DialError::Lookup { server: name(), source })?;
+        let mut failure = DialError::NoAddress { server: name() };
+        for address in addresses.take(MAX_ADDRESSES) {
             match self.within_limit(TcpStream::connect(address)).await {
                 Ok(stream) => {
                     // Without it small frames wait for the acknowledgement of the one before. That it fails means that
@@ -100,7 +181,7 @@ impl Dialer {
                     let _ = stream.set_nodelay(true);
                     return Ok(stream);
                 }
-                Err(source) => failure = DialError::Connect { host: host(), address, source },
+                Err(source) => failure = DialError::Connect { server: name(), address, source },
             }
         }
         Err(failure)
@@ -112,17 +193,37 @@ impl Dialer {
     }
 }
 
-/// Why there is no connection to the server.
+type Secured = finial_tls::Secured<tokio_rustls::client::TlsStream<TcpStream>>;
+
+/// Why there is no connection to a server.
 #[derive(Debug, thiserror::Error)]
-enum DialError {
-    #[error("cannot find the address of the server {host}")]
-    Lookup { host: String, source: io::Error },
-    #[error("the server name {host} has no address")]
-    NoAddress { host: String },
-    #[error("cannot reach the server {host} at {address}")]
-    Connect { host: String, address: SocketAddr, source: io::Error },
-    #[error("cannot secure the connection to the server {host}")]
-    Tls { host: String, source: TlsError },
+pub(crate) enum DialError {
+    #[error("cannot look up the SRV records of {name}")]
+    Srv { name: String, source: NetError },
+    #[error("there is no server: the SRV records name none")]
+    NoServer,
+    #[error("cannot find the address of the server {server}")]
+    Lookup { server: ServerAddress, source: io::Error },
+    #[error("the server name {server} has no address")]
+    NoAddress { server: ServerAddress },
+    #[error("cannot reach the server {server} at {address}")]
+    Connect { server: ServerAddress, address: SocketAddr, source: io::Error },
+    #[error("cannot secure the connection to the server {server}")]
+    Tls { server: ServerAddress, source: TlsError },
+    #[error("the server address is neither a host name nor an IP address")]
+    Name(#[from] rustls_pki_types::InvalidDnsNameError),
+}
+
+impl DialError {
+    /// Whether the server leads to an authority that this agent does not know, as after an absence.
+    fn is_estrangement(&self) -> bool {
+        let Self::Tls { source: TlsError::Untrusted(cause), .. } = self else { return false };
+        matches!(**cause, X509Error::Chain(_) | X509Error::NoAuthority(_))
+    }
+}
+
+fn server_name(host: &str) -> Result<ServerName<'static>, rustls_pki_types::InvalidDnsNameError> {
+    ServerName::try_from(host.to_owned())
 }
 
 /// What went wrong with a call, in one line: the server's message, or why there was no connection, down to the cause.
@@ -147,56 +248,4 @@ pub(crate) async fn answer<T>(
 ) -> Result<T, Status> {
     let answer = clock.timeout(CALL_LIMIT, call).await;
     answer.unwrap_or_else(|late| Err(Status::deadline_exceeded(format!("the server gave {late}"))))
-}
-
-/// A secured stream that breaks as soon as the trust it rests on has gone.
-struct Connection<S> {
-    stream: S,
-    /// `None` once it has fallen.
-    fallen: Option<Pin<Box<dyn Future<Output = Fallen> + Send>>>,
-}
-
-impl<S> Connection<S> {
-    fn stand(&mut self, cx: &mut Polled<'_>) -> io::Result<()> {
-        let Some(fallen) = &mut self.fallen else {
-            return Err(io::Error::new(
-                io::ErrorKind::ConnectionAborted,
-                "the connection is no longer trusted",
-            ));
-        };
-        match fallen.as_mut().poll(cx) {
-            Poll::Pending => Ok(()),
-            Poll::Ready(fallen) => {
-                self.fallen = None;
-                Err(io::Error::new(io::ErrorKind::ConnectionAborted, fallen))
-            }
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Polled<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.stand(cx)?;
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Polled<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.stand(cx)?;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Polled<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Polled<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }

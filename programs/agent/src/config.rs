@@ -1,19 +1,29 @@
 //! What an agent needs to know before it starts.
 
+mod delivery;
 mod file;
+mod servers;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use finial_attest::{PeerPidfd, UnixConfig};
 use finial_daemon::hcl::HclError;
 use finial_daemon::log::{Format, Level};
-use finial_identity::{Bundle, TrustDomain};
+use finial_identity::TrustDomain;
+use finial_provide::SdsOptions;
 use zeroize::Zeroizing;
+
+pub use delivery::DeliveryConfig;
+pub(crate) use servers::MAX_SERVERS;
+pub use servers::{ServerAddress, Servers, ServersError};
+pub(crate) use trust::RebootstrapError;
+pub use trust::{BundleFormat, BundleUrl, BundleUrlError, RebootstrapMode, TrustBundle};
 
 /// Where SPIRE's agent, and so ours, serves the Workload API unless it is told otherwise.
 const SOCKET_PATH: &str = "/tmp/spire-agent/public/api.sock";
@@ -23,18 +33,21 @@ const SOCKET_PATH: &str = "/tmp/spire-agent/public/api.sock";
 pub struct Config {
     /// The trust domain of agent and server.
     pub trust_domain: TrustDomain,
-    /// The server's host name or IP address. A name is looked up for each connection, and each of its addresses tried.
-    pub server_address: String,
-    /// The server's port.
-    pub server_port: u16,
+    /// Where the servers are.
+    pub servers: Servers,
     /// The socket of the Workload API. Default: `/tmp/spire-agent/public/api.sock`.
     pub socket_path: PathBuf,
     /// The folder of `agent-data.json`; created with mode 0700 when it is missing.
     pub data_dir: PathBuf,
     /// What the server is verified against at first contact. Default: not given.
     pub trust_bundle: TrustBundle,
-    /// How [`TrustBundle::File`] is written. Default: PEM.
+    /// How the bundle of a file or a URL is written. Default: PEM.
     pub trust_bundle_format: BundleFormat,
+    /// Whether [`trust_bundle`](Self::trust_bundle) is asked again when no server can be verified any more. Default:
+    /// never.
+    pub rebootstrap_mode: RebootstrapMode,
+    /// How long no server was verified before that. Default: ten minutes.
+    pub rebootstrap_delay: Duration,
     /// The token to join with; not used while the stored SVID is valid.
     pub join_token: Option<String>,
     /// A file with that token, read only when it is needed.
@@ -43,6 +56,10 @@ pub struct Config {
     pub keys: KeysConfig,
     /// How the process at the other end of the socket is pinned. Default: by pidfd where the kernel can (Linux 6.5).
     pub peer_pidfd: PeerPidfd,
+    /// Envoy's Secret Discovery Service, on the same socket; `None` switches it off. Default: on, with SPIRE's names.
+    pub sds: Option<SdsOptions>,
+    /// What is kept for workloads, and how often they may ask for it.
+    pub delivery: DeliveryConfig,
     /// The `unix` workload attestor; `None` switches it off. Default: on, with its own defaults.
     pub unix: Option<UnixConfig>,
     /// How much is logged. Default: info.
@@ -51,28 +68,6 @@ pub struct Config {
     pub log_format: Format,
     /// Where log lines go. Default: standard output.
     pub log_file: Option<PathBuf>,
-}
-
-/// What the server is verified against at first contact. Later the agent trusts the bundle that its server gave it.
-#[derive(Clone, Debug, Default)]
-pub enum TrustBundle {
-    /// Nothing: the agent can start only with the bundle and SVID that it stored before.
-    #[default]
-    NotGiven,
-    /// A file, in the format that [`Config::trust_bundle_format`] names.
-    File(PathBuf),
-    /// The bundle itself.
-    Given(Bundle),
-}
-
-/// How a bundle is written in a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BundleFormat {
-    /// PEM certificates.
-    #[default]
-    Pem,
-    /// The JSON form of the SPIFFE Trust Domain and Bundle specification.
-    Spiffe,
 }
 
 /// Where the agent's own private keys are kept.
@@ -85,26 +80,35 @@ pub enum KeysConfig {
 }
 
 impl Config {
-    /// SPIRE's defaults, with keys on disk in the data folder.
+    /// SPIRE's defaults for one server, with keys on disk in the data folder.
     pub fn new(
         trust_domain: TrustDomain,
-        server_address: impl Into<String>,
+        server_host: impl Into<String>,
         server_port: u16,
         data_dir: impl Into<PathBuf>,
     ) -> Self {
+        let server = ServerAddress { host: server_host.into(), port: server_port };
+        Self::with_servers(trust_domain, Servers::Listed(vec![server]), data_dir)
+    }
+
+    /// SPIRE's defaults, with keys on disk in the data folder.
+    pub fn with_servers(trust_domain: TrustDomain, servers: Servers, data_dir: impl Into<PathBuf>) -> Self {
         let data_dir = data_dir.into();
         Self {
             trust_domain,
-            server_address: server_address.into(),
-            server_port,
+            servers,
             socket_path: SOCKET_PATH.into(),
             keys: KeysConfig::Disk(data_dir.clone()),
             data_dir,
             trust_bundle: TrustBundle::default(),
             trust_bundle_format: BundleFormat::default(),
+            rebootstrap_mode: RebootstrapMode::default(),
+            rebootstrap_delay: trust::REBOOTSTRAP_DELAY,
             join_token: None,
             join_token_file: None,
             peer_pidfd: PeerPidfd::Preferred,
+            sds: Some(SdsOptions::default()),
+            delivery: DeliveryConfig::default(),
             unix: Some(UnixConfig::default()),
             log_level: Level::default(),
             log_format: Format::default(),
@@ -144,45 +148,13 @@ impl Config {
         Ok(Some(Zeroizing::new(token.to_owned())))
     }
 
-    /// The bundle for the first contact; `None` when none is configured.
-    pub(crate) fn read_trust_bundle(&self) -> anyhow::Result<Option<Bundle>> {
-        let bundle = match &self.trust_bundle {
-            TrustBundle::NotGiven => return Ok(None),
-            TrustBundle::Given(bundle) => bundle.clone(),
-            TrustBundle::File(path) => self.read_bundle_file(path)?,
-        };
-        anyhow::ensure!(
-            bundle.trust_domain == self.trust_domain,
-            "the trust bundle is of `{}`, not of the agent's trust domain `{}`",
-            bundle.trust_domain,
-            self.trust_domain
-        );
-        anyhow::ensure!(
-            !bundle.x509_authorities.is_empty(),
-            "the trust bundle holds no certificate: write one with `finial bundle show` on the server"
-        );
-        Ok(Some(bundle))
-    }
-
-    fn read_bundle_file(&self, path: &Path) -> anyhow::Result<Bundle> {
-        let text = std::fs::read(path).with_context(|| {
-            format!(
-                "cannot read the trust bundle {}: write it with `finial bundle show` on the server",
-                path.display()
-            )
-        })?;
-        let trust_domain = self.trust_domain.clone();
-        let bundle = match self.trust_bundle_format {
-            BundleFormat::Pem => Bundle::parse_pem(trust_domain, &text),
-            BundleFormat::Spiffe => Bundle::parse_spiffe_json(trust_domain, &text),
-        };
-        bundle.with_context(|| format!("the trust bundle {} cannot be used", path.display()))
-    }
-
-    /// Host and port as a URI has them: an IPv6 address in brackets.
-    pub(crate) fn server_authority(&self) -> String {
-        let (host, port) = (&self.server_address, self.server_port);
-        if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    /// Proves that there is something to ask again.
+    pub(crate) fn rebootstrap_source(&self) -> Result<(), RebootstrapError> {
+        match self.trust_bundle {
+            TrustBundle::NotGiven => Err(RebootstrapError::NoSource),
+            TrustBundle::Insecure => Err(RebootstrapError::Insecure),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -190,7 +162,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("trust_domain", &self.trust_domain)
-            .field("server", &self.server_authority())
+            .field("servers", &self.servers)
             .field("socket_path", &self.socket_path)
             .field("data_dir", &self.data_dir)
             .field("has_join_token", &self.join_token.is_some())

@@ -13,6 +13,7 @@
 
 mod app;
 mod attestation;
+mod bootstrap;
 mod channel;
 mod config;
 mod health;
@@ -24,5 +25,8 @@ mod renewal;
 mod storage;
 
 pub use app::{App, build};
-pub use config::{BundleFormat, Config, KeysConfig, TrustBundle};
+pub use config::{
+    BundleFormat, BundleUrl, BundleUrlError, Config, DeliveryConfig, KeysConfig, RebootstrapMode, ServerAddress, Servers, ServersError,
+    TrustBundle,
+};
 pub use loss::Loss;

@@ -45,6 +45,19 @@ pub enum Loss {
     /// The agent has never attested.
     #[error("this agent has no identity yet, and no join token to get one with; {}", remedy(.0))]
     NeverJoined(TrustDomain),
+    /// The servers lead to no authority that this agent knows.
+    #[error(
+        "since {} no server of {trust_domain} can be verified: its authorities were replaced while this agent was away, \
+         or somebody else answers in its place; see with `finial bundle show` on the server which it is, \
+         and let this agent fetch the bundle again with `finial agent run -rebootstrapMode auto`",
+        go::format_time(*since)
+    )]
+    Estranged {
+        /// Whose servers.
+        trust_domain: TrustDomain,
+        /// Since when.
+        since: SystemTime,
+    },
     /// The token did not convince.
     #[error("the server refused the attestation: {}; {}", status.message(), remedy(trust_domain))]
     Refused {

@@ -9,7 +9,7 @@ use finial_identity::TrustDomain;
 use finial_receive::testing::{Authority, start};
 
 use super::build;
-use crate::{Config, KeysConfig, TrustBundle};
+use crate::{Config, KeysConfig, Servers, TrustBundle};
 
 fn config(folder: &Path) -> Config {
     let trust_domain = TrustDomain::parse("example.org").unwrap();
@@ -56,7 +56,8 @@ async fn a_token_is_not_shown_without_a_bundle_to_verify_the_server_with() {
 #[tokio::test]
 async fn a_server_address_that_is_none_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let text = refusal(Config { server_address: "a b".to_owned(), ..config(folder.path()) }).await;
+    let servers = Servers::parse("a b", Some(1)).unwrap();
+    let text = refusal(Config { servers, ..config(folder.path()) }).await;
     assert!(text.starts_with("the server address `a b` is neither a host name nor an IP address"), "{text}");
 }
 

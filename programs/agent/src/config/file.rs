@@ -2,7 +2,9 @@
 
 mod apis;
 mod bootstrap;
+mod delivery;
 mod plugins;
+mod sds;
 
 use std::path::PathBuf;
 
@@ -26,11 +28,13 @@ fn read_agent(mut agent: Block) -> Result<Config, HclError> {
     let trust_domain = required(&agent, "trust_domain", trust_domain)?;
     let trust_domain = TrustDomain::from_name_or_id(&trust_domain)
         .map_err(|error| agent.error_at("trust_domain", &format!("trust_domain: {error}")))?;
-    let (server_address, server_port) = bootstrap::server(&mut agent)?;
+    let servers = bootstrap::servers(&mut agent)?;
     let data_dir = agent.take::<PathBuf>("data_dir")?.unwrap_or_else(|| PathBuf::from("."));
-    let mut config = Config::new(trust_domain, server_address, server_port, data_dir);
+    let mut config = Config::with_servers(trust_domain, servers, data_dir);
     bootstrap::read(&mut agent, &mut config)?;
     apis::read(&mut agent, &mut config)?;
+    delivery::read(&mut agent, &mut config)?;
+    sds::read(&mut agent, &mut config)?;
     read_log(&mut agent, &mut config)?;
     agent.finish()?;
     Ok(config)

@@ -1,12 +1,14 @@
 //! Good configurations and bad ones, one rule broken each.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod bootstrap;
+mod delivery;
+
 use std::path::Path;
 
 use finial_attest::{PeerPidfd, UnixConfig};
 use finial_daemon::log::{Format, Level};
-use finial_identity::{Bundle, TrustDomain};
-use finial_receive::testing::Authority;
+use finial_identity::TrustDomain;
 
 use super::{BundleFormat, Config, KeysConfig, TrustBundle};
 
@@ -36,7 +38,7 @@ fn with(line: &str) -> String {
 fn the_smallest_configuration_has_the_defaults_of_spire() {
     let config = read(&(AGENT.to_owned() + PLUGINS));
     assert_eq!(config.trust_domain.name(), "example.org");
-    assert_eq!((config.server_address.as_str(), config.server_port), ("server.example.org", 8081));
+    assert_eq!(config.servers.to_string(), "server.example.org:8081");
     assert_eq!(config.socket_path, Path::new("/tmp/spire-agent/public/api.sock"));
     assert_eq!(config.data_dir, Path::new("."));
     assert_eq!(config.keys, KeysConfig::Disk("/var/lib/agent".into()));
@@ -97,14 +99,10 @@ fn bad_configurations_are_refused_by_name_and_line() {
         (full.replace("\"example.org\"", "\"Example.org\""), "agent.conf:2:3: trust_domain: "),
         (full.replace("\"server.example.org\"", "\"\""), "agent.conf:1:1: server_address is missing"),
         (full.replace("\"8081\"", "\"http\""), "agent.conf:4:17: server_port must be a whole number"),
-        (with("rebootstrap_mode = \"auto\""), "agent.conf:5:3: unknown key \"rebootstrap_mode\" in agent"),
-        (
-            with("insecure_bootstrap = true"),
-            "agent.conf:5:3: insecure_bootstrap is not served by this version",
-        ),
+        (with("rebootstrap_moda = \"auto\""), "agent.conf:5:3: unknown key \"rebootstrap_moda\" in agent"),
         (
             with("trust_bundle_format = \"der\""),
-            "agent.conf:5:3: unknown bundle format `der`: use pem or spiffe",
+            "agent.conf:5:25: trust_bundle_format: unknown bundle format `der`: use pem or spiffe",
         ),
         (with("log_level = \"loud\""), "unknown log level `loud`"),
         (
@@ -145,14 +143,6 @@ fn config(folder: &Path) -> Config {
 }
 
 #[test]
-fn an_ipv6_address_is_put_in_brackets() {
-    let mut config = config(Path::new("/tmp"));
-    assert_eq!(config.server_authority(), "[::1]:8081");
-    config.server_address = "server".to_owned();
-    assert_eq!(config.server_authority(), "server:8081");
-}
-
-#[test]
 fn a_join_token_file_is_read_without_its_line_break() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
@@ -163,23 +153,6 @@ fn a_join_token_file_is_read_without_its_line_break() {
     assert!(error.contains(&path.display().to_string()), "{error}");
     std::fs::write(&path, "t-1\n").unwrap();
     assert_eq!(config.read_join_token().unwrap().unwrap().as_str(), "t-1");
-}
-
-#[test]
-fn the_trust_bundle_is_of_the_own_domain_and_not_empty() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut config = config(folder.path());
-    assert!(config.read_trust_bundle().unwrap().is_none());
-    let own = Authority::new("example.org").bundle();
-    let path = folder.path().join("bundle.pem");
-    std::fs::write(&path, own.to_pem()).unwrap();
-    config.trust_bundle = TrustBundle::File(path);
-    assert_eq!(config.read_trust_bundle().unwrap().unwrap(), *own);
-    config.trust_bundle = TrustBundle::Given(Authority::new("other.test").bundle().as_ref().clone());
-    let error = config.read_trust_bundle().unwrap_err().to_string();
-    assert_eq!(error, "the trust bundle is of `other.test`, not of the agent's trust domain `example.org`");
-    config.trust_bundle = TrustBundle::Given(Bundle::empty(config.trust_domain.clone()));
-    assert!(config.read_trust_bundle().unwrap_err().to_string().contains("holds no certificate"));
 }
 
 #[test]

@@ -1,0 +1,1 @@
+//! Places of a bundle, good and bad.

@@ -1,0 +1,1 @@
+//! Servers that are there, and servers that are not.
