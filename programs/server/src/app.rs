@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use finial_attest::{JoinTokenAttestor, NodeAttestor, NodeAttestors};
+use finial_attest::{JoinTokenAttestor, NodeAttestor, NodeAttestors, X509PopAttestor};
 use finial_authorize::Authorizer;
 use finial_daemon::{Clock, Tasks};
+use finial_identity::TrustDomain;
 use finial_issue::AuthorityManager;
 use finial_keys::{DiskKeys, KeyManager, MemoryKeys};
 use finial_store::{Changes, Index, SqliteStore};
@@ -26,7 +27,7 @@ use crate::core::Core;
 use crate::guard::GuardLayer;
 use crate::listener::{TcpApi, UnixApi};
 use crate::rate::Limits;
-use crate::{Config, KeysConfig, StoreConfig, endpoints, identity, pruning};
+use crate::{Config, KeysConfig, NodeAttestorsConfig, StoreConfig, endpoints, identity, pruning};
 
 /// How long calls may take to finish after the server was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -82,13 +83,12 @@ async fn assemble(
     let tcp = tcp.with_context(|| format!("listen on {address}"))?;
     let unix = UnixApi::bind(&config.socket_path, clock)?;
 
-    let join_token: Arc<dyn NodeAttestor> =
-        Arc::new(JoinTokenAttestor::new(trust_domain.clone(), store.clone(), clock.clone()));
+    let attestors = node_attestors(config.node_attestors, &trust_domain, &store, &index, clock)?;
     let core = Arc::new(Core {
         trust_domain: trust_domain.clone(),
         store: store.clone(),
         index,
-        attestors: NodeAttestors::new(trust_domain.clone(), [join_token]),
+        attestors: NodeAttestors::new(trust_domain.clone(), attestors),
         authorities,
         issuer,
         limits: Limits::new(&config.rate_limits, clock),
@@ -177,6 +177,26 @@ async fn open_store(config: &Config) -> anyhow::Result<SqliteStore> {
             SqliteStore::open(path).await.with_context(|| format!("open the datastore {}", path.display()))
         }
     }
+}
+
+/// The ways in which agents may attest, all at once.
+fn node_attestors(
+    config: NodeAttestorsConfig,
+    trust_domain: &TrustDomain,
+    store: &Arc<SqliteStore>,
+    index: &Index,
+    clock: &Clock,
+) -> anyhow::Result<Vec<Arc<dyn NodeAttestor>>> {
+    let mut attestors: Vec<Arc<dyn NodeAttestor>> = Vec::new();
+    if config.join_token {
+        let attestor = JoinTokenAttestor::new(trust_domain.clone(), store.clone(), clock.clone());
+        attestors.push(Arc::new(attestor));
+    }
+    if let Some(config) = config.x509pop {
+        let attestor = X509PopAttestor::new(trust_domain.clone(), config, index, clock.clone());
+        attestors.push(Arc::new(attestor.context("set up NodeAttestor \"x509pop\"")?));
+    }
+    Ok(attestors)
 }
 
 fn open_keys(config: &KeysConfig) -> anyhow::Result<Arc<dyn KeyManager>> {

@@ -7,6 +7,7 @@ mod tests;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
+use finial_attest::X509PopConfig;
 use finial_daemon::hcl::HclError;
 use finial_daemon::log;
 use finial_identity::{SpiffeId, TrustDomain};
@@ -31,6 +32,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Where signing keys are kept; `keys.json` in the data folder.
     pub keys: KeysConfig,
+    /// How agents may prove what node they are on; by join tokens.
+    pub node_attestors: NodeAttestorsConfig,
     /// Whether one address may ask only so much.
     pub rate_limits: RateLimits,
     /// What is logged, and where. [`build`](crate::build) leaves it to its caller.
@@ -53,6 +56,21 @@ pub enum KeysConfig {
     Memory,
     /// In a file, in SPIRE's format.
     Disk(PathBuf),
+}
+
+/// How agents may prove what node they are on.
+#[derive(Clone, Debug)]
+pub struct NodeAttestorsConfig {
+    /// By join tokens; on.
+    pub join_token: bool,
+    /// By certificates; off.
+    pub x509pop: Option<X509PopConfig>,
+}
+
+impl Default for NodeAttestorsConfig {
+    fn default() -> Self {
+        Self { join_token: true, x509pop: None }
+    }
 }
 
 /// Whether one address may ask only so much; callers on the Unix socket are never limited.
@@ -93,6 +111,7 @@ impl Config {
             admin_ids: Vec::new(),
             store: StoreConfig::Sqlite(data_dir.join("datastore.sqlite3")),
             keys: KeysConfig::Disk(data_dir.join("keys.json")),
+            node_attestors: NodeAttestorsConfig::default(),
             rate_limits: RateLimits::default(),
             log: LogConfig::default(),
         }

@@ -1,5 +1,7 @@
 //! The configuration file: SPIRE's keys, as far as they are served.
 
+mod node_attestors;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -87,15 +89,7 @@ fn read_plugins(mut plugins: Block, config: &mut Config) -> Result<(), HclError>
     };
     finish_plugin(data, at)?;
 
-    for (name, mut plugin) in plugins.take_labelled("NodeAttestor")? {
-        if name != "join_token" {
-            return Err(not_served(&plugin, "NodeAttestor", &name, &["join_token"]));
-        }
-        if let Some(data) = plugin.take_block("plugin_data")? {
-            data.finish()?;
-        }
-        plugin.finish()?;
-    }
+    config.node_attestors = node_attestors::read(&mut plugins)?;
     plugins.finish()
 }
 

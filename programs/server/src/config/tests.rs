@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use finial_attest::X509PopMode;
 use finial_identity::KeyKind;
 
 use super::{Config, KeysConfig, StoreConfig};
@@ -129,7 +130,7 @@ fn bad_plugins_are_refused_with_line_and_remedy() {
         (format!("{store}\n{keys}\nKeyManager \"disk\" {{ plugin_data {{ }} }}"), "one KeyManager"),
         (format!("{store}\nKeyManager \"aws_kms\" {{ plugin_data {{ }} }}"), "is not served by this version"),
         (format!("{store}\nKeyManager \"disk\" {{ plugin_data {{ }} }}"), "no keys_path"),
-        (format!("{store}\n{keys}\nNodeAttestor \"x509pop\" {{ }}"), "is not served by this version"),
+        (format!("{store}\n{keys}\nNodeAttestor \"x509pop\" {{ }}"), "has no plugin_data"),
         (format!("{store}\n{keys}\nUpstreamAuthority \"disk\" {{ }}"), "unknown key \"UpstreamAuthority\""),
         (
             format!("{keys}\nDataStore \"sql\" {{ plugin_data {{ database_type = \"mysql\" }} }}"),
@@ -155,4 +156,96 @@ fn bad_plugins_are_refused_with_line_and_remedy() {
         assert!(problem.starts_with("server.conf:") && problem.contains(remedy), "{plugins}: {problem}");
     }
     assert!(with_plugins("").unwrap_err().contains("there is no plugins { } block"));
+}
+
+/// A server whose only node attestor is x509pop, with this `plugin_data`.
+fn with_x509pop(data: &str) -> Result<Config, String> {
+    with_plugins(&format!(
+        "plugins {{
+            DataStore \"sql\" {{ plugin_data {{ database_type = \"sqlite3\" connection_string = \"/db\" }} }}
+            KeyManager \"memory\" {{ plugin_data {{}} }}
+            NodeAttestor \"x509pop\" {{ plugin_data {{ {data} }} }}
+        }}"
+    ))
+}
+
+#[test]
+fn x509pop_has_spires_defaults() {
+    let attestors = with_x509pop("ca_bundle_path = \"/ca.pem\"").unwrap().node_attestors;
+    assert!(!attestors.join_token, "what is not named is off once another is named");
+    let x509pop = attestors.x509pop.unwrap();
+    assert_eq!(x509pop.mode, X509PopMode::ExternalPki { ca_bundle_paths: vec!["/ca.pem".into()] });
+    assert_eq!((x509pop.max_intermediates, x509pop.max_rsa_key_size), (4, 8192));
+    assert_eq!((x509pop.verify_client_ip, x509pop.agent_path_template), (false, None));
+}
+
+#[test]
+fn x509pop_is_read_in_both_modes() {
+    let external = with_x509pop(
+        "mode = \"external_pki\" ca_bundle_paths = [\"/a.pem\", \"/b.pem\"] max_intermediates = 2
+         max_rsa_key_size = 4096 verify_client_ip = true agent_path_template = \"/x509pop/{{ .SerialNumberHex }}\"",
+    );
+    let external = external.unwrap().node_attestors.x509pop.unwrap();
+    let paths = ["/a.pem", "/b.pem"].map(Into::into).into();
+    assert_eq!(external.mode, X509PopMode::ExternalPki { ca_bundle_paths: paths });
+    assert_eq!((external.max_intermediates, external.max_rsa_key_size), (2, 4096));
+    assert!(external.verify_client_ip && external.agent_path_template.is_some());
+    for (data, prefix) in [
+        ("mode = \"spiffe\"", "/spire-exchange"),
+        ("mode = \"spiffe\" svid_prefix = \"/hosts\"", "/hosts"),
+        ("mode = \"spiffe\" spiffe_prefix = \"/hosts/\"", "/hosts/"),
+        ("mode = \"spiffe\" svid_prefix = \"\"", ""),
+    ] {
+        let mode = with_x509pop(data).unwrap().node_attestors.x509pop.unwrap().mode;
+        assert_eq!(mode, X509PopMode::Spiffe { svid_prefix: prefix.to_owned() });
+    }
+}
+
+#[test]
+fn bad_x509pop_is_refused_with_line_and_remedy() {
+    for (data, remedy) in [
+        ("", "has no ca_bundle_path"),
+        ("ca_bundle_paths = []", "has no ca_bundle_path"),
+        ("ca_bundle_path = \"/a\" ca_bundle_paths = [\"/b\"]", "keep one"),
+        ("mode = \"spiffe\" ca_bundle_path = \"/a\"", "unknown key \"ca_bundle_path\""),
+        ("mode = \"pki\"", "use \"external_pki\" or \"spiffe\""),
+        ("mode = \"spiffe\" svid_prefix = \"hosts\"", "must begin with a slash"),
+        ("mode = \"spiffe\" svid_prefix = \"/a\" spiffe_prefix = \"/b\"", "keep one"),
+        ("ca_bundle_path = \"/a\" svid_prefix = \"/b\"", "unknown key \"svid_prefix\""),
+        ("ca_bundle_path = \"/a\" group_template = \"x\"", "unknown key \"group_template\""),
+        ("ca_bundle_path = \"/a\" agent_path_template = \"/{{ .URIs }}\"", "`.URIs` is not served"),
+        ("ca_bundle_path = \"/a\" agent_path_template = \"/join_token/a\"", "a path must begin with"),
+    ] {
+        let problem = with_x509pop(data).unwrap_err();
+        assert!(problem.starts_with("server.conf:") && problem.contains(remedy), "{data}: {problem}");
+    }
+}
+
+#[test]
+fn join_tokens_are_served_unless_others_are_named_alone() {
+    let plugins = |attestors: &str| {
+        with_plugins(&format!(
+            "plugins {{
+                DataStore \"sql\" {{ plugin_data {{ database_type = \"sqlite3\" connection_string = \"/db\" }} }}
+                KeyManager \"memory\" {{ plugin_data {{}} }}
+                {attestors}
+            }}"
+        ))
+    };
+    let token = "NodeAttestor \"join_token\" { plugin_data {} }";
+    let x509pop = "NodeAttestor \"x509pop\" { plugin_data { ca_bundle_path = \"/ca.pem\" } }";
+    let served = |attestors: &str| {
+        let config = plugins(attestors).unwrap().node_attestors;
+        (config.join_token, config.x509pop.is_some())
+    };
+    assert_eq!(served(""), (true, false));
+    assert_eq!(served(token), (true, false));
+    assert_eq!(served(x509pop), (false, true));
+    assert_eq!(served(&format!("{token} {x509pop}")), (true, true));
+    for other in
+        ["sshpop", "http_challenge", "k8s_psat", "tpm_devid", "aws_iid", "gcp_iit", "azure_msi", "azure_imds"]
+    {
+        let problem = plugins(&format!("NodeAttestor \"{other}\" {{ plugin_data {{ }} }}")).unwrap_err();
+        assert!(problem.contains(&format!("\"{other}\" is not served by this version")), "{problem}");
+    }
 }
