@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use finial_identity::{SpiffeId, TrustDomain, X509Error};
 
-/// The process that connected is no longer there; whatever has its process id now is somebody else.
+/// The process that was pinned is no longer there; whatever has its process id now is somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("process {pid}, which connected, has ended")]
+#[error("process {pid} has ended")]
 pub struct Gone {
     /// The id that the process had. It may belong to another one by now.
     pub pid: i32,
@@ -54,6 +54,14 @@ pub enum AttestError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// The evidence lies elsewhere, and could not be had from there.
+    #[error("the evidence for `{kind}` could not be had")]
+    Unavailable {
+        /// The attestor.
+        kind: &'static str,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The cryptographic library failed.
     #[error("the cryptographic library failed during attestation")]
