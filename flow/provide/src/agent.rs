@@ -10,6 +10,7 @@ mod owner;
 mod push;
 mod readers;
 mod rotation;
+pub(crate) mod sds;
 pub(crate) mod server_upstream;
 pub(crate) mod snapshot;
 mod sync;

@@ -15,6 +15,7 @@ mod server;
 pub use agent::cache::Cache;
 pub use agent::catalog::EntryCatalog;
 pub use agent::options::CacheOptions;
+pub use agent::sds::{SdsOptions, Secrets};
 pub use agent::server_upstream::ServerUpstream;
 pub use agent::snapshot::AgentSnapshot;
 pub use agent::sync_state::SyncState;
