@@ -1,6 +1,6 @@
 //! `finial server healthcheck` and `finial agent healthcheck`, by the standard gRPC health service.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
 use tonic::transport::Channel;
@@ -55,23 +55,31 @@ impl How {
         if self.verbose && !self.output.is_json() {
             output::print(format_args!("Checking {who} health...\n"));
         }
-        match check(channel).await {
-            Ok(()) => {
-                let title = if who == "server" { "Server" } else { "Agent" };
-                self.output.print(format_args!("{title} is healthy.\n"), || json!({"status": "SERVING"}));
-                Ok(())
-            }
-            Err(error) => Err(error.context(format!("{who} is unhealthy"))),
+        let unhealthy = || format!("{who} is unhealthy");
+        let mut client = HealthClient::new(channel.await.with_context(unhealthy)?);
+        check(&mut client).await.with_context(unhealthy)?;
+        if self.verbose && !self.output.is_json() && is_cut_off(&mut client).await {
+            output::print(
+                "The agent cannot sync with its server; it serves what it holds until that expires. Its log says why.\n",
+            );
         }
+        let title = if who == "server" { "Server" } else { "Agent" };
+        self.output.print(format_args!("{title} is healthy.\n"), || json!({"status": "SERVING"}));
+        Ok(())
     }
 }
 
-async fn check(channel: impl Future<Output = Result<Channel>>) -> Result<()> {
-    let mut client = HealthClient::new(channel.await?);
+async fn check(client: &mut HealthClient<Channel>) -> Result<()> {
     let answer = client.check(HealthCheckRequest { service: String::new() }).await;
     match answer.map(|answer| answer.into_inner().status()) {
         Ok(ServingStatus::Serving) => Ok(()),
         Ok(status) => bail!("it answers {}", status.as_str_name()),
         Err(status) => bail!("unable to determine health: {} (code: {:?})", status.message(), status.code()),
     }
+}
+
+/// Whether the agent says that it does not hear its server. Others know nothing of this question.
+async fn is_cut_off(client: &mut HealthClient<Channel>) -> bool {
+    let answer = client.check(HealthCheckRequest { service: "finial.agent.sync".to_owned() }).await;
+    answer.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::NotServing)
 }

@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use tonic::{Code, Status, transport::Channel};
 
 /// How often something is asked that must come in the end.
-const QUESTIONS: u32 = 5_000;
+pub(crate) const QUESTIONS: u32 = 5_000;
 
 /// The name below which entries hang.
 pub(crate) const NODE: &str = "/node";
@@ -217,7 +217,11 @@ impl Domain {
     }
 
     pub(crate) fn workload(&self) -> WorkloadClient {
-        WorkloadClient::new(channel(&self.path("agent.sock")))
+        WorkloadClient::new(self.agent_channel())
+    }
+
+    pub(crate) fn agent_channel(&self) -> Channel {
+        channel(&self.path("agent.sock"))
     }
 
     fn server_channel(&self) -> Channel {

@@ -3,9 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use finial_daemon::{Clock, ClockHand};
+use finial_wire::{EntryFilter, EntryUpdate};
 use futures_util::StreamExt;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
-use crate::domain::Domain;
+use crate::domain::{Domain, QUESTIONS};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -92,4 +96,51 @@ async fn identity_arrives(domain: &Domain, path: &str) {
     while !context.credentials.iter().any(|credential| credential.svid().id() == &wanted) {
         context = stream.next().await.unwrap().unwrap();
     }
+}
+
+/// Waits until the agent says this of itself as a whole, and of its way to the server.
+async fn agent_says(domain: &Domain, whole: ServingStatus, sync: ServingStatus) {
+    let mut client = HealthClient::new(domain.agent_channel());
+    let mut said = Vec::new();
+    for _ in 0..QUESTIONS {
+        said.clear();
+        for service in ["", "finial.agent.sync"] {
+            let request = HealthCheckRequest { service: service.to_owned() };
+            said.push(client.check(request).await.unwrap().into_inner().status());
+        }
+        if said == [whole, sync] {
+            return;
+        }
+    }
+    panic!("the agent still says {said:?} after {QUESTIONS} questions");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_an_outage_an_agent_is_healthy_for_as_long_as_it_holds_something_valid() {
+    use ServingStatus::{NotServing, Serving};
+    let (clock, hand) = clock();
+    let mut domain = Domain::start(&clock).await;
+    let config = domain.agent_config().await;
+    domain.entry_for_this_process("/web").await;
+    // The agent's alias is an entry too. Its own SVID lives for an hour, these for less.
+    for entry in domain.entries().list_entries(EntryFilter::default()).await.unwrap() {
+        let id = entry.id.clone();
+        let mut draft = entry.into_draft();
+        draft.x509_svid_ttl = Some(20 * MINUTE);
+        domain.entries().update_entry(&id, EntryUpdate::replacing(draft)).await.unwrap();
+    }
+    let agent = domain.start_agent_with(config).await.unwrap();
+    drop(domain.meanwhile(&hand, domain.x509_svids()).await);
+    agent_says(&domain, Serving, Serving).await;
+
+    domain.stop_server().await;
+    pass(&hand, 2).await;
+    agent_says(&domain, Serving, NotServing).await;
+    pass(&hand, 21).await;
+    agent_says(&domain, NotServing, NotServing).await;
+
+    domain.start_server().await;
+    let well = agent_says(&domain, Serving, Serving);
+    domain.meanwhile(&hand, well).await;
+    agent.stop().await.unwrap();
 }
