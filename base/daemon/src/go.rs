@@ -53,6 +53,33 @@ pub fn format_duration(span: Duration) -> String {
     }
 }
 
+/// A text that is no instant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no time: write it as 2006-01-02 15:04:05 -0700 -07")]
+pub struct TimeError(
+    /// The text at fault.
+    pub String,
+);
+
+/// Reads `2006-01-02 15:04:05 -0700 -07`: a time and its offset from UTC, which Go writes twice for zones without a
+/// name. The second one may be `UTC`, as [`format_time`] writes it, or missing.
+///
+/// # Errors
+/// When the text has another form.
+pub fn parse_time(text: &str) -> Result<SystemTime, TimeError> {
+    let wrong = || TimeError(text.to_owned());
+    let mut words = text.split_ascii_whitespace();
+    let (Some(date), Some(time), Some(offset)) = (words.next(), words.next(), words.next()) else {
+        return Err(wrong());
+    };
+    let again_is_consistent = words.next().is_none_or(|again| again == "UTC" || offset.starts_with(again));
+    if !again_is_consistent || words.next().is_some() {
+        return Err(wrong());
+    }
+    let instant = Timestamp::strptime("%Y-%m-%d %H:%M:%S%.f %z", format!("{date} {time} {offset}"));
+    instant.map(SystemTime::from).map_err(|_| wrong())
+}
+
 /// Writes an instant as Go's `Time.String()` does in UTC: `2006-01-02 15:04:05 +0000 UTC`, with a fraction when
 /// there is one. Instants after the year 9999 are written as its end.
 pub fn format_time(instant: SystemTime) -> String {

@@ -1,5 +1,6 @@
 //! `finial agent …`: run one, and manage those of a server.
 
+mod list;
 mod manage;
 mod run;
 
@@ -17,11 +18,15 @@ pub(crate) enum Command {
     /// Ask the agent on this node how it is
     Healthcheck(healthcheck::Agent),
     /// List the agents that a server knows
-    List(manage::List),
+    List(list::List),
     /// Show one agent
     Show(manage::Show),
     /// Forget an agent: it must attest again
     Evict(manage::Evict),
+    /// Shut an agent out until it is evicted
+    Ban(manage::Ban),
+    /// Count the agents that a server knows
+    Count(list::Count),
 }
 
 impl Command {
@@ -33,6 +38,8 @@ impl Command {
             Self::List(command) => command.run().await,
             Self::Show(command) => command.run().await,
             Self::Evict(command) => command.run().await,
+            Self::Ban(command) => command.run().await,
+            Self::Count(command) => command.run().await,
         }
     }
 }

@@ -10,6 +10,8 @@ mod update;
 use anyhow::Result;
 use clap::Subcommand;
 
+pub(crate) use filter::On;
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Give an identity to the workloads that show these selectors

@@ -36,7 +36,7 @@ enum Noun {
     /// Run the server, or ask how it is
     #[command(subcommand)]
     Server(server::Command),
-    /// Run the agent; list, show and evict the agents of a server
+    /// Run the agent; list, show, evict and ban the agents of a server
     #[command(subcommand)]
     Agent(agent::Command),
     /// Registration entries: which workload is given which identity

@@ -103,6 +103,40 @@ fn agents_tokens_bundles_and_authorities_are_shown() {
 }
 
 #[test]
+fn agents_are_chosen_by_flags_and_banned() {
+    let dev = Dev::start();
+    let agents = dev.cli(&["agent", "list"]).expect_success();
+    let agent = value_of(&agents, "SPIFFE ID").to_owned();
+    let before = "2000-01-02 15:04:05 -0700 -07";
+    for (flags, found) in [
+        (&["-canReattest"][..], false),
+        (&["-canReattest=false"], true),
+        (&["-banned"], false),
+        (&["-banned=false"], true),
+        (&["-attestationType", "join_token"], true),
+        (&["-attestationType", "x509pop"], false),
+        (&["-expiresBefore", before], false),
+        (&["-expiresBefore", "2999-01-02 15:04:05 +0000 UTC"], true),
+        (&["-selector", "a:b", "-matchSelectorsOn", "superset"], false),
+        (&["-selector", "a:b", "-matchSelectorsOn", "subset"], true),
+    ] {
+        let count = dev.cli(&[&["agent", "count"], flags].concat()).expect_success();
+        assert_eq!(count, if found { "1 attested agent\n" } else { "0 attested agents\n" }, "{flags:?}");
+        let list = dev.cli(&[&["agent", "list"], flags].concat()).expect_success();
+        assert_eq!(list.contains(&agent), found, "{flags:?}: {list}");
+    }
+    let wrong = dev.cli(&["agent", "list", "-expiresBefore", "tomorrow"]);
+    assert!(refused(&wrong).contains("`tomorrow` is no time: write it as"), "{}", wrong.stderr);
+
+    let banned = dev.cli(&["agent", "ban", "-spiffeID", &agent]).expect_success();
+    assert_eq!(banned, "Agent banned successfully\n");
+    let listed = dev.cli(&["agent", "list", "-banned"]).expect_success();
+    assert!(listed.contains("Banned            : true\n") && !listed.contains("Serial number"), "{listed}");
+    let nobody = dev.cli(&["agent", "ban", "-spiffeID", "spiffe://example.org/spire/agent/x"]);
+    assert!(refused(&nobody).contains("NotFound"), "{}", nobody.stderr);
+}
+
+#[test]
 fn mistakes_are_answered_with_the_remedy() {
     let dev = Dev::start();
     let create = |rest: &[&'static str]| [&["entry", "create"], rest].concat();

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{format_duration, format_time, parse_duration};
+use super::{TimeError, format_duration, format_time, parse_duration, parse_time};
 
 const GOOD: &[(&str, u128)] = &[
     ("0", 0),
@@ -98,4 +98,33 @@ fn instants_are_written_as_go_writes_them() {
 fn instants_beyond_the_calendar_do_no_harm() {
     let far = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
     assert!(format_time(far).starts_with("9999-12-30"), "{}", format_time(far));
+}
+
+#[test]
+fn times_are_read_with_their_offset() {
+    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    for (text, seconds) in [
+        ("2026-01-02 15:04:05 +0000 +00", 1_767_366_245),
+        ("2026-01-02 15:04:05 +0000 UTC", 1_767_366_245),
+        ("2026-01-02 15:04:05 -0700 -07", 1_767_366_245 + 7 * 3600),
+        ("2026-01-02 15:04:05 +0530", 1_767_366_245 - 5 * 3600 - 1800),
+    ] {
+        assert_eq!(parse_time(text), Ok(at(seconds)), "{text}");
+    }
+}
+
+#[test]
+fn times_in_other_forms_are_refused() {
+    for text in [
+        "",
+        "2026-01-02",
+        "2026-01-02 15:04:05",
+        "2026-01-02T15:04:05Z",
+        "2026-13-02 15:04:05 +0000 +00",
+        "2026-01-02 15:04:05 -0700 +07",
+        "2026-01-02 15:04:05 -0700 -07 x",
+        "tomorrow at noon sharp",
+    ] {
+        assert_eq!(parse_time(text), Err(TimeError(text.to_owned())));
+    }
 }

@@ -1,9 +1,9 @@
-//! `finial agent list`, `show` and `evict`: what the server knows of its agents.
+//! `finial agent show`, `evict` and `ban`: one agent of a server.
 
 use anyhow::{Context, Result};
 use clap::Args;
-use finial_identity::{Selector, SpiffeId};
-use finial_wire::{AgentFilter, SelectorMatch, SetMatch, client::AgentClient};
+use finial_identity::SpiffeId;
+use finial_wire::client::AgentClient;
 use serde_json::json;
 
 use crate::{
@@ -11,49 +11,6 @@ use crate::{
     output::Output,
     text,
 };
-
-#[derive(Args)]
-pub(crate) struct List {
-    /// Only agents with these selectors, as type:value; give it several times
-    #[arg(long = "selector", value_name = "TYPE:VALUE")]
-    selectors: Vec<String>,
-    /// Only agents attested in this way
-    #[arg(long = "attestationType", visible_alias = "attestation-type")]
-    attestation_type: Option<String>,
-    #[command(flatten)]
-    socket: ServerSocket,
-    #[command(flatten)]
-    output: Output,
-}
-
-impl List {
-    pub(crate) async fn run(self) -> Result<()> {
-        let selectors = self
-            .selectors
-            .iter()
-            .map(|text| Selector::parse(text).with_context(|| format!("-selector {text:?}")))
-            .collect::<Result<Vec<_>>>()?;
-        let filter = AgentFilter {
-            selectors: (!selectors.is_empty()).then(|| SelectorMatch {
-                selectors: selectors.into_iter().collect(),
-                rule: SetMatch::Superset,
-            }),
-            attestation_type: self.attestation_type,
-            ..AgentFilter::default()
-        };
-        let client = AgentClient::new(self.socket.connect().await?);
-        let agents = client.list_agents(filter).await.map_err(refused("failed to list the agents"))?;
-        let mut out = match agents.len() {
-            0 => "No attested agents found\n".to_owned(),
-            n => format!("Found {}:\n\n", text::counted(n, "attested agent", "attested agents")),
-        };
-        agents.iter().for_each(|agent| out += &format!("{}\n", text::node(agent)));
-        self.output.print(out, || {
-            json!({"agents": agents.iter().map(text::node_json).collect::<Vec<_>>(), "next_page_token": ""})
-        });
-        Ok(())
-    }
-}
 
 #[derive(Args)]
 pub(crate) struct Show {
@@ -83,6 +40,21 @@ impl Evict {
         let (client, id) = self.which.connect().await?;
         client.delete_agent(&id).await.map_err(refused("failed to evict the agent"))?;
         self.which.output.print("Agent evicted successfully\n", || json!({}));
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Ban {
+    #[command(flatten)]
+    which: Which,
+}
+
+impl Ban {
+    pub(crate) async fn run(self) -> Result<()> {
+        let (client, id) = self.which.connect().await?;
+        client.ban_agent(&id).await.map_err(refused("failed to ban the agent"))?;
+        self.which.output.print("Agent banned successfully\n", || json!({}));
         Ok(())
     }
 }
