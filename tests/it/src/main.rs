@@ -12,3 +12,4 @@ mod outage;
 mod processes;
 mod quickstart;
 mod sdk;
+mod sockets;
