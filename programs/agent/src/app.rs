@@ -13,9 +13,9 @@ use finial_attest::{PeerPidfd, UnixAttestor, WorkloadAttestor, WorkloadAttestors
 use finial_daemon::socket::{self, Access, UnixSocket};
 use finial_daemon::{Clock, Tasks};
 use finial_identity::SpiffeId;
-use finial_provide::{Cache, CacheOptions, ServerUpstream, WorkloadOptions, Workloads};
-use finial_wire::WORKLOAD_DESCRIPTORS;
-use finial_wire::server::workload_service;
+use finial_provide::{Cache, Secrets, ServerUpstream, Workloads};
+use finial_wire::server::{secret_service, workload_service};
+use finial_wire::{SECRET_DESCRIPTORS, WORKLOAD_DESCRIPTORS};
 use tokio::sync::oneshot;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
@@ -58,7 +58,7 @@ pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
 
     let tasks = Tasks::new(clock.clone());
     let upstream = Arc::new(ServerUpstream::new(identity.channels()));
-    let options = CacheOptions::new(Arc::clone(identity.bundle()));
+    let options = config.delivery.cache(Arc::clone(identity.bundle()));
     let cache = Cache::start(upstream, options, clock, &tasks);
     let router = router(&config, &cache, clock, &tasks).await?;
 
@@ -74,14 +74,21 @@ pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
     Ok(App { id, socket_path, socket, peer_pidfd, router, tasks, lost })
 }
 
-/// What the public socket serves: the Workload API, health, and reflection of both.
+/// What the public socket serves: the Workload API, Envoy's SDS, health, and reflection of all of them.
 async fn router(config: &Config, cache: &Cache, clock: &Clock, tasks: &Tasks) -> anyhow::Result<Router> {
     let attestors = config.unix.map(|unix| {
         let attestor: Arc<dyn WorkloadAttestor> = Arc::new(UnixAttestor::new(unix, clock.clone()));
         attestor
     });
     let attestors = Arc::new(WorkloadAttestors::new(attestors, ATTESTOR_LIMIT, clock.clone()));
-    let workloads = Workloads::new(cache.clone(), attestors, WorkloadOptions::default(), clock.clone());
+    let secrets = config.sds.clone().map(|mut options| {
+        options.rates = config.delivery.rate_limits;
+        let secrets = Secrets::new(cache.clone(), Arc::clone(&attestors), options, clock.clone());
+        secret_service(Arc::new(secrets))
+    });
+    let options = config.delivery.workload_api();
+    let workloads = Workloads::new(cache.clone(), attestors, options, clock.clone());
+    let workloads = (!config.delivery.disable_workload_api).then(|| workload_service(Arc::new(workloads)));
 
     let (reporter, health) = tonic_health::server::health_reporter();
     health::begin(&reporter).await;
@@ -90,16 +97,21 @@ async fn router(config: &Config, cache: &Cache, clock: &Clock, tasks: &Tasks) ->
     Ok(Server::builder()
         .max_concurrent_streams(MAX_CALLS)
         .http2_max_header_list_size(MAX_HEADER_BYTES)
-        .add_service(workload_service(Arc::new(workloads)))
+        .add_optional_service(workloads)
+        .add_optional_service(secrets)
         .add_service(health)
-        .add_service(reflection().build_v1().context("reflection v1")?)
-        .add_service(reflection().build_v1alpha().context("reflection v1alpha")?))
+        .add_service(reflection(config).build_v1().context("reflection v1")?)
+        .add_service(reflection(config).build_v1alpha().context("reflection v1alpha")?))
 }
 
-fn reflection() -> tonic_reflection::server::Builder<'static> {
-    tonic_reflection::server::Builder::configure()
+fn reflection(config: &Config) -> tonic_reflection::server::Builder<'static> {
+    let described = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(WORKLOAD_DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+    match config.sds {
+        Some(_) => described.register_encoded_file_descriptor_set(SECRET_DESCRIPTORS),
+        None => described,
+    }
 }
 
 impl App {
