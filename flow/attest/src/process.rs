@@ -48,6 +48,21 @@ impl PinnedProcess {
         Self::open(credentials, pinned)
     }
 
+    /// Pins the process that has this id now, in the PID namespace of this program. Whoever names a process so must know
+    /// that it is still the one that is meant.
+    ///
+    /// # Errors
+    /// [`AttestError::Gone`] when there is none; otherwise as for [`of_peer`](Self::of_peer).
+    pub fn of_pid(pid: i32) -> Result<Self, AttestError> {
+        // Replaced below by what the process itself is found to be.
+        let unknown = PeerCredentials::new(pid, u32::MAX, u32::MAX);
+        let mut process = Self::open(unknown, pin::named(pid)?)?;
+        let ids = process.ids()?;
+        process.credentials = PeerCredentials::new(pid, ids.uid, ids.gid);
+        process.still_the_same()?;
+        Ok(process)
+    }
+
     fn open(credentials: PeerCredentials, pidfd: OwnedFd) -> Result<Self, AttestError> {
         let pid = pin::visible_pid(&pidfd, credentials.pid())?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -58,7 +73,7 @@ impl PinnedProcess {
         Ok(process)
     }
 
-    /// What the kernel noted when the process connected.
+    /// What the kernel noted when the process connected, or what the process was when it was pinned by its id.
     pub fn credentials(&self) -> PeerCredentials {
         self.credentials
     }
@@ -68,7 +83,7 @@ impl PinnedProcess {
         self.pid.as_raw_pid()
     }
 
-    /// Whether the process that connected still lives. Cheap: one `poll`.
+    /// Whether the process that was pinned still lives. Cheap: one `poll`.
     ///
     /// # Errors
     /// [`Gone`] when it has ended, whoever may have its process id now.
@@ -121,12 +136,14 @@ impl PinnedProcess {
     }
 
     /// Tells one program that the process runs from the next; equal as long as there was no exec of another file.
+    ///
+    /// # Errors
+    /// [`AttestError::Gone`] when the process has ended.
     pub(crate) fn image(&self) -> Result<Image, AttestError> {
-        let start_time =
-            stat::start_time(&self.read("stat")?).ok_or_else(|| self.unreadable("stat", Errno::INVAL))?;
         // The link cannot be followed by an agent that may not trace the process, and leads nowhere in a kernel thread.
         let file = rustix::fs::statat(&self.directory, "exe", AtFlags::empty()).ok();
-        Ok(Image { start_time, file: file.map(|file| (file.st_dev, file.st_ino)) })
+        self.still_the_same()?;
+        Ok(Image { file: file.map(|file| (file.st_dev, file.st_ino)) })
     }
 
     fn unreadable(&self, file: &str, errno: Errno) -> AttestError {
@@ -137,10 +154,9 @@ impl PinnedProcess {
     }
 }
 
-/// A program in a process: when the process began (ticks since boot) and the file it runs (device, inode).
+/// A program in a pinned process: the file it runs (device, inode).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Image {
-    start_time: u64,
     file: Option<(u64, u64)>,
 }
 

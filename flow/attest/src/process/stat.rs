@@ -16,16 +16,6 @@ impl Ids {
     }
 }
 
-/// The start time in `/proc/<pid>/stat`, field 22, in clock ticks since boot.
-///
-/// Field 2 is the program's name for itself: it may hold spaces and parentheses, so fields are counted after the last
-/// closing one.
-pub(super) fn start_time(stat: &[u8]) -> Option<u64> {
-    let name_end = stat.iter().rposition(|&byte| byte == b')')?;
-    let fields = std::str::from_utf8(&stat[name_end + 1..]).ok()?;
-    fields.split_ascii_whitespace().nth(22 - 3)?.parse().ok()
-}
-
 /// The process id in `/proc/self/fdinfo/<pidfd>`: 0 when `/proc` cannot see the process, -1 when it has been reaped.
 pub(super) fn fdinfo_pid(fdinfo: &[u8]) -> Option<i32> {
     line(fdinfo, "Pid:")?.next()?.parse().ok()
