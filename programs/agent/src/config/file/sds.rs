@@ -31,3 +31,6 @@ fn read_names(sds: &mut Block, options: &mut SdsOptions) -> Result<(), HclError>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
