@@ -21,6 +21,7 @@ use tonic::transport::Server;
 use tonic::transport::server::Router;
 
 use crate::loss::Loss;
+use crate::rebootstrap::Rebootstrap;
 use crate::{Config, attestation, health, listener, renewal};
 
 /// How long what is under way may take to end.
@@ -63,7 +64,8 @@ pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
     let router = router(&config, &cache, clock, &tasks).await?;
 
     let (report, lost) = oneshot::channel();
-    let keep = renewal::keep(identity, cache, tasks.drain());
+    let rebootstrap = Rebootstrap::new(&config, identity.dialer(), clock)?;
+    let keep = renewal::keep(identity, cache, rebootstrap, tasks.drain());
     tasks.spawn("identity", async {
         if let Err(loss) = keep.await {
             // Nobody listens any more when the agent is stopping anyway.

@@ -1,23 +1,22 @@
-//! How an agent comes by its identity at start: the stored one, or else by attesting with its join token.
+//! How an agent comes by its identity at start: the stored one, or else by attesting with what it has.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use async_trait::async_trait;
 use finial_attest::{JoinTokenEvidence, NodeEvidenceSource};
 use finial_daemon::{Backoff, Clock};
-use finial_identity::{Bundle, CertificateRequest, PrivateKey, X509Credential};
+use finial_identity::{Bundle, PrivateKey, X509Credential};
 use finial_receive::Source;
-use finial_wire::client::{AgentClient, BundleClient, Responder};
-use finial_wire::{AttestationResult, NodeEvidence};
+use finial_wire::client::BundleClient;
 use tonic::Status;
 use tonic::transport::Channel;
-use zeroize::Zeroizing;
 
 use crate::Config;
 use crate::bootstrap::{Bootstrap, Trust};
 use crate::channel::{Dialer, answer, problem};
+use crate::config::RebootstrapMode;
+use crate::evidence::{self, Admission};
 use crate::identity::{Home, Identity};
 use crate::keys::{AgentKeys, create_private_folder};
 use crate::loss::{Loss, Verdict};
@@ -25,22 +24,44 @@ use crate::storage::Storage;
 
 /// How long the start waits for the server's word on a stored SVID; without it the agent serves all the same.
 const GREETING_LIMIT: Duration = Duration::from_secs(5);
+/// SPIRE's words, and what to do.
+const CANNOT_REATTEST: &str = "you have requested rebootstrap support but the NodeAttestor plugin or the server \
+     configuration is not allowing it: set rebootstrap_mode to auto or never, or attest by other means than a join token";
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// An identity that the server accepts, or may accept when it is back.
 pub(crate) async fn obtain(config: &Config, clock: &Clock) -> anyhow::Result<Identity> {
+    let must_reattest = config.rebootstrap_mode == RebootstrapMode::Always;
+    // Before the token is used up.
+    anyhow::ensure!(!(must_reattest && config.has_join_token()), CANNOT_REATTEST);
+    let identity = find(config, clock).await?;
+    anyhow::ensure!(!must_reattest || identity.can_reattest(), CANNOT_REATTEST);
+    Ok(identity)
+}
+
+async fn find(config: &Config, clock: &Clock) -> anyhow::Result<Identity> {
     let mut bootstrap = Bootstrap::new(config, clock)?;
     let home = open(config, clock)?;
-    let (home, loss) = match reuse(home, clock).await? {
+    let (mut home, loss) = match reuse(home, clock).await? {
         Reuse::Works(identity) => return Ok(identity),
         Reuse::Lost(home, loss) => (home, loss),
     };
-    match (config.read_join_token()?, loss) {
-        (Some(token), _) => attest(config, token, home, &mut bootstrap).await,
+    let evidence: Option<Box<dyn NodeEvidenceSource>> = match config.read_join_token()? {
+        Some(token) => Some(Box::new(JoinTokenEvidence::new(token.as_str()))),
+        None if loss.as_ref().is_some_and(is_ban) => None,
+        None => home.evidence.take(),
+    };
+    match (evidence, loss) {
+        (Some(evidence), _) => attest(config, evidence, home, &mut bootstrap).await,
         (None, Some(loss)) => Err(loss),
         (None, None) => Err(Loss::NeverJoined(config.trust_domain.clone()).into()),
     }
+}
+
+/// What the node has would be refused as well, until an operator lets it back.
+fn is_ban(loss: &anyhow::Error) -> bool {
+    matches!(loss.downcast_ref(), Some(Loss::Banned { .. }))
 }
 
 fn open(config: &Config, clock: &Clock) -> anyhow::Result<Home> {
@@ -59,7 +80,8 @@ fn open(config: &Config, clock: &Clock) -> anyhow::Result<Home> {
     let keys = AgentKeys::open(&config.keys)?;
     let (writer, source) = Source::channel(clock);
     let dialer = Dialer::new(config, &source, clock)?;
-    Ok(Home { keys, storage, stored, writer, dialer, clock: clock.clone() })
+    let evidence = config.lasting_evidence(clock);
+    Ok(Home { keys, storage, stored, writer, dialer, evidence, clock: clock.clone() })
 }
 
 /// What has become of the stored identity.
@@ -103,7 +125,7 @@ async fn greet(identity: Identity, clock: &Clock) -> anyhow::Result<Reuse> {
         Err(late) => Status::deadline_exceeded(late.to_string()),
     };
     if let Verdict::Denied(denial) = Verdict::on(&status) {
-        let loss = Loss::Denied { id, denial };
+        let loss = Loss::denied(id, denial, identity.has_evidence());
         return Ok(Reuse::Lost(identity.abandon().await, Some(loss.into())));
     }
     let error = problem(&status);
@@ -111,10 +133,10 @@ async fn greet(identity: Identity, clock: &Clock) -> anyhow::Result<Reuse> {
     Ok(Reuse::Works(identity))
 }
 
-/// Joins by token: the SVID is stored as soon as it is there, since the token is used up.
+/// Joins: the SVID is stored as soon as it is there, since evidence may count only once.
 async fn attest(
     config: &Config,
-    token: Zeroizing<String>,
+    mut evidence: Box<dyn NodeEvidenceSource>,
     mut home: Home,
     bootstrap: &mut Bootstrap,
 ) -> anyhow::Result<Identity> {
@@ -122,19 +144,11 @@ async fn attest(
     let channel = home.dialer.channel();
     let in_use = home.stored.svid.as_ref().map(finial_identity::X509Svid::public_key);
     let key = home.keys.next(in_use).await?;
-    let mut evidence = JoinTokenEvidence::new(token.as_str());
-    let result = show(config, &mut evidence, &key, &channel, &mut trust).await?;
-    let trusted = trust.bundle;
-    let credential = X509Credential::new(result.svid, key, String::new())
-        .context("the server answered with an SVID for another key")?;
-    let id = credential.svid().id().clone();
-    anyhow::ensure!(
-        id.is_member_of(&config.trust_domain) && id.is_agent(),
-        "the server answered with the SVID of {id}, which is no agent of {}",
-        config.trust_domain
-    );
+    let Admission { credential, can_reattest } =
+        show_until_judged(config, evidence.as_mut(), &key, &channel, &mut trust).await?;
+    let (trusted, id) = (trust.bundle, credential.svid().id().clone());
     home.stored.svid = Some(credential.svid().clone());
-    home.stored.can_reattest = result.can_reattest;
+    home.stored.can_reattest = can_reattest;
     home.stored.bundle = Some(Bundle::clone(&trusted));
     home.storage.save(&home.stored).await?;
     let bundle = fetch_bundle(&channel, &home.clock).await?;
@@ -145,6 +159,7 @@ async fn attest(
     );
     home.stored.bundle = Some(bundle.clone());
     home.storage.save(&home.stored).await?;
+    home.evidence = can_reattest.then_some(evidence);
     let identity = Identity::take_up(home, credential, Arc::new(bundle))?;
     tracing::info!(spiffe_id = %id, "the agent has joined as {id}");
     greet_after_joining(&identity).await;
@@ -152,30 +167,38 @@ async fn attest(
 }
 
 /// Shows the evidence until the server accepts or refuses it; an outage is waited out.
-async fn show(
+async fn show_until_judged(
     config: &Config,
     evidence: &mut dyn NodeEvidenceSource,
     key: &PrivateKey,
     channel: &Channel,
     trust: &mut Trust<'_>,
-) -> anyhow::Result<AttestationResult> {
+) -> anyhow::Result<Admission> {
     let clock = trust.home.clock.clone();
-    let client = AgentClient::new(channel.clone());
     let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
     loop {
-        let shown = NodeEvidence { kind: evidence.kind().to_owned(), payload: evidence.payload().await? };
-        let request = CertificateRequest::create(key, None)?;
-        let mut answers = Answers(evidence);
-        let status = match answer(&clock, client.attest_agent(shown, request, &mut answers)).await {
-            Ok(result) => return Ok(result),
-            Err(status) => status,
+        let shown = evidence::show(evidence, key, &config.trust_domain, channel, &clock).await;
+        let error = match shown {
+            Err(error) if evidence::is_passing(&error) => error,
+            Err(error) => return Err(refused(config, evidence.kind(), error)),
+            Ok(admission) => return Ok(admission),
         };
-        if Verdict::on(&status) != Verdict::Passing {
-            let trust_domain = config.trust_domain.clone();
-            return Err(Loss::Refused { trust_domain, status: Box::new(status) }.into());
-        }
         trust.reconsider().await?;
-        pause(&clock, &mut backoff, &status, "the server cannot be reached to attest").await;
+        let (wait, error) = (backoff.next(), evidence::problem(&error));
+        tracing::warn!(
+            error,
+            retry_in_s = wait.as_secs_f32(),
+            "the server cannot be reached to attest; trying again"
+        );
+        clock.sleep(wait).await;
+    }
+}
+
+/// The server's refusal, with what can be done about it.
+fn refused(config: &Config, kind: &str, error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Status>() {
+        Ok(status) => Loss::refused(config.trust_domain.clone(), kind, status).into(),
+        Err(error) => error,
     }
 }
 
@@ -203,15 +226,5 @@ async fn pause(clock: &Clock, backoff: &mut Backoff, status: &Status, what: &str
 async fn greet_after_joining(identity: &Identity) {
     if let Err(status) = identity.post_status().await {
         tracing::warn!(error = problem(&status), "the server did not take note of the agent's version");
-    }
-}
-
-/// Lets the evidence answer the server's challenges.
-struct Answers<'a>(&'a mut dyn NodeEvidenceSource);
-
-#[async_trait]
-impl Responder for Answers<'_> {
-    async fn respond(&mut self, challenge: Vec<u8>) -> Result<Vec<u8>, Status> {
-        self.0.respond(&challenge).await.map_err(|error| Status::failed_precondition(error.to_string()))
     }
 }

@@ -135,12 +135,15 @@ impl Bootstrap {
             TrustBundle::NotGiven => return Err(BootstrapError::NotGiven),
             TrustBundle::Given(bundle) => bundle.clone(),
             TrustBundle::File(path) => self.read(path)?,
-            TrustBundle::Url(url) => self.fetch(url, occasion).await?,
+            // Boxed, as are the others below: they are rarely asked, and large.
+            TrustBundle::Url(url) => Box::pin(self.fetch(url, occasion)).await?,
             TrustBundle::WorkloadApi(endpoint) => {
-                let asked = workload_api::bundle(endpoint, &self.trust_domain, &self.clock).await;
+                let asked = Box::pin(workload_api::bundle(endpoint, &self.trust_domain, &self.clock)).await;
                 asked.map_err(BootstrapError::WorkloadApi)?
             }
-            TrustBundle::Insecure => first_use::bundle(dialer, &self.trust_domain, &self.clock).await?,
+            TrustBundle::Insecure => {
+                Box::pin(first_use::bundle(dialer, &self.trust_domain, &self.clock)).await?
+            }
         };
         if bundle.trust_domain != self.trust_domain {
             return Err(BootstrapError::Foreign {

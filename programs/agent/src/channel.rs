@@ -16,13 +16,14 @@ use anyhow::Context;
 use finial_daemon::Clock;
 use finial_identity::X509Error;
 use finial_receive::Source;
-use finial_tls::{Connector, Policy, TlsError};
+use finial_tls::{Connector, Policy, Secured, TlsError};
 use hickory_resolver::net::NetError;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio_rustls::client::TlsStream;
 use tonic::Status;
 use tonic::codegen::http::Uri;
 use tonic::transport::{Channel, Endpoint};
@@ -147,7 +148,7 @@ impl Dialer {
             Servers::Srv(name) => {
                 let wrong = |source| DialError::Srv { name: name.clone(), source };
                 let found = self.clock.timeout(CONNECT_LIMIT, srv::look_up(name)).await;
-                found.unwrap_or_else(|_| Err(NetError::Timeout)).map_err(wrong)?
+                found.unwrap_or(Err(NetError::Timeout)).map_err(wrong)?
             }
         };
         Ok(self.roster.order(servers))
@@ -161,7 +162,7 @@ impl Dialer {
         error
     }
 
-    async fn connect_to(&self, server: &ServerAddress) -> Result<Secured, DialError> {
+    async fn connect_to(&self, server: &ServerAddress) -> Result<Secured<TlsStream<TcpStream>>, DialError> {
         let stream = self.dial(server).await?;
         let secured = self.connector.connect(stream, server_name(&server.host)?).await;
         secured.map_err(|source| DialError::Tls { server: server.clone(), source })
@@ -192,8 +193,6 @@ impl Dialer {
         done.unwrap_or_else(|late| Err(io::Error::new(io::ErrorKind::TimedOut, late)))
     }
 }
-
-type Secured = finial_tls::Secured<tokio_rustls::client::TlsStream<TcpStream>>;
 
 /// Why there is no connection to a server.
 #[derive(Debug, thiserror::Error)]

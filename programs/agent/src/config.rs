@@ -2,6 +2,7 @@
 
 mod delivery;
 mod file;
+mod node_attestor;
 mod servers;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use finial_provide::SdsOptions;
 use zeroize::Zeroizing;
 
 pub use delivery::DeliveryConfig;
+pub use node_attestor::NodeAttestorConfig;
 pub(crate) use servers::MAX_SERVERS;
 pub use servers::{ServerAddress, Servers, ServersError};
 pub(crate) use trust::RebootstrapError;
@@ -52,6 +54,8 @@ pub struct Config {
     pub join_token: Option<String>,
     /// A file with that token, read only when it is needed.
     pub join_token_file: Option<PathBuf>,
+    /// How the node proves what it is when there is no join token. Default: not at all.
+    pub node_attestor: NodeAttestorConfig,
     /// Where the agent's own private keys are kept. Default: in the data folder.
     pub keys: KeysConfig,
     /// How the process at the other end of the socket is pinned. Default: by pidfd where the kernel can (Linux 6.5).
@@ -106,6 +110,7 @@ impl Config {
             rebootstrap_delay: trust::REBOOTSTRAP_DELAY,
             join_token: None,
             join_token_file: None,
+            node_attestor: NodeAttestorConfig::default(),
             peer_pidfd: PeerPidfd::Preferred,
             sds: Some(SdsOptions::default()),
             delivery: DeliveryConfig::default(),
@@ -146,6 +151,10 @@ impl Config {
         let token = text.trim();
         anyhow::ensure!(!token.is_empty(), "the join token file {} is empty", path.display());
         Ok(Some(Zeroizing::new(token.to_owned())))
+    }
+
+    pub(crate) fn has_join_token(&self) -> bool {
+        self.join_token.is_some() || self.join_token_file.is_some()
     }
 
     /// Proves that there is something to ask again.

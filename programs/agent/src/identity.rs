@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context;
+use finial_attest::NodeEvidenceSource;
 use finial_daemon::Clock;
 use finial_identity::{Bundle, BundleSet, CertificateRequest, SpiffeId, X509Credential, X509Svid};
 use finial_receive::{SourceWriter, X509Context};
-use finial_wire::client::AgentClient;
+use finial_wire::client::{AgentClient, BundleClient};
 use tokio::sync::watch;
 use tonic::Status;
 use tonic::transport::Channel;
 
-use crate::channel::{Dialer, answer};
+use crate::channel::{Dialer, answer, problem};
+use crate::evidence;
 use crate::keys::AgentKeys;
 use crate::storage::{Storage, Stored};
 
@@ -27,6 +29,8 @@ pub(crate) struct Home {
     pub(crate) stored: Stored,
     pub(crate) writer: SourceWriter,
     pub(crate) dialer: Dialer,
+    /// What the node can show again and again.
+    pub(crate) evidence: Option<Box<dyn NodeEvidenceSource>>,
     pub(crate) clock: Clock,
 }
 
@@ -87,6 +91,20 @@ impl Identity {
         &self.home.clock
     }
 
+    pub(crate) fn dialer(&self) -> &Dialer {
+        &self.home.dialer
+    }
+
+    /// Whether the server said that this agent may attest again, by itself.
+    pub(crate) fn can_reattest(&self) -> bool {
+        self.home.stored.can_reattest
+    }
+
+    /// Whether the SVID verifies against a bundle.
+    pub(crate) fn fits(&self, bundle: &Arc<Bundle>) -> bool {
+        self.home.prove(&self.credential, bundle).is_ok()
+    }
+
     /// The newest channel, now and after each renewal.
     pub(crate) fn channels(&self) -> watch::Receiver<Channel> {
         self.channels.subscribe()
@@ -103,27 +121,78 @@ impl Identity {
         answer(self.clock(), client.post_status(VERSION)).await
     }
 
-    /// Gets the next SVID, for a new key: proven, then stored, then used, so that no crash leaves the agent with an
-    /// SVID that the server no longer accepts.
+    /// Whether the node can attest again.
+    pub(crate) fn has_evidence(&self) -> bool {
+        self.home.evidence.is_some()
+    }
+
+    /// How the node attests.
+    pub(crate) fn kind(&self) -> &str {
+        self.home.evidence.as_ref().map_or("join_token", |evidence| evidence.kind())
+    }
+
+    /// Gets the next SVID, for a new key, by whichever way the server wants.
     ///
     /// # Errors
     /// The server's refusal as a [`Status`] in the chain, or what went wrong here. The SVID in use stays in use.
     pub(crate) async fn renew(&mut self) -> anyhow::Result<()> {
+        if self.home.stored.can_reattest && self.has_evidence() {
+            return self.reattest().await;
+        }
         let key = self.home.keys.next(Some(self.svid().public_key())).await?;
         let request = CertificateRequest::create(&key, None)?;
         let client = AgentClient::new(self.channels.borrow().clone());
         let svid = answer(self.clock(), client.renew_agent(request)).await?;
         anyhow::ensure!(svid.id() == self.id(), "the server renewed {} as {}", self.id(), svid.id());
         let next = X509Credential::new(svid, key, String::new())?;
-        self.home.prove(&next, &self.bundle).context("the renewed SVID is not used")?;
+        self.replace(next, Arc::clone(&self.bundle), self.home.stored.can_reattest).await
+    }
+
+    /// Attests again. The ID may be another one afterwards: a certificate that was renewed may make another agent.
+    ///
+    /// # Errors
+    /// As [`renew`](Self::renew), or why the node has nothing to show.
+    pub(crate) async fn reattest(&mut self) -> anyhow::Result<()> {
+        let key = self.home.keys.next(Some(self.svid().public_key())).await?;
+        let (trust_domain, clock) = (self.id().trust_domain(), self.home.clock.clone());
+        let channel = self.channels.borrow().clone();
+        let evidence = self.home.evidence.as_deref_mut().context("this node has nothing to attest with")?;
+        let shown = evidence::show(evidence, &key, &trust_domain, &channel, &clock).await?;
+        // From here on the SVID in use is worth nothing. The new one may be by an authority that was not known yet.
+        let bundle = answer(&clock, BundleClient::new(channel).bundle()).await.ok();
+        let bundle = bundle.filter(|bundle| bundle.trust_domain == trust_domain && *bundle != *self.bundle);
+        let bundle = bundle.map_or_else(|| Arc::clone(&self.bundle), Arc::new);
+        self.replace(shown.credential, bundle, shown.can_reattest).await?;
+        if let Err(status) = self.post_status().await {
+            tracing::warn!(error = problem(&status), "the server did not take note of the agent's version");
+        }
+        Ok(())
+    }
+
+    /// Proven, then stored, then used, so that no crash leaves the agent with an SVID that the server no longer accepts.
+    async fn replace(
+        &mut self,
+        next: X509Credential,
+        bundle: Arc<Bundle>,
+        can_reattest: bool,
+    ) -> anyhow::Result<()> {
+        self.home.prove(&next, &bundle).context("the new SVID is not used")?;
         let mut stored = self.home.stored.clone();
         stored.svid = Some(next.svid().clone());
-        self.home.storage.save(&stored).await.context("the renewed SVID is not used")?;
+        stored.bundle = Some(Bundle::clone(&bundle));
+        stored.can_reattest = can_reattest;
+        self.home.storage.save(&stored).await.context("the new SVID is not used")?;
         self.home.stored = stored;
-        self.home.writer.publish(vec![next.clone()], only(&self.bundle))?;
-        self.credential = next;
+        self.home.writer.publish(vec![next.clone()], only(&bundle))?;
+        (self.credential, self.bundle) = (next, bundle);
         self.channels.send_replace(self.home.dialer.channel());
         Ok(())
+    }
+
+    /// Stops showing an SVID that the server does not accept, so that it can be asked for another.
+    pub(crate) fn go_anonymous(&mut self) {
+        self.home.writer.publish_anonymous(only(&self.bundle));
+        self.channels.send_replace(self.home.dialer.channel());
     }
 
     /// Trusts the server's newer bundle, unless the agent's own SVID does not verify against it.

@@ -16,17 +16,19 @@ mod attestation;
 mod bootstrap;
 mod channel;
 mod config;
+mod evidence;
 mod health;
 mod identity;
 mod keys;
 mod listener;
 mod loss;
+mod rebootstrap;
 mod renewal;
 mod storage;
 
 pub use app::{App, build};
 pub use config::{
-    BundleFormat, BundleUrl, BundleUrlError, Config, DeliveryConfig, KeysConfig, RebootstrapMode, ServerAddress, Servers, ServersError,
+    BundleFormat, BundleUrl, BundleUrlError, Config, DeliveryConfig, KeysConfig, NodeAttestorConfig, RebootstrapMode, ServerAddress, Servers, ServersError,
     TrustBundle,
 };
 pub use loss::Loss;

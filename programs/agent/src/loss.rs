@@ -21,6 +21,16 @@ pub enum Loss {
         /// Why.
         denial: AgentDenial,
     },
+    /// An operator shut the agent out, which could attest again.
+    #[error(
+        "the server turns {id} away: {}; let it back with `finial agent evict -spiffeID {id}` on the server, and start \
+         this agent again",
+        reason(AgentDenial::Banned)
+    )]
+    Banned {
+        /// The agent.
+        id: SpiffeId,
+    },
     /// The SVID ran out while the server could not be reached.
     #[error(
         "the SVID of {id} expired at {} and was not renewed in time; {}",
@@ -58,6 +68,15 @@ pub enum Loss {
         /// Since when.
         since: SystemTime,
     },
+    /// The server can be verified again, but its authorities no longer know the agent.
+    #[error(
+        "the server's authorities were replaced while this agent was away, and know {id} no more; {}",
+        remedy(&id.trust_domain())
+    )]
+    Replaced {
+        /// The agent.
+        id: SpiffeId,
+    },
     /// The token did not convince.
     #[error("the server refused the attestation: {}; {}", status.message(), remedy(trust_domain))]
     Refused {
@@ -66,6 +85,37 @@ pub enum Loss {
         /// Told in full by the message.
         status: Box<Status>,
     },
+    /// What the node can show did not convince.
+    #[error(
+        "the server refused the attestation by {kind}: {}; see that it has NodeAttestor \"{kind}\", that it accepts what \
+         this node shows, and that nobody banned this agent (`finial agent list`); then start this agent again",
+        status.message()
+    )]
+    Unconvinced {
+        /// How the node attests.
+        kind: String,
+        /// Told in full by the message.
+        status: Box<Status>,
+    },
+}
+
+impl Loss {
+    /// The server's denial. A ban is final for an agent that could otherwise attest again by itself.
+    pub(crate) fn denied(id: SpiffeId, denial: AgentDenial, has_evidence: bool) -> Self {
+        match denial {
+            AgentDenial::Banned if has_evidence => Self::Banned { id },
+            _ => Self::Denied { id, denial },
+        }
+    }
+
+    /// The server's refusal of evidence of this kind.
+    pub(crate) fn refused(trust_domain: TrustDomain, kind: &str, status: Status) -> Self {
+        let status = Box::new(status);
+        match kind {
+            "join_token" => Self::Refused { trust_domain, status },
+            _ => Self::Unconvinced { kind: kind.to_owned(), status },
+        }
+    }
 }
 
 /// What a failed call means for the agent that made it.

@@ -1,4 +1,5 @@
-//! The task that owns the agent's identity while it runs: renews it, follows the bundle, and judges denials.
+//! The task that owns the agent's identity while it runs: renews it, follows the bundle, judges denials, and attests
+//! again where it can.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,21 +10,29 @@ use finial_provide::Cache;
 use finial_wire::{AgentDenial, agent_denial};
 use tonic::Status;
 
-use crate::channel::problem;
+use crate::evidence::problem;
 use crate::identity::Identity;
 use crate::loss::{Loss, Verdict};
+use crate::rebootstrap::Rebootstrap;
 
 /// Of the half life at which an SVID is renewed, so that agents that joined together do not come back together.
 const SPREAD: f64 = 0.1;
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
+/// An agent that has to attest again this soon after it did so has a rival.
+const DUEL: Duration = Duration::from_mins(10);
 
 /// Keeps the identity until the drain.
 ///
 /// # Errors
 /// The [`Loss`] of an identity that cannot be had back. The stored SVID is then gone.
-pub(crate) async fn keep(identity: Identity, cache: Cache, drain: Drain) -> Result<(), Loss> {
-    let mut keeper = Keeper::new(identity, cache);
+pub(crate) async fn keep(
+    identity: Identity,
+    cache: Cache,
+    rebootstrap: Rebootstrap,
+    drain: Drain,
+) -> Result<(), Loss> {
+    let mut keeper = Keeper::new(identity, cache, rebootstrap);
     let loss = tokio::select! {
         biased;
         () = drain.requested() => return Ok(()),
@@ -36,22 +45,26 @@ pub(crate) async fn keep(identity: Identity, cache: Cache, drain: Drain) -> Resu
 struct Keeper {
     identity: Identity,
     cache: Cache,
+    rebootstrap: Rebootstrap,
     renew_at: SystemTime,
     backoff: Backoff,
+    /// When the agent attested again because it had to, and how long to wait should it have to soon after.
+    recovery: (Option<SystemTime>, Backoff),
 }
 
 /// What made the keeper look up.
 enum Event {
     Expired,
     RenewalDue,
+    Estranged,
     Snapshot,
     Sync,
 }
 
 impl Keeper {
-    fn new(identity: Identity, cache: Cache) -> Self {
+    fn new(identity: Identity, cache: Cache, rebootstrap: Rebootstrap) -> Self {
         let renew_at = renewal_time(identity.svid(), identity.svid().not_before());
-        Self { identity, cache, renew_at, backoff: Backoff::new(FIRST_RETRY, LONGEST_RETRY) }
+        Self { identity, cache, rebootstrap, renew_at, backoff: Backoff::new(FIRST_RETRY, LONGEST_RETRY) }
     }
 
     /// Ends only with the loss of the identity.
@@ -63,15 +76,23 @@ impl Keeper {
                 biased;
                 () = clock.sleep_until(self.identity.expires_at()) => Event::Expired,
                 () = clock.sleep_until(self.renew_at) => Event::RenewalDue,
+                () = self.rebootstrap.due() => Event::Estranged,
                 Ok(()) = snapshots.changed() => Event::Snapshot,
                 Ok(()) = syncs.changed() => Event::Sync,
             };
             let handled = match event {
                 Event::Expired => {
                     let (id, at) = (self.identity.id().clone(), self.identity.expires_at());
-                    return Loss::Expired { id, at };
+                    return match self.rebootstrap.hopeless_since() {
+                        Some(since) => Loss::Estranged { trust_domain: id.trust_domain(), since },
+                        None => Loss::Expired { id, at },
+                    };
                 }
                 Event::RenewalDue => self.renew().await,
+                Event::Estranged => match self.find_back().await {
+                    Ok(()) => Ok(()),
+                    Err(loss) => return loss,
+                },
                 Event::Snapshot => self.follow_bundle().await,
                 Event::Sync => {
                     let failure = syncs.borrow_and_update().failure.clone();
@@ -79,19 +100,75 @@ impl Keeper {
                 }
             };
             if let Err(denial) = handled {
-                return Loss::Denied { id: self.identity.id().clone(), denial };
+                let has_evidence = self.identity.has_evidence();
+                let loss = Loss::denied(self.identity.id().clone(), denial, has_evidence);
+                if let Err(loss) = self.recover(loss).await {
+                    return loss;
+                }
             }
         }
     }
 
+    /// Attests again with what the node has, however long the server takes. Workloads keep what they have, and are
+    /// served what is in the cache.
+    async fn recover(&mut self, loss: Loss) -> Result<(), Loss> {
+        if !self.identity.has_evidence() || matches!(loss, Loss::Banned { .. }) {
+            return Err(loss);
+        }
+        let error: &(dyn std::error::Error + 'static) = &loss;
+        tracing::warn!(error, spiffe_id = %self.identity.id(), "the agent has lost its identity; attesting again");
+        self.pause_before_recovery().await;
+        self.identity.go_anonymous();
+        let clock = self.identity.clock().clone();
+        let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
+        while let Err(error) = self.identity.reattest().await {
+            if let Some(status) = error.downcast_ref::<Status>() {
+                let id = self.identity.id().clone();
+                match Verdict::on(status) {
+                    Verdict::Denied(AgentDenial::Banned) => return Err(Loss::Banned { id }),
+                    Verdict::Denied(_) | Verdict::Refused => {
+                        return Err(Loss::refused(id.trust_domain(), self.identity.kind(), status.clone()));
+                    }
+                    Verdict::Passing => {}
+                }
+            }
+            let (wait, error) = (backoff.next(), problem(&error));
+            tracing::warn!(
+                error,
+                retry_in_s = wait.as_secs_f32(),
+                "the agent cannot attest again yet; trying again"
+            );
+            clock.sleep(wait).await;
+        }
+        self.recovery.0 = Some(clock.now());
+        self.renewed();
+        Ok(())
+    }
+
+    /// Two agents with the same evidence push each other out. They take longer each time, so that it stays bearable
+    /// until somebody stops one of them.
+    async fn pause_before_recovery(&mut self) {
+        let (last, backoff) = &mut self.recovery;
+        let clock = self.identity.clock();
+        let since = last.map(|last| clock.now().duration_since(last).unwrap_or_default());
+        match since {
+            Some(since) if since < DUEL => clock.sleep(backoff.next()).await,
+            _ => backoff.reset(),
+        }
+    }
+
+    /// The server is shown the new SVID at once, which is what makes it the agent's.
+    fn renewed(&mut self) {
+        self.renew_at = renewal_time(self.identity.svid(), self.identity.clock().now());
+        self.backoff.reset();
+        self.cache.sync_now();
+        let id = self.identity.id();
+        tracing::info!(spiffe_id = %id, "the agent's own SVID was renewed");
+    }
+
     async fn renew(&mut self) -> Result<(), AgentDenial> {
         let Err(error) = self.identity.renew().await else {
-            self.renew_at = renewal_time(self.identity.svid(), self.identity.clock().now());
-            self.backoff.reset();
-            // The first call with the new SVID is what makes the server accept it as the agent's.
-            self.cache.sync_now();
-            let id = self.identity.id();
-            tracing::info!(spiffe_id = %id, "the agent's own SVID was renewed");
+            self.renewed();
             return Ok(());
         };
         let wait = self.backoff.next();
@@ -99,13 +176,29 @@ impl Keeper {
         if let Some(denial) = error.downcast_ref::<Status>().and_then(agent_denial) {
             return self.confirm(denial).await;
         }
-        let error = error.downcast_ref::<Status>().map_or_else(|| format!("{error:#}"), problem);
+        let error = problem(&error);
         tracing::warn!(
             error,
             retry_in_s = wait.as_secs_f32(),
             "the agent's own SVID was not renewed; trying again"
         );
         // A server whose new authority is not in the bundle yet is understood after the next sync.
+        self.cache.sync_now();
+        Ok(())
+    }
+
+    /// Looks for a newer bundle. An SVID that is of it goes on: nothing but the bundle was missing.
+    async fn find_back(&mut self) -> Result<(), Loss> {
+        let found = self.rebootstrap.look(self.identity.bundle(), self.identity.dialer()).await;
+        let Some(bundle) = found else { return Ok(()) };
+        if !self.identity.fits(&bundle) {
+            return Err(Loss::Replaced { id: self.identity.id().clone() });
+        }
+        if let Err(error) = self.identity.adopt(&bundle).await {
+            let error: &(dyn std::error::Error + 'static) = error.as_ref();
+            tracing::warn!(error, "the newly fetched trust bundle was not stored");
+        }
+        tracing::warn!("no server could be verified; from now on the newly fetched trust bundle is used");
         self.cache.sync_now();
         Ok(())
     }
