@@ -9,6 +9,7 @@
 mod alone;
 mod backoff;
 mod clock;
+pub mod descriptors;
 pub mod file;
 pub mod go;
 pub mod hcl;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use finial_agent::TrustBundle;
 use finial_attest::UnixConfig;
-use finial_daemon::{Clock, log::Level, umask};
+use finial_daemon::{Clock, descriptors, log::Level, umask};
 use finial_identity::{SpiffeId, TrustDomain};
 use finial_receive::Endpoint;
 use finial_wire::{
@@ -44,6 +44,7 @@ const NODE_PATH: &str = "/dev/node";
 impl Dev {
     pub(crate) async fn run(self) -> Result<()> {
         umask::restrict();
+        descriptors::raise_limit().context("raise the limit of open files")?;
         let _level = self.logging.begin_beside_answers(Level::Warn)?;
         let trust_domain = TrustDomain::parse(&self.trust_domain).context("--trust-domain")?;
         let folder = self.data_dir.clone().map_or_else(state_folder, Ok)?;

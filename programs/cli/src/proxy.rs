@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use finial_daemon::{
-    Clock, go,
+    Clock, descriptors, go,
     log::{Format, Level, Output},
 };
 use finial_proxy::{Address, ClientConfig, Config, Limits, ServerConfig};
@@ -27,6 +27,7 @@ impl Command {
             Self::Server(command) => (Config::from(command.config()?), command.common.logging),
             Self::Client(command) => (Config::from(command.config()?), command.common.logging),
         };
+        descriptors::raise_limit().context("raise the limit of open files")?;
         let _level = logging.begin(Level::Info, Format::Text, Output::Stdout)?;
         let app = finial_proxy::build(config, &Clock::system()).await?;
         app.run(terminated()).await?;

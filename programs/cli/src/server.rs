@@ -4,7 +4,7 @@ use std::{net::IpAddr, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use finial_daemon::{Clock, hcl, signals, umask};
+use finial_daemon::{Clock, descriptors, hcl, signals, umask};
 use finial_identity::TrustDomain;
 use finial_server::Config;
 
@@ -70,6 +70,7 @@ pub(crate) struct Run {
 impl Run {
     async fn run(self) -> Result<()> {
         umask::restrict();
+        descriptors::raise_limit().context("raise the limit of open files")?;
         let config = self.settings.read()?;
         let _level =
             self.settings.logging.begin(config.log.level, config.log.format, config.log.output.clone())?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use finial_agent::{BundleFormat, BundleUrl, Config, RebootstrapMode, ServerAddress, Servers, TrustBundle};
-use finial_daemon::{Clock, go, log::Output, umask};
+use finial_daemon::{Clock, descriptors, go, log::Output, umask};
 use finial_identity::TrustDomain;
 
 use crate::{
@@ -104,6 +104,7 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) async fn run(self) -> Result<()> {
         umask::restrict();
+        descriptors::raise_limit().context("raise the limit of open files")?;
         let config = self.settings.read()?;
         let _level = self.settings.logging.begin(
             config.log_level,
