@@ -26,6 +26,11 @@ impl PeerCredentials {
         Ok(Self { pid: ucred.pid(), uid: ucred.uid(), gid: ucred.gid() })
     }
 
+    /// What is known of a process that was named rather than connected.
+    pub(crate) fn new(pid: i32, uid: u32, gid: u32) -> Self {
+        Self { pid, uid, gid }
+    }
+
     /// The process id, in the PID namespace of this program; 0 when it has none there.
     pub fn pid(&self) -> i32 {
         self.pid

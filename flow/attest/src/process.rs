@@ -8,7 +8,7 @@ mod tests;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -123,6 +123,11 @@ impl PinnedProcess {
         let file = rustix::fs::openat(&self.directory, "exe", flags, Mode::empty())
             .map_err(|errno| self.unreadable("exe", errno))?;
         Executable::of(self.pid(), file)
+    }
+
+    /// What pins it.
+    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
     }
 
     /// Whether it is in the user namespace of this program, where nobody but an administrator can mount anything.

@@ -34,6 +34,12 @@ pub enum Denial {
         /// The agent.
         id: SpiffeId,
     },
+    /// The process has no identity at all, so that it cannot be a delegate.
+    #[error("no identity issued")]
+    NoIdentity,
+    /// None of the process's identities is a configured delegate.
+    #[error("caller not configured as an authorized delegate")]
+    NotADelegate,
     /// There is no such entry, or it is not one of the agent's. Which of both is not for the agent to know.
     #[error("entry not found or not authorized")]
     Entry {
@@ -49,7 +55,7 @@ impl Denial {
             Self::Agent { reason, .. } => Some(*reason),
             Self::Banned { .. } => Some(AgentDenial::Banned),
             Self::MustReattest { .. } => Some(AgentDenial::MustReattest),
-            Self::Method { .. } | Self::Entry { .. } => None,
+            Self::Method { .. } | Self::NoIdentity | Self::NotADelegate | Self::Entry { .. } => None,
         }
     }
 

@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | may this caller call this method? | [`Authorizer::authorize`], by the table [`METHODS`] | a [`Permit`], or a [`Denial`] |
 //! | which SVID may be made? | [`Grant`]'s constructors | a [`Grant`], used up by the issuer |
+//! | may this process ask in the name of others? | [`Delegates::authorize`] | a [`Delegation`], or a [`Denial`] |
 //! | which entries are this agent's, this workload's? | [`authorized_entries`], [`matching_entries`] | the entries |
 //!
 //! Nothing is allowed that is not listed, and nobody is who they do not prove to be: every answer takes a proof of the
@@ -13,6 +14,7 @@
 //! [`AttestedProcess`](finial_attest::AttestedProcess)), and permits and grants are made only here.
 
 mod authorizer;
+mod delegate;
 mod denial;
 mod grant;
 mod matching;
@@ -23,6 +25,7 @@ mod scope;
 mod testing;
 
 pub use authorizer::Authorizer;
+pub use delegate::{Delegates, Delegation};
 pub use denial::Denial;
 pub use grant::{Grant, GrantKind};
 pub use matching::matching_entries;

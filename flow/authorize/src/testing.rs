@@ -4,7 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use finial_attest::Caller;
+use async_trait::async_trait;
+use finial_attest::{
+    AttestError, AttestedProcess, Caller, PeerPidfd, PinnedProcess, WorkloadAttestor, WorkloadAttestors,
+};
 use finial_daemon::{Clock, Tasks};
 use finial_identity::{
     Bundle, BundleSet, Entry, EntryDraft, EntryId, Node, Role, Selector, SelectorSet, SpiffeId, TrustDomain,
@@ -109,4 +112,28 @@ pub(crate) fn local() -> Caller {
 
 fn uri(text: &str) -> SanType {
     SanType::URI(text.try_into().unwrap())
+}
+
+/// Finds the same in every process.
+#[derive(Debug)]
+struct Fixed(&'static [&'static str]);
+
+#[async_trait]
+impl WorkloadAttestor for Fixed {
+    fn kind(&self) -> &str {
+        "unix"
+    }
+
+    async fn attest(&self, _: &PinnedProcess) -> Result<Vec<Selector>, AttestError> {
+        Ok(selectors(self.0).into_iter().collect())
+    }
+}
+
+/// This test's own process, in which these selectors were found.
+pub(crate) async fn process(found: &'static [&'static str]) -> AttestedProcess {
+    let (ours, _theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let pinned = Arc::new(PinnedProcess::of_peer(&ours, PeerPidfd::Preferred).unwrap());
+    let attestor: Arc<dyn WorkloadAttestor> = Arc::new(Fixed(found));
+    let (clock, _) = Clock::manual(now());
+    WorkloadAttestors::new([attestor], Duration::from_secs(5), clock).attest(&pinned).await.unwrap()
 }

@@ -43,16 +43,21 @@ pub(super) fn peer(
 
 /// A pidfd of the process that has the peer's process id now, and still its user and group.
 pub(super) fn by_pid(credentials: PeerCredentials) -> Result<OwnedFd, AttestError> {
-    let pid = Pid::from_raw(credentials.pid()).ok_or(AttestError::Invisible)?;
     let gone = Gone { pid: credentials.pid() };
-    let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|errno| match errno {
-        rustix::io::Errno::SRCH | rustix::io::Errno::INVAL => AttestError::from(gone),
-        errno => AttestError::Peer { source: errno.into() },
-    })?;
+    let pidfd = named(credentials.pid())?;
     let duplicate = pidfd.try_clone().map_err(|source| AttestError::Peer { source })?;
     let ids = PinnedProcess::open(credentials, duplicate)?.ids()?;
     let same = ids.uid == credentials.uid() && ids.gid == credentials.gid();
     if same { Ok(pidfd) } else { Err(gone.into()) }
+}
+
+/// A pidfd of the process that has this id now.
+pub(super) fn named(pid: i32) -> Result<OwnedFd, AttestError> {
+    let id = Pid::from_raw(pid.max(0)).ok_or(AttestError::Invisible)?;
+    pidfd_open(id, PidfdFlags::empty()).map_err(|errno| match errno {
+        rustix::io::Errno::SRCH | rustix::io::Errno::INVAL => Gone { pid }.into(),
+        errno => AttestError::Peer { source: errno.into() },
+    })
 }
 
 /// The process id of a pinned process as `/proc` knows it.

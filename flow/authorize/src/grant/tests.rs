@@ -1,6 +1,8 @@
 //! Tests of what may be made, and for whom.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 use finial_attest::{AttestError, Caller, NodeAttestor, NodeAttestors, NodeFindings};
 use finial_identity::SelectorSet;
@@ -115,7 +117,7 @@ fn server_gets_its_own_identity() {
 async fn attested(name: &str) -> AttestedNode {
     let attestor: Arc<dyn NodeAttestor> = Arc::new(Believing);
     NodeAttestors::new(trust_domain(), [attestor])
-        .attest("join_token", name.as_bytes(), &mut Silent)
+        .attest("join_token", name.as_bytes(), None, &mut Silent)
         .await
         .unwrap()
 }
@@ -130,7 +132,12 @@ impl NodeAttestor for Believing {
         "join_token"
     }
 
-    async fn attest(&self, payload: &[u8], _: &mut dyn Dialogue) -> Result<NodeFindings, AttestError> {
+    async fn attest(
+        &self,
+        payload: &[u8],
+        _: Option<IpAddr>,
+        _: &mut dyn Dialogue,
+    ) -> Result<NodeFindings, AttestError> {
         let id = agent(std::str::from_utf8(payload).unwrap());
         Ok(NodeFindings { id, selectors: SelectorSet::default(), can_reattest: false })
     }

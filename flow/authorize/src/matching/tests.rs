@@ -3,36 +3,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use async_trait::async_trait;
-use finial_attest::{AttestError, PeerPidfd, PinnedProcess, WorkloadAttestor, WorkloadAttestors};
-use finial_daemon::Clock;
-use finial_identity::Selector;
-
 use super::*;
-use crate::testing::{agent, draft, entry, now, selectors};
-
-/// Finds the same in every process.
-#[derive(Debug)]
-struct Fixed(&'static [&'static str]);
-
-#[async_trait]
-impl WorkloadAttestor for Fixed {
-    fn kind(&self) -> &str {
-        "unix"
-    }
-
-    async fn attest(&self, _: &PinnedProcess) -> Result<Vec<Selector>, AttestError> {
-        Ok(selectors(self.0).into_iter().collect())
-    }
-}
-
-async fn process(found: &'static [&'static str]) -> AttestedProcess {
-    let (ours, _theirs) = std::os::unix::net::UnixStream::pair().unwrap();
-    let pinned = Arc::new(PinnedProcess::of_peer(&ours, PeerPidfd::Preferred).unwrap());
-    let attestor: Arc<dyn WorkloadAttestor> = Arc::new(Fixed(found));
-    let (clock, _) = Clock::manual(now());
-    WorkloadAttestors::new([attestor], Duration::from_secs(5), clock).attest(&pinned).await.unwrap()
-}
+use crate::testing::{agent, draft, entry, now, process};
 
 fn plain(name: &str, texts: &[&str]) -> Arc<Entry> {
     Arc::new(entry(name, draft("/workload", &agent("a"), texts)))
