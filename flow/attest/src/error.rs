@@ -184,6 +184,22 @@ pub enum AttestError {
         /// Why.
         source: tokio::task::JoinError,
     },
+    /// systemd could not be asked, or its answer is of no use.
+    #[error("systemd gave no answer over the system bus: is D-Bus running, and may this user connect?")]
+    SystemBus {
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Process ids mean other processes to systemd than to this program.
+    #[error(
+        "the system bus knows this agent as process {theirs}, not {ours}: run the agent in the PID namespace of the host, or systemd 255"
+    )]
+    OtherPidNamespace {
+        /// The agent's process id as it knows it.
+        ours: u32,
+        /// As the bus knows it.
+        theirs: u32,
+    },
     /// An attestor did not answer in time.
     #[error(transparent)]
     Late(#[from] finial_daemon::Elapsed),
