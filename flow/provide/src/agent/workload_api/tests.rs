@@ -4,6 +4,7 @@
 mod bundles;
 mod identities;
 mod tokens;
+mod verifiers;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -20,6 +21,7 @@ use tokio::net::UnixStream;
 use tonic::{Code, Extensions, Status};
 
 use super::{StreamLimits, WorkloadOptions, WorkloadPeer, Workloads};
+use crate::agent::options::CacheOptions;
 use crate::agent::testing::{Agent, FakeServer};
 
 /// An attestor that finds what it was told to find.
@@ -66,9 +68,20 @@ impl Case {
         entries: impl IntoIterator<Item = Entry>,
         selectors: &[&str],
         prepare: impl FnOnce(&FakeServer),
-        mut options: WorkloadOptions,
+        options: WorkloadOptions,
     ) -> Self {
-        let agent = Agent::start_with(entries, prepare);
+        Self::of(Agent::start_with(entries, prepare), selectors, options)
+    }
+
+    fn with_limits(
+        entries: impl IntoIterator<Item = Entry>,
+        selectors: &[&str],
+        limit: impl FnOnce(&mut CacheOptions),
+    ) -> Self {
+        Self::of(Agent::start_limited(entries, |_| {}, limit), selectors, WorkloadOptions::default())
+    }
+
+    fn of(agent: Agent, selectors: &[&str], mut options: WorkloadOptions) -> Self {
         let told = Arc::new(Told::default());
         let attestors: [Arc<dyn WorkloadAttestor>; 1] = [Arc::clone(&told) as _];
         let attestors = WorkloadAttestors::new(attestors, Duration::from_secs(10), agent.clock.clone());

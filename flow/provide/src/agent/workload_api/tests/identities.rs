@@ -251,3 +251,17 @@ async fn streams_of_one_process_are_bounded_and_the_refusal_names_the_limit() {
     streams.pop();
     assert!(case.api.x509_svids(&case.ctx).await.is_ok());
 }
+
+#[tokio::test]
+async fn svid_that_has_a_reader_is_never_put_out_of_a_full_cache() {
+    let entries = ["a", "b", "c"].map(|id| entry(id, draft(id, &[&format!("test:{id}")])));
+    let case = Case::with_limits(entries, &["c"], |options| options.most_x509_svids = 1);
+    let (mut stream, first) = case.fetch().await;
+    assert_eq!(names(&first), ["/c"], "issued for whoever asks");
+    case.become_one_with(&["b"]);
+    let (_other, second) = case.fetch().await;
+    assert_eq!(names(&second), ["/b"]);
+    let snapshot = case.agent.soon(|snapshot| snapshot.serial("b").is_some()).await;
+    assert_eq!(snapshot.credential_count(), 2, "one more than the size: both are read");
+    assert!(stream.next().now_or_never().is_none(), "nothing was taken from the first");
+}

@@ -6,10 +6,11 @@ use finial_identity::{
     Audience, Bundle, Entry, JwtAuthority, JwtClaims, KeyKind, PrivateKey, SpiffeId, TrustDomain,
 };
 use finial_wire::server::WorkloadApi;
+use futures_util::FutureExt;
 use tonic::Code;
 
-use super::{Case, audience, code};
-use crate::agent::testing::{draft, entry, sign, spiffe_id};
+use super::{Case, WorkloadOptions, audience, code};
+use crate::agent::testing::{FakeServer, draft, entry, sign, spiffe_id};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -124,6 +125,35 @@ async fn wap_21_claims_of_a_foreign_token_are_reduced() {
     let mut claims: Vec<&str> = svid.claims().keys().map(String::as_str).collect();
     claims.sort_unstable();
     assert_eq!(claims, ["aud", "exp", "sub"]);
+}
+
+#[tokio::test]
+async fn claims_of_a_foreign_token_that_are_allowed_by_name_are_told() {
+    let (trust_domain, token, bundle) = foreign();
+    let mut federating = draft("web", &["test:web"]);
+    federating.federates_with = vec![trust_domain];
+    let options =
+        WorkloadOptions { allowed_foreign_jwt_claims: vec!["iss".to_owned()], ..WorkloadOptions::default() };
+    let federate = |server: &FakeServer| server.federate(bundle);
+    let case = Case::with_options([entry("web", federating)], &["web"], federate, options);
+    let svid = case.api.validate_jwt_svid(&case.ctx, "api".to_owned(), token).await.unwrap();
+    let mut claims: Vec<&str> = svid.claims().keys().map(String::as_str).collect();
+    claims.sort_unstable();
+    assert_eq!(claims, ["aud", "exp", "iss", "sub"]);
+}
+
+#[tokio::test]
+async fn kept_tokens_are_handed_out_without_a_wait_and_only_to_whom_they_belong() {
+    let case = Case::new(two(), &["web"]);
+    case.api.jwt_svids(&case.ctx, audience("api"), None).await.unwrap();
+    let asked = case.agent.server.calls().tokens;
+    let again = case.api.jwt_svids(&case.ctx, audience("api"), None).now_or_never();
+    let svids = again.expect("at once").unwrap();
+    assert_eq!(svids.iter().map(|svid| svid.hint()).collect::<Vec<_>>(), ["internal", ""]);
+    assert_eq!(case.agent.server.calls().tokens, asked);
+    case.become_one_with(&["nobody"]);
+    let refused = case.api.jwt_svids(&case.ctx, audience("api"), None).await;
+    assert_eq!(code(refused), Code::PermissionDenied);
 }
 
 #[tokio::test]
