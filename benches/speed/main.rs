@@ -1,19 +1,49 @@
-//! Speed of the promises that a user feels, each beside a primitive measured in the same run. Run by `make bench`.
+//! Speed of the promises that a user feels, each beside a primitive measured in the same run. Run by `make bench`; one
+//! alone by its name: `cargo bench -p finial-benches -- tokens`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "a benchmark that cannot go on says why and ends"
 )]
 
+mod agent;
 mod fetch;
 mod measure;
 mod propagation;
+mod reissue;
 mod signing;
+mod streams;
+mod tokens;
 
 #[tokio::main]
 async fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, hold, socket, ..] = arguments.as_slice()
+        && hold == streams::HOLD
+    {
+        return streams::hold(socket).await;
+    }
+    let wanted = |name: &str| {
+        let mut names = arguments.iter().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
+        names.peek().is_none() || names.any(|wanted| wanted == name)
+    };
     println!("Medians of {} runs. Times are CPU time where that is said, else wall time.\n", measure::RUNS);
-    signing::bench().await;
-    fetch::bench().await;
-    propagation::bench().await;
+    if wanted("signing") {
+        signing::bench().await;
+    }
+    if wanted("fetch") {
+        fetch::bench().await;
+    }
+    if wanted("propagation") {
+        propagation::bench().await;
+    }
+    if wanted("tokens") {
+        tokens::bench().await;
+    }
+    if wanted("streams") {
+        streams::bench().await;
+    }
+    if wanted("reissue") {
+        reissue::bench().await;
+    }
 }

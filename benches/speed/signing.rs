@@ -1,23 +1,14 @@
 //! BatchNewX509SVID over mutual TLS: the server's CPU time an SVID, beside the bare check and signature.
 
 use std::process::Command;
-use std::sync::Arc;
 
-use finial_daemon::Clock;
-use finial_identity::{
-    BundleSet, CertificateRequest, EntryDraft, EntryId, KeyKind, PrivateKey, Selector, SpiffeId, TrustDomain,
-    X509Credential,
-};
-use finial_receive::{Endpoint, Source, connect};
+use finial_identity::{CertificateRequest, EntryDraft, EntryId, KeyKind, PrivateKey, Selector, SpiffeId};
+use finial_receive::{Endpoint, connect};
 use finial_testkit::{Process, finial, free_port};
-use finial_tls::{Connector, Policy};
-use finial_wire::client::{AgentClient, BundleClient, EntryClient, Responder, SvidClient};
-use finial_wire::{JoinTokenRequest, NodeEvidence};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tonic::transport::{Channel, Uri};
-use tonic::{Status, async_trait};
+use finial_wire::client::{EntryClient, SvidClient};
+use tonic::transport::Channel;
 
+use crate::agent::Agent;
 use crate::measure::{RUNS, cpu_us, median, own_cpu_us};
 
 const BATCH: usize = 50;
@@ -32,7 +23,8 @@ pub(crate) async fn bench() {
         Process::spawn("server", Command::new(finial()).args(["server", "run", "-config"]).arg(&config));
     server.wait_for_port(port);
     let local = connect(&Endpoint::Unix(socket));
-    let (svids, requests) = agent(&local, port).await;
+    let agent = Agent::join(&local, port).await;
+    let (svids, requests) = (SvidClient::new(agent.channel.clone()), requests(&local, &agent.id).await);
 
     let mut costs = vec![];
     for _ in 0..RUNS {
@@ -70,54 +62,19 @@ fn configuration(folder: &str, port: u16) -> String {
     )
 }
 
-/// Joins as an agent that has as many entries as a batch.
-async fn agent(local: &Channel, port: u16) -> (SvidClient, Vec<(EntryId, Vec<u8>)>) {
-    let clock = Clock::system();
-    let domain = TrustDomain::parse("example.org").unwrap();
-    let bundle = Arc::new(BundleClient::new(local.clone()).bundle().await.unwrap());
-    let bundles = BundleSet::from_iter([bundle]);
-    let (writer, source) = Source::channel(&clock);
-    writer.publish_anonymous(bundles.clone());
-    let connector = Connector::new(&source, Policy::ids([domain.server_id()])).with_alpn(["h2"]);
-
-    let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
-    let request = JoinTokenRequest { ttl: std::time::Duration::from_secs(60), token: None, agent_id: None };
-    let token = AgentClient::new(local.clone()).create_join_token(request).await.unwrap().value;
-    let evidence = NodeEvidence { kind: "join_token".to_owned(), payload: token.into_bytes() };
-    let csr = CertificateRequest::create(&key, None).unwrap();
-    let first = AgentClient::new(channel(&connector, port));
-    let svid = first.attest_agent(evidence, csr, &mut Nothing).await.unwrap().svid;
-    let node = svid.id().clone();
-    let credential = X509Credential::new(svid, key, String::new()).unwrap();
-    writer.publish(vec![credential], bundles).unwrap();
-
+/// The requests of an agent that has as many entries as a batch.
+async fn requests(local: &Channel, node: &SpiffeId) -> Vec<(EntryId, Vec<u8>)> {
     let entries = EntryClient::new(local.clone());
     let mut requests = vec![];
     for n in 0..BATCH {
-        let id = SpiffeId::new(&domain, &format!("/bench/{n}")).unwrap();
+        let id = SpiffeId::parse(format!("spiffe://example.org/bench/{n}")).unwrap();
         let selectors = [Selector::new("unix", "uid:0").unwrap()].into_iter().collect();
         let draft = EntryDraft::new(id.clone(), node.clone(), selectors);
         let entry = entries.create_entry(None, &draft).await.unwrap().entry.id.clone();
         let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
         requests.push((entry, CertificateRequest::create(&key, Some(&id)).unwrap()));
     }
-    // The source lives as long as its writer.
-    std::mem::forget(writer);
-    (SvidClient::new(channel(&connector, port)), requests)
-}
-
-fn channel(connector: &Connector, port: u16) -> Channel {
-    let connector = connector.clone();
-    let dial = tower::service_fn(move |_: Uri| {
-        let connector = connector.clone();
-        async move {
-            let stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(anyhow::Error::from)?;
-            stream.set_nodelay(true)?;
-            let secured = connector.connect(stream, "localhost".try_into()?).await?;
-            anyhow::Ok(TokioIo::new(secured.stream))
-        }
-    });
-    Channel::from_static("http://localhost").connect_with_connector_lazy(dial)
+    requests
 }
 
 /// What each SVID costs at least: reading the request, checking its proof of possession, and one signature.
@@ -134,14 +91,4 @@ fn floor(csr: &[u8]) -> f64 {
         costs.push((own_cpu_us() - before) / TIMES as f64);
     }
     median(&mut costs)
-}
-
-/// A join token has no challenge.
-struct Nothing;
-
-#[async_trait]
-impl Responder for Nothing {
-    async fn respond(&mut self, _: Vec<u8>) -> Result<Vec<u8>, Status> {
-        Err(Status::internal("a join token has no challenge"))
-    }
 }
