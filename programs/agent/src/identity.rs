@@ -189,6 +189,12 @@ impl Identity {
         Ok(())
     }
 
+    /// Trusts another bundle, to which the SVID does not lead: until there is another SVID, none is shown.
+    pub(crate) fn trust(&mut self, bundle: Arc<Bundle>) {
+        self.bundle = bundle;
+        self.go_anonymous();
+    }
+
     /// Stops showing an SVID that the server does not accept, so that it can be asked for another.
     pub(crate) fn go_anonymous(&mut self) {
         self.home.writer.publish_anonymous(only(&self.bundle));

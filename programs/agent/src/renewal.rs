@@ -64,7 +64,8 @@ enum Event {
 impl Keeper {
     fn new(identity: Identity, cache: Cache, rebootstrap: Rebootstrap) -> Self {
         let renew_at = renewal_time(identity.svid(), identity.svid().not_before());
-        Self { identity, cache, rebootstrap, renew_at, backoff: Backoff::new(FIRST_RETRY, LONGEST_RETRY) }
+        let backoff = || Backoff::new(FIRST_RETRY, LONGEST_RETRY);
+        Self { identity, cache, rebootstrap, renew_at, backoff: backoff(), recovery: (None, backoff()) }
     }
 
     /// Ends only with the loss of the identity.
@@ -81,45 +82,46 @@ impl Keeper {
                 Ok(()) = syncs.changed() => Event::Sync,
             };
             let handled = match event {
-                Event::Expired => {
-                    let (id, at) = (self.identity.id().clone(), self.identity.expires_at());
-                    return match self.rebootstrap.hopeless_since() {
-                        Some(since) => Loss::Estranged { trust_domain: id.trust_domain(), since },
-                        None => Loss::Expired { id, at },
-                    };
-                }
-                Event::RenewalDue => self.renew().await,
-                Event::Estranged => match self.find_back().await {
-                    Ok(()) => Ok(()),
-                    Err(loss) => return loss,
-                },
-                Event::Snapshot => self.follow_bundle().await,
+                Event::Expired => Err(self.expired()),
+                Event::RenewalDue => self.renew().await.map_err(|denial| self.denied(denial)),
+                Event::Estranged => self.find_back().await,
+                Event::Snapshot => self.follow_bundle().await.map_err(|denial| self.denied(denial)),
                 Event::Sync => {
                     let failure = syncs.borrow_and_update().failure.clone();
-                    self.judge(failure).await
+                    self.judge(failure).await.map_err(|denial| self.denied(denial))
                 }
             };
-            if let Err(denial) = handled {
-                let has_evidence = self.identity.has_evidence();
-                let loss = Loss::denied(self.identity.id().clone(), denial, has_evidence);
-                if let Err(loss) = self.recover(loss).await {
-                    return loss;
-                }
+            if let Err(loss) = handled
+                && let Err(loss) = self.recover(loss).await
+            {
+                return loss;
             }
         }
+    }
+
+    fn expired(&self) -> Loss {
+        let (id, at) = (self.identity.id().clone(), self.identity.expires_at());
+        match self.rebootstrap.hopeless_since() {
+            Some(since) => Loss::Estranged { trust_domain: id.trust_domain(), since },
+            None => Loss::Expired { id, at },
+        }
+    }
+
+    fn denied(&self, denial: AgentDenial) -> Loss {
+        Loss::denied(self.identity.id().clone(), denial, self.identity.has_evidence())
     }
 
     /// Attests again with what the node has, however long the server takes. Workloads keep what they have, and are
     /// served what is in the cache.
     async fn recover(&mut self, loss: Loss) -> Result<(), Loss> {
-        if !self.identity.has_evidence() || matches!(loss, Loss::Banned { .. }) {
+        let is_final = matches!(loss, Loss::Banned { .. } | Loss::Estranged { .. });
+        if is_final || !self.identity.has_evidence() {
             return Err(loss);
         }
-        let error: &(dyn std::error::Error + 'static) = &loss;
-        tracing::warn!(error, spiffe_id = %self.identity.id(), "the agent has lost its identity; attesting again");
+        let (error, id) = (loss.to_string(), self.identity.id());
+        tracing::warn!(error, spiffe_id = %id, "the agent has lost its identity; attesting again");
         self.pause_before_recovery().await;
         self.identity.go_anonymous();
-        let clock = self.identity.clock().clone();
         let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
         while let Err(error) = self.identity.reattest().await {
             if let Some(status) = error.downcast_ref::<Status>() {
@@ -138,11 +140,24 @@ impl Keeper {
                 retry_in_s = wait.as_secs_f32(),
                 "the agent cannot attest again yet; trying again"
             );
-            clock.sleep(wait).await;
+            self.pause(wait).await;
         }
-        self.recovery.0 = Some(clock.now());
+        self.recovery.0 = Some(self.identity.clock().now());
         self.renewed();
         Ok(())
+    }
+
+    /// Waits before another attempt, and looks for a newer bundle when it is time for that.
+    async fn pause(&mut self, wait: Duration) {
+        tokio::select! {
+            () = self.identity.clock().sleep(wait) => {}
+            () = self.rebootstrap.due() => {
+                let found = self.rebootstrap.look(self.identity.bundle(), self.identity.dialer()).await;
+                if let Some(bundle) = found {
+                    self.identity.trust(bundle);
+                }
+            }
+        }
     }
 
     /// Two agents with the same evidence push each other out. They take longer each time, so that it stays bearable
@@ -187,11 +202,15 @@ impl Keeper {
         Ok(())
     }
 
-    /// Looks for a newer bundle. An SVID that is of it goes on: nothing but the bundle was missing.
+    /// Looks for a newer bundle. An SVID that is of it goes on: nothing but the bundle was missing. Any other is lost, and
+    /// what the node has is shown to servers of the newer bundle.
     async fn find_back(&mut self) -> Result<(), Loss> {
         let found = self.rebootstrap.look(self.identity.bundle(), self.identity.dialer()).await;
         let Some(bundle) = found else { return Ok(()) };
         if !self.identity.fits(&bundle) {
+            if self.identity.has_evidence() {
+                self.identity.trust(bundle);
+            }
             return Err(Loss::Replaced { id: self.identity.id().clone() });
         }
         if let Err(error) = self.identity.adopt(&bundle).await {
