@@ -36,5 +36,6 @@ pub use peer::PeerCredentials;
 pub use process::PinnedProcess;
 pub use process::executable::Executable;
 pub use process::pin::PeerPidfd;
+pub use workload::systemd::SystemdAttestor;
 pub use workload::unix::{UnixAttestor, UnixConfig};
 pub use workload::{AttestedProcess, Examination, Outcome, WorkloadAttestor, WorkloadAttestors};

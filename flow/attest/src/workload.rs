@@ -3,6 +3,7 @@
 mod examination;
 #[cfg(test)]
 mod tests;
+pub(crate) mod systemd;
 pub(crate) mod unix;
 
 use std::fmt::Debug;
