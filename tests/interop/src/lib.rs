@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod curl;
 #[cfg(test)]
+mod envoy;
+#[cfg(test)]
 mod go_spiffe;
 #[cfg(test)]
 mod grpcurl;

@@ -14,6 +14,11 @@ impl Backend {
     /// How its answer begins.
     pub(crate) const GREETING: &str = "hello, whoever you have proved to be";
 
+    /// The port on which it answers.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn start() -> Self {
         let port = free_port();
         let mut process = Process::spawn("hello", Command::new(example("hello")).arg(address(port)));

