@@ -3,6 +3,7 @@
 mod apis;
 mod bootstrap;
 mod delivery;
+mod node_attestor;
 mod plugins;
 mod sds;
 

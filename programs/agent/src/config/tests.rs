@@ -3,6 +3,7 @@
 
 mod bootstrap;
 mod delivery;
+mod node_attestor;
 
 use std::path::Path;
 
@@ -115,8 +116,8 @@ fn bad_configurations_are_refused_by_name_and_line() {
         ),
         (full.replace("directory =", "folder ="), "directory is missing"),
         (
-            full.replace("\"join_token\"", "\"x509pop\""),
-            "NodeAttestor \"x509pop\" is not served by this version",
+            full.replace("\"join_token\"", "\"sshpop\""),
+            "NodeAttestor \"sshpop\" is not served by this version: use join_token or x509pop",
         ),
         (
             full.replace("\"unix\"", "\"docker\""),

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use finial_attest::UnixConfig;
 use finial_daemon::hcl::{Block, HclError};
 
-use super::required;
+use super::{node_attestor, required};
 use crate::config::{Config, KeysConfig};
 
 pub(super) fn read(mut plugins: Block, config: &mut Config) -> Result<(), HclError> {
     config.keys = read_key_manager(&mut plugins)?;
-    read_node_attestor(&mut plugins)?;
+    config.node_attestor = node_attestor::read(&mut plugins)?;
     config.unix = Some(read_workload_attestor(&mut plugins)?);
     plugins.finish()
 }
@@ -28,10 +28,6 @@ fn read_key_manager(plugins: &mut Block) -> Result<KeysConfig, HclError> {
     Ok(keys)
 }
 
-fn read_node_attestor(plugins: &mut Block) -> Result<(), HclError> {
-    only(plugins, "NodeAttestor", &["join_token"])?.settings.finish()
-}
-
 fn read_workload_attestor(plugins: &mut Block) -> Result<UnixConfig, HclError> {
     let mut settings = only(plugins, "WorkloadAttestor", &["unix"])?.settings;
     let unix = UnixConfig {
@@ -43,13 +39,17 @@ fn read_workload_attestor(plugins: &mut Block) -> Result<UnixConfig, HclError> {
 }
 
 /// A plugin that is built in, and its `plugin_data`.
-struct Plugin {
-    name: &'static str,
-    settings: Block,
+pub(super) struct Plugin {
+    pub(super) name: &'static str,
+    pub(super) settings: Block,
 }
 
 /// The one plugin of a kind, out of those that this version serves.
-fn only(plugins: &mut Block, kind: &'static str, served: &[&'static str]) -> Result<Plugin, HclError> {
+pub(super) fn only(
+    plugins: &mut Block,
+    kind: &'static str,
+    served: &[&'static str],
+) -> Result<Plugin, HclError> {
     let mut found = plugins.take_labelled(kind)?;
     let served_names = served.join(" or ");
     for (name, block) in &found {
