@@ -206,6 +206,12 @@ pub enum AttestError {
     /// An attestor of another crate failed, in its own words.
     #[error(transparent)]
     Plugin(Box<dyn std::error::Error + Send + Sync>),
+    /// Some attestors did not answer; each has been logged by its name.
+    #[error("workload attestation is incomplete: no answer from {}; try again, and see the agent's log", missing.join(", "))]
+    Incomplete {
+        /// Their names, such as `docker`.
+        missing: Vec<String>,
+    },
     /// Every workload attestor failed; each has been logged by its name.
     #[error("workload attestation failed")]
     Workload,

@@ -1,9 +1,9 @@
 //! Workload attestation: the selectors of the process behind a Unix socket.
 
 mod examination;
+pub(crate) mod systemd;
 #[cfg(test)]
 mod tests;
-pub(crate) mod systemd;
 pub(crate) mod unix;
 
 use std::fmt::Debug;
@@ -75,6 +75,36 @@ impl WorkloadAttestors {
         Err(AttestError::Restless { pid: process.pid() })
     }
 
+    /// Attests a process again, before another answer to it.
+    ///
+    /// An attestor that knew something of the process and does not answer now is asked again for some ten seconds: what it
+    /// knew may still be true or not, so that the process is neither answered by it nor refused without it.
+    ///
+    /// # Errors
+    /// [`AttestError::Incomplete`] when such an attestor stays silent; otherwise as for [`attest`](Self::attest).
+    pub async fn attest_again(&self, before: &AttestedProcess) -> Result<AttestedProcess, AttestError> {
+        let gives_up_at = self.clock.monotonic() + PATIENCE;
+        loop {
+            let now = self.attest(&before.process).await;
+            let silent: Vec<String> = match &now {
+                Ok(now) => now.missing.iter().filter(|kind| before.is_known_by(kind)).cloned().collect(),
+                Err(AttestError::Workload) => self.kinds().collect(),
+                Err(_) => return now,
+            };
+            if silent.is_empty() {
+                return now;
+            }
+            if self.clock.monotonic() >= gives_up_at {
+                return Err(AttestError::Incomplete { missing: silent });
+            }
+            self.clock.sleep(PAUSE).await;
+        }
+    }
+
+    fn kinds(&self) -> impl Iterator<Item = String> {
+        self.attestors.iter().map(|attestor| attestor.kind().to_owned())
+    }
+
     /// Asks every attestor, and tells what each said and how long it took. For explanations: nothing is proven by it,
     /// nor is anything logged.
     pub async fn examine(&self, process: &PinnedProcess) -> Examination {
@@ -138,6 +168,11 @@ impl AttestedProcess {
         &self.selectors
     }
 
+    /// Whether an attestor found something.
+    fn is_known_by(&self, kind: &str) -> bool {
+        self.selectors.iter().any(|selector| selector.kind() == kind)
+    }
+
     /// The attestors that failed or were late, such as `docker`: the process may have selectors of these types as well.
     /// Empty when everything is known that can be.
     pub fn missing(&self) -> &[String] {
@@ -147,3 +182,6 @@ impl AttestedProcess {
 
 /// How often an attestation begins again because the process has started another program meanwhile.
 const ATTEMPTS: usize = 3;
+/// How long an attestor that knew something may be silent, and how often it is asked meanwhile.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(1);

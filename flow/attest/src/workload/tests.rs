@@ -195,3 +195,76 @@ async fn process_that_ends_during_attestation_is_gone() {
     let refused = attest_while(Peer::end).await;
     assert!(matches!(refused, Err(AttestError::Gone(_))), "{refused:?}");
 }
+
+/// Finds something at first, then fails as often as told, then finds something else.
+#[derive(Debug)]
+struct Unsteady {
+    answers: Mutex<Vec<Option<&'static str>>>,
+}
+
+#[async_trait]
+impl WorkloadAttestor for Unsteady {
+    fn kind(&self) -> &str {
+        "docker"
+    }
+
+    async fn attest(&self, process: &PinnedProcess) -> Result<Vec<Selector>, AttestError> {
+        let mut answers = self.answers.lock().unwrap();
+        let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0] };
+        let found = answer.ok_or(AttestError::PathNotUtf8 { pid: process.pid() })?;
+        Ok(found.split_whitespace().map(|value| Selector::new("docker", value).unwrap()).collect())
+    }
+}
+
+/// What the second attestation gives when the attestor answers like this, and the pauses it took.
+async fn attested_again(
+    answers: &[Option<&'static str>],
+) -> (Result<AttestedProcess, AttestError>, Duration) {
+    let peer = Peer::connect();
+    let process = peer.pin();
+    let (clock, hand) = Clock::manual(SystemTime::UNIX_EPOCH);
+    let unsteady: Arc<dyn WorkloadAttestor> = Arc::new(Unsteady { answers: Mutex::new(answers.to_vec()) });
+    let steady: Arc<dyn WorkloadAttestor> = Arc::new(Attestor::Finds("a", "a:1"));
+    let attestors = WorkloadAttestors::new([unsteady, steady], DEADLINE, clock.clone());
+    let before = attestors.attest(&process).await.unwrap();
+    let mut again = Box::pin(attestors.attest_again(&before));
+    let answer = loop {
+        tokio::select! {
+            biased;
+            answer = &mut again => break answer,
+            () = hand.sleepers(1) => assert!(hand.advance_to_next_wake().is_some()),
+        }
+    };
+    (answer, clock.monotonic())
+}
+
+#[tokio::test]
+async fn attestor_that_knew_something_is_waited_for() {
+    let (again, took) = attested_again(&[Some("old"), None, None, Some("new")]).await;
+    assert_eq!(selectors(&again.unwrap()), ["a:1", "docker:new"]);
+    assert_eq!(took, PAUSE * 2);
+}
+
+#[tokio::test]
+async fn attestor_that_knew_something_and_stays_silent_leaves_the_attestation_incomplete() {
+    let (again, took) = attested_again(&[Some("old"), None]).await;
+    let refused = again.unwrap_err().to_string();
+    assert!(refused.starts_with("workload attestation is incomplete: no answer from docker"), "{refused}");
+    assert_eq!(took, PATIENCE);
+}
+
+#[tokio::test]
+async fn attestor_that_knew_nothing_is_not_waited_for() {
+    for before in [None, Some("")] {
+        let (again, took) = attested_again(&[before, None]).await;
+        assert_eq!(again.unwrap().missing(), ["docker"]);
+        assert_eq!(took, Duration::ZERO);
+    }
+}
+
+#[tokio::test]
+async fn what_an_attestor_does_not_find_any_more_is_gone_at_once() {
+    let (again, took) = attested_again(&[Some("old"), Some("")]).await;
+    assert_eq!(selectors(&again.unwrap()), ["a:1"]);
+    assert_eq!(took, Duration::ZERO);
+}
