@@ -117,7 +117,7 @@ impl Dialer {
     async fn connect(
         &self,
     ) -> Result<Connection<impl AsyncRead + AsyncWrite + Send + Unpin + use<>>, DialError> {
-        let (mut failure, mut is_estranged) = (DialError::NoServer, false);
+        let mut failure = DialError::NoServer;
         for server in self.order().await? {
             match self.connect_to(&server).await {
                 Ok(secured) => {
@@ -129,12 +129,15 @@ impl Dialer {
                     return Ok(Connection::new(secured.stream, secured.standing, term));
                 }
                 Err(error) => {
-                    is_estranged |= error.is_estrangement();
-                    failure = self.note(&server, error);
+                    let error = self.note(&server, error);
+                    // A server that is a stranger says more than one that is not there.
+                    if !failure.is_estrangement() {
+                        failure = error;
+                    }
                 }
             }
         }
-        if is_estranged {
+        if failure.is_estrangement() {
             let now = self.clock.now();
             self.estranged.send_if_modified(|since| since.replace(since.unwrap_or(now)).is_none());
         }
@@ -146,12 +149,31 @@ impl Dialer {
         let servers = match &self.servers {
             Servers::Listed(servers) => servers.clone(),
             Servers::Srv(name) => {
-                let wrong = |source| DialError::Srv { name: name.clone(), source };
                 let found = self.clock.timeout(CONNECT_LIMIT, srv::look_up(name)).await;
-                found.unwrap_or(Err(NetError::Timeout)).map_err(wrong)?
+                self.or_listed(name, found.unwrap_or(Err(NetError::Timeout)))?
             }
         };
         Ok(self.roster.order(servers))
+    }
+
+    /// When DNS does not answer, the servers that it named last: they are more likely there than not.
+    fn or_listed(
+        &self,
+        name: &str,
+        found: Result<Vec<ServerAddress>, NetError>,
+    ) -> Result<Vec<ServerAddress>, DialError> {
+        found.or_else(|source| {
+            let listed = self.roster.listed();
+            if listed.is_empty() {
+                return Err(DialError::Srv { name: name.to_owned(), source });
+            }
+            let error: &(dyn std::error::Error + 'static) = &source;
+            tracing::warn!(
+                error,
+                "the SRV records of {name} cannot be looked up; the servers of before are tried"
+            );
+            Ok(listed)
+        })
     }
 
     /// Remembers the failure; what is tried next is the caller's to say.

@@ -21,6 +21,8 @@ use crate::config::BundleUrl;
 const LIMIT: Duration = Duration::from_secs(20);
 /// The largest document: a thousand authorities.
 const MAX_BYTES: usize = 1 << 20;
+/// How much of what a server says is quoted, in characters.
+const MAX_QUOTED: usize = 200;
 const HTTPS: u16 = 443;
 const AGENT: &str = concat!("finial-agent/", env!("CARGO_PKG_VERSION"));
 
@@ -134,7 +136,9 @@ where
             StatusCode::OK => {}
             status if status.is_redirection() => {
                 let place = answer.headers().get(LOCATION).and_then(|place| place.to_str().ok());
-                return Err(HttpError::Redirect(place.unwrap_or("nowhere").to_owned()));
+                return Err(HttpError::Redirect(
+                    place.unwrap_or("nowhere").chars().take(MAX_QUOTED).collect(),
+                ));
             }
             status => return Err(HttpError::Status(status)),
         }

@@ -25,6 +25,7 @@ pub(super) struct Roster {
 
 #[derive(Debug, Default)]
 struct Known {
+    listed: Vec<ServerAddress>,
     serving: Option<ServerAddress>,
     failed: HashMap<ServerAddress, Failed>,
 }
@@ -54,6 +55,7 @@ impl Roster {
         let now = self.clock.monotonic();
         let mut known = self.known();
         known.failed.retain(|server, _| servers.contains(server));
+        known.listed.clone_from(&servers);
         let rest = |server: &ServerAddress| {
             known
                 .failed
@@ -65,6 +67,11 @@ impl Roster {
         // The sort is stable, so that among equals the preference stands.
         servers.sort_by_key(|server| (rest(server), known.serving.as_ref() != Some(server)));
         servers
+    }
+
+    /// The servers as they were given last.
+    pub(super) fn listed(&self) -> Vec<ServerAddress> {
+        self.known().listed.clone()
     }
 
     /// Notes a connection, and says whether it is one to another server than before.

@@ -93,3 +93,12 @@ fn a_change_of_servers_is_told() {
     assert!(!roster.serves(&servers("a")[0]).1);
     assert!(roster.serves(&servers("b")[0]).1);
 }
+
+#[test]
+fn the_servers_of_before_are_remembered_in_the_order_of_preference() {
+    let (roster, _hand) = roster();
+    assert!(roster.listed().is_empty());
+    roster.failed(&servers("a")[0]);
+    assert_eq!(order(&roster), "bca");
+    assert_eq!(roster.listed(), servers("a,b,c"));
+}
