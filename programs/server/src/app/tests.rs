@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod agents;
+mod bundles;
 mod fixture;
 mod lifecycle;
+mod nodes;
 mod operators;

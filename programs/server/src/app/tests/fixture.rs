@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use finial_daemon::{Clock, Tasks};
+use finial_daemon::{Clock, ClockHand, Tasks};
 use finial_identity::{
     Bundle, BundleSet, CertificateRequest, EntryDraft, KeyKind, PrivateKey, Selector, SpiffeId, TrustDomain,
     X509Credential, X509Svid,
@@ -25,9 +25,9 @@ use tonic::transport::Channel;
 
 use crate::{Config, KeysConfig, StoreConfig, build};
 
-/// A clock that stands at 2027-01-15 08:00:00 UTC.
-pub(super) fn clock() -> Clock {
-    Clock::manual(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)).0
+/// A clock that stands at 2027-01-15 08:00:00 UTC until its hand is moved.
+pub(super) fn clock() -> (Clock, ClockHand) {
+    Clock::manual(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000))
 }
 
 pub(super) fn trust_domain() -> TrustDomain {
@@ -47,6 +47,7 @@ pub(super) fn draft(path: &str, parent: &SpiffeId) -> EntryDraft {
 pub(super) struct Server {
     pub(super) config: Config,
     pub(super) folder: TempDir,
+    pub(super) hand: ClockHand,
     address: SocketAddr,
     socket: PathBuf,
     clock: Clock,
@@ -81,7 +82,7 @@ impl Server {
     }
 
     async fn run(config: Config, folder: TempDir) -> Self {
-        let clock = clock();
+        let (clock, hand) = clock();
         let app = build(config.clone(), &clock).await.unwrap();
         let (address, socket) = (app.address(), app.socket_path().to_owned());
         let (stop, stopped) = oneshot::channel::<()>();
@@ -90,7 +91,7 @@ impl Server {
             let outcome = app.run(async move { drop(stopped.await) }).await;
             let _ = report.send(outcome);
         });
-        Self { config, folder, address, socket, clock, stop, ended }
+        Self { config, folder, hand, address, socket, clock, stop, ended }
     }
 
     pub(super) async fn stop(self) -> TempDir {

@@ -38,7 +38,7 @@ async fn files_are_made_with_the_right_modes() {
 #[tokio::test]
 async fn second_server_on_the_same_socket_is_refused_and_harms_nothing() {
     let server = Server::start().await;
-    let refused = build(server.config.clone(), &clock()).await.err().unwrap();
+    let refused = build(server.config.clone(), &clock().0).await.err().unwrap();
     assert!(refused.to_string().starts_with("another process serves"), "{refused:#}");
     server.entries().create_entry(None, &draft("/web", &id("/host"))).await.unwrap();
     assert_eq!(server.entries().count_entries(EntryFilter::default()).await.unwrap(), 1);
