@@ -13,6 +13,7 @@ pub struct JwtSvid {
     id: SpiffeId,
     audience: Vec<String>,
     expires_at: SystemTime,
+    not_before: Option<SystemTime>,
     issued_at: Option<SystemTime>,
     hint: String,
     claims: Map<String, Value>,
@@ -36,6 +37,7 @@ impl JwtSvid {
             id: claims.id,
             audience: claims.audience,
             expires_at: claims.expires_at,
+            not_before: claims.not_before,
             issued_at: claims.issued_at,
             hint: String::new(),
             claims: claims.all,
@@ -69,6 +71,11 @@ impl JwtSvid {
     /// When the token expires.
     pub fn expires_at(&self) -> SystemTime {
         self.expires_at
+    }
+
+    /// When the token begins to be valid, if it says.
+    pub(super) fn not_before(&self) -> Option<SystemTime> {
+        self.not_before
     }
 
     /// When the token was issued, if it says.

@@ -392,6 +392,18 @@ fn jsv_10_expiry_is_a_whole_number_not_in_the_past() {
 }
 
 #[test]
+fn verified_token_is_looked_at_again_but_for_its_signature() {
+    let svid = verify_payload(&json!({"nbf": NOW})).unwrap();
+    let at = |seconds: u64| std::time::UNIX_EPOCH + Duration::from_secs(seconds);
+    svid.verify_again("service", at(NOW)).unwrap();
+    assert!(matches!(svid.verify_again("", at(NOW)), Err(JwtError::Audience)));
+    assert!(matches!(svid.verify_again("others", at(NOW)), Err(JwtError::OtherAudience(_))));
+    assert!(matches!(svid.verify_again("service", at(NOW - 61)), Err(JwtError::NotYetValid)));
+    assert!(svid.verify_again("service", at(NOW + 359)).is_ok(), "one minute of leeway");
+    assert!(matches!(svid.verify_again("service", at(NOW + 360)), Err(JwtError::Expired)));
+}
+
+#[test]
 fn jsv_11_token_from_the_future_is_refused() {
     assert!(verify_payload(&json!({"nbf": NOW + 60})).is_ok());
     assert!(matches!(verify_payload(&json!({"nbf": NOW + 61})), Err(JwtError::NotYetValid)));

@@ -31,11 +31,28 @@ impl JwtSvid {
         let trust_domain = parsed.claims.id.trust_domain();
         let bundle = bundles.bundle(&trust_domain).ok_or(JwtError::NoBundle(trust_domain))?;
         check_signature(&parsed, bundle)?;
-        check_times(&parsed, at)?;
-        if !parsed.claims.audience.iter().any(|value| value == audience) {
+        let svid = Verified::new(JwtSvid::of_claims(parsed.claims, token));
+        svid.verify_again(audience, at)?;
+        Ok(svid)
+    }
+}
+
+impl Verified<JwtSvid> {
+    /// Verifies once more, at a later time or for another audience, what does not depend on the signature.
+    ///
+    /// Whether the key that signed is still in its bundle is for the caller to know.
+    ///
+    /// # Errors
+    /// [`JwtError`] when the audience is empty, or the token expired, not valid yet, or meant for others.
+    pub fn verify_again(&self, audience: &str, at: SystemTime) -> Result<(), JwtError> {
+        if audience.is_empty() {
+            return Err(JwtError::Audience);
+        }
+        check_times(self, at)?;
+        if !self.audience().iter().any(|value| value == audience) {
             return Err(JwtError::OtherAudience(audience.to_owned()));
         }
-        Ok(Verified::new(JwtSvid::of_claims(parsed.claims, token)))
+        Ok(())
     }
 }
 
@@ -57,12 +74,12 @@ fn suitable_keys<'a>(parsed: &'a ParsedToken<'_>, bundle: &'a Bundle) -> impl It
     by_id.map(|authority| &authority.public_key).filter(|key| parsed.header.algorithm.fits(key))
 }
 
-fn check_times(parsed: &ParsedToken<'_>, at: SystemTime) -> Result<(), JwtError> {
-    if at.checked_sub(LEEWAY).is_some_and(|earliest| parsed.claims.expires_at <= earliest) {
+fn check_times(svid: &JwtSvid, at: SystemTime) -> Result<(), JwtError> {
+    if at.checked_sub(LEEWAY).is_some_and(|earliest| svid.expires_at() <= earliest) {
         return Err(JwtError::Expired);
     }
     let latest = at.checked_add(LEEWAY).unwrap_or(at);
-    match parsed.claims.not_before {
+    match svid.not_before() {
         Some(not_before) if not_before > latest => Err(JwtError::NotYetValid),
         _ => Ok(()),
     }
