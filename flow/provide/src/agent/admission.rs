@@ -43,33 +43,33 @@ impl Anchors {
         Self { all: BundleSet::from_iter([Arc::clone(bundle)]), untainted }
     }
 
-    /// Whether no authority is about to be withdrawn: what is admitted then also holds.
-    pub(super) fn all_stand(&self) -> bool {
-        self.untainted.is_none()
-    }
-
     /// Whether the SVID leads to an authority that is not about to be withdrawn.
     pub(super) fn hold(&self, svid: &X509Svid, now: SystemTime) -> bool {
         let bundles = self.untainted.as_ref().unwrap_or(&self.all);
         svid.verify(bundles, instant_within(svid, now), Role::Client).is_ok()
     }
 
-    /// Makes a credential of an SVID that belongs to the entry, to the key and to the trust domain.
+    /// Makes a credential of an SVID that belongs to the entry, to the key and to the trust domain, and tells whether it
+    /// also [holds](Self::hold).
     pub(super) fn admit(
         &self,
         entry: &Entry,
         key: PrivateKey,
         svid: X509Svid,
         now: SystemTime,
-    ) -> Result<X509Credential, Refusal> {
+    ) -> Result<(X509Credential, bool), Refusal> {
         if *svid.id() != entry.spiffe_id {
             return Err(Refusal::OtherIdentity(svid.id().clone()));
         }
         if svid.not_after() <= now {
             return Err(Refusal::Expired);
         }
-        svid.verify(&self.all, instant_within(&svid, now), Role::Client).map_err(Refusal::Untrusted)?;
-        X509Credential::new(svid, key, entry.hint.clone()).map_err(Refusal::OtherKey)
+        let holds = self.hold(&svid, now);
+        if !holds {
+            svid.verify(&self.all, instant_within(&svid, now), Role::Client).map_err(Refusal::Untrusted)?;
+        }
+        let credential = X509Credential::new(svid, key, entry.hint.clone()).map_err(Refusal::OtherKey)?;
+        Ok((credential, holds))
     }
 }
 

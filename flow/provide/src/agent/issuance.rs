@@ -102,16 +102,17 @@ async fn check(
 
 fn check_one(answer: &Answer, anchors: &Anchors, now: SystemTime) -> Checked {
     let entry = Arc::clone(&answer.entry);
-    let credential = match &answer.svid {
+    let admitted = match &answer.svid {
         Ok(svid) => {
             let admitted = anchors.admit(&entry, answer.key.clone(), svid.clone(), now);
             admitted.map_err(|refusal| describe(&refusal))
         }
         Err(status) => Err(status.message().to_owned()),
     };
-    let stands = |credential: &X509Credential| anchors.all_stand() || anchors.hold(credential.svid(), now);
-    let stands = credential.as_ref().is_ok_and(stands);
-    Checked { entry, credential, stands }
+    match admitted {
+        Ok((credential, stands)) => Checked { entry, credential: Ok(credential), stands },
+        Err(problem) => Checked { entry, credential: Err(problem), stands: false },
+    }
 }
 
 type Prepared = (Arc<Entry>, PrivateKey, Vec<u8>);

@@ -6,6 +6,7 @@ pub(in crate::agent) mod limits;
 mod options;
 pub(in crate::agent) mod rates;
 mod subscription;
+mod verified;
 pub(in crate::agent) mod views;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ use self::entitlement::Entitlement;
 use self::limits::StreamTable;
 use self::rates::{RatedCall, Rates};
 use self::subscription::Subscription;
+use self::verified::VerifiedTokens;
 use self::views::{JwtBundles, View, X509Bundles, X509Identities};
 use super::cache::Cache;
 use super::issuance::describe;
@@ -52,6 +54,7 @@ pub struct Workloads {
     attestors: Arc<WorkloadAttestors>,
     streams: Arc<StreamTable>,
     rates: Rates,
+    verified: VerifiedTokens,
     allow_unauthenticated_verifiers: bool,
     allowed_foreign_jwt_claims: Vec<String>,
     clock: Clock,
@@ -72,6 +75,7 @@ impl Workloads {
             attestors,
             streams: Arc::new(StreamTable::new(options.streams)),
             rates: Rates::new(options.rates, clock.clone()),
+            verified: VerifiedTokens::default(),
             allow_unauthenticated_verifiers: options.allow_unauthenticated_verifiers,
             allowed_foreign_jwt_claims: options.allowed_foreign_jwt_claims,
             clock,
@@ -188,8 +192,8 @@ impl WorkloadApi for Workloads {
         let entitlement = Entitlement::of(&caller, snapshot.entries());
         let entitlement = entitlement.or_else(|refusal| self.verifier(refusal))?;
         let bundles = entitlement.bundle_set(&snapshot);
-        let verified = JwtSvid::verify(&token, &audience, &bundles, self.clock.now());
-        let svid = verified.map_err(|error| Status::invalid_argument(describe(&error)))?.into_inner();
+        let svid = self.verified.verify(&token, &audience, &bundles, self.clock.now());
+        let svid = svid.map_err(|error| Status::invalid_argument(describe(&error)))?;
         if svid.id().is_member_of(snapshot.trust_domain()) {
             return Ok(svid);
         }

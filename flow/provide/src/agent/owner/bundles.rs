@@ -2,12 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use finial_identity::{Bundle, EntryId, TrustDomain};
+use finial_identity::{Bundle, EntryId, TrustDomain, X509Credential};
+use futures_util::future::join_all;
 use tonic::{Code, Status};
 
 use super::Owner;
 use crate::agent::admission::{Anchors, withdraws};
+
+/// In how many parts the SVIDs of an agent are checked at a time.
+const PARTS: usize = 4;
 
 impl Owner {
     /// Takes the trust domain's bundle, and has issued again what a withdrawn authority signed.
@@ -39,18 +44,24 @@ impl Owner {
         let now = self.clock.now();
         let held = self.rotation.credentials().map(|(id, held)| (id.clone(), Arc::clone(held)));
         let held: Vec<_> = held.collect();
-        let find = move || {
-            let lost = held.into_iter().filter(|(_, credential)| !anchors.hold(credential.svid(), now));
-            lost.map(|(id, _)| id).collect::<Vec<EntryId>>()
-        };
-        match tokio::task::spawn_blocking(find).await {
-            Ok(lost) => {
-                let svids = lost.len();
-                tracing::info!(svids, "an authority was withdrawn; renewing what it signed");
-                self.rotation.distrust(&lost);
+        // In parts, so that a change which concerns thousands is felt by all processors.
+        let parts = held.chunks(held.len().div_ceil(PARTS).max(1)).map(|part| {
+            let (part, anchors) = (part.to_vec(), anchors.clone());
+            tokio::task::spawn_blocking(move || lost(part, &anchors, now))
+        });
+        let mut svids = 0;
+        for lost in join_all(parts).await {
+            match lost {
+                Ok(lost) => {
+                    svids += lost.len();
+                    self.rotation.distrust(&lost);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the search for what a withdrawn authority signed failed");
+                }
             }
-            Err(error) => tracing::error!(%error, "the search for what a withdrawn authority signed failed"),
         }
+        tracing::info!(svids, "an authority was withdrawn; renewing what it signed");
     }
 
     /// Takes the bundles of other trust domains: unchanged ones stay the same in memory, absent ones go, and one
@@ -76,4 +87,10 @@ impl Owner {
             self.is_dirty = true;
         }
     }
+}
+
+/// The entries whose SVIDs no longer lead to an authority that stands.
+fn lost(held: Vec<(EntryId, Arc<X509Credential>)>, anchors: &Anchors, now: SystemTime) -> Vec<EntryId> {
+    let lost = held.into_iter().filter(|(_, credential)| !anchors.hold(credential.svid(), now));
+    lost.map(|(id, _)| id).collect()
 }
