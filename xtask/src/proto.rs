@@ -23,7 +23,11 @@ const SERVER: &[&str] = &[
 const WORKLOAD: &[&str] = &["spiffe/workload.proto"];
 
 /// What an agent answers to Envoys, on the same socket.
-const SECRETS: &[&str] = &["envoy/service/secret/v3/sds.proto"];
+const SECRETS: &[&str] = &[
+    "envoy/extensions/transport_sockets/tls/v3/secret.proto",
+    "envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto",
+    "envoy/service/secret/v3/sds.proto",
+];
 
 /// What an agent answers on its admin socket.
 const ADMIN: &[&str] = &[
@@ -34,11 +38,7 @@ const ADMIN: &[&str] = &[
 ];
 
 /// What travels inside others.
-const DETAILS: &[&str] = &[
-    "envoy/extensions/transport_sockets/tls/v3/secret.proto",
-    "envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto",
-    "google/rpc/status.proto",
-];
+const DETAILS: &[&str] = &["google/rpc/status.proto"];
 
 /// Messages whose derived `Debug` would print a key, a token, a CSR or a selector's value. base/wire
 /// writes theirs by hand, in `src/redacted.rs`.

@@ -13,6 +13,7 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorSet};
 
 use super::{SERVER_DESCRIPTORS, WORKLOAD_DESCRIPTORS};
 
+mod envoy;
 mod sdk;
 
 /// What we have and the crate `spire-api` 0.11 has not.

@@ -53,11 +53,15 @@ fn list_says_what_it_is_about() {
     }
 }
 
-/// The list: a line at the margin names a holder, the lines below it are what it holds.
 fn theirs() -> BTreeSet<String> {
+    listed(SDK)
+}
+
+/// A list: a line at the margin names a holder, the lines below it are what it holds.
+pub(super) fn listed(list: &'static str) -> BTreeSet<String> {
     let mut holder = "";
     let mut facts = BTreeSet::new();
-    for line in SDK.lines().filter(|line| !line.starts_with('#')) {
+    for line in list.lines().filter(|line| !line.starts_with('#')) {
         match line.strip_prefix("  ") {
             Some(held) => facts.insert(format!("{holder}: {held}")),
             None => {
@@ -70,10 +74,14 @@ fn theirs() -> BTreeSet<String> {
 }
 
 fn ours() -> BTreeSet<String> {
+    &described(SERVER_DESCRIPTORS, "spire.") | &described(ADMIN_DESCRIPTORS, "spire.")
+}
+
+/// What the packages of a set hold whose names start so.
+pub(super) fn described(set: &[u8], packages: &str) -> BTreeSet<String> {
     let mut facts = BTreeSet::new();
-    let sets = [SERVER_DESCRIPTORS, ADMIN_DESCRIPTORS].map(|set| FileDescriptorSet::decode(set).unwrap());
-    let files = sets.iter().flat_map(|set| &set.file);
-    for file in files.filter(|file| file.package().starts_with("spire.")) {
+    let set = FileDescriptorSet::decode(set).unwrap();
+    for file in set.file.iter().filter(|file| file.package().starts_with(packages)) {
         let package = file.package();
         file.message_type.iter().for_each(|it| message(package, it, &mut facts));
         file.enum_type.iter().for_each(|it| enumeration(package, it, &mut facts));
