@@ -4,7 +4,7 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/finial
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export FINIAL_VENV ?= $(abspath $(CARGO_TARGET_DIR)/../venv)
 
-.PHONY: help quickstart test lint bench fmt proto
+.PHONY: help quickstart test lint bench soak fmt proto
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -24,6 +24,10 @@ lint: ## format, direction of arrows, clippy
 bench: ## speed, as ratios against a primitive in the same run
 	cargo build --release --locked --package finial-cli --bin finial
 	cargo bench --locked --package finial-benches
+
+soak: ## the bad days at full size: a fleet of two thousand agents parted from its server
+	cargo build --release --locked --package finial-cli --bin finial
+	FINIAL_SOAK=1 cargo test --release --locked --package finial-it -- --nocapture storm
 
 fmt: ## format the code
 	cargo fmt --all

@@ -10,7 +10,7 @@ use finial_agent::{Config as AgentConfig, TrustBundle};
 use finial_daemon::{Clock, ClockHand, Tasks};
 use finial_identity::{Bundle, Entry, EntryDraft, Selector, SpiffeId, TrustDomain};
 use finial_receive::Endpoint;
-use finial_server::{App as Server, Config as ServerConfig};
+use finial_server::{App as Server, Config as ServerConfig, NodeAttestorsConfig};
 use finial_wire::{
     AgentFilter, JoinTokenRequest, X509Context,
     client::{AgentClient, BundleClient, EntryClient, LocalAuthorityClient, WorkloadClient},
@@ -67,18 +67,25 @@ pub(crate) struct Domain {
     pub(crate) trust_domain: TrustDomain,
     pub(crate) port: u16,
     pub(crate) server: Option<Running>,
+    node_attestors: NodeAttestorsConfig,
     folder: TempDir,
 }
 
 impl Domain {
     /// Starts a server with SPIRE's defaults.
     pub(crate) async fn start(clock: &Clock) -> Self {
+        Self::start_with(clock, NodeAttestorsConfig::default()).await
+    }
+
+    /// Starts a server that attests agents in these ways.
+    pub(crate) async fn start_with(clock: &Clock, node_attestors: NodeAttestorsConfig) -> Self {
         let mut domain = Self {
             clock: clock.clone(),
             tasks: Tasks::new(clock.clone()),
             trust_domain: TrustDomain::parse("example.org").unwrap(),
             port: 0,
             server: None,
+            node_attestors,
             folder: tempfile::Builder::new().prefix("finial").tempdir().unwrap(),
         };
         domain.start_server().await;
@@ -105,16 +112,22 @@ impl Domain {
         config.bind_address = Ipv4Addr::LOCALHOST.into();
         config.bind_port = self.port;
         config.socket_path = self.path("server.sock");
+        config.node_attestors = self.node_attestors.clone();
         config
     }
 
     /// What an agent needs to join: a fresh token and the bundle.
     pub(crate) async fn agent_config(&self) -> AgentConfig {
+        let mut config = self.agent_config_without_token().await;
+        config.join_token = Some(self.join_token().await);
+        config
+    }
+
+    pub(crate) async fn agent_config_without_token(&self) -> AgentConfig {
         let mut config =
             AgentConfig::new(self.trust_domain.clone(), "127.0.0.1", self.port, self.path("agent"));
         config.trust_bundle = TrustBundle::Given(self.bundle().await);
         config.socket_path = self.path("agent.sock");
-        config.join_token = Some(self.join_token().await);
         config
     }
 
