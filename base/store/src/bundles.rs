@@ -14,6 +14,17 @@ pub struct StoredBundle {
     pub sequence_number: u64,
 }
 
+/// What becomes of the entries that federate with a bundle that is to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Federating {
+    /// They stay, and so does the bundle.
+    Keep,
+    /// They are deleted too.
+    Delete,
+    /// They federate with it no longer, which makes each a new revision of itself.
+    Dissociate,
+}
+
 /// The bundles of a store. The store counts the sequence number: 1 for the first content, one more for each other
 /// content; writing the same content again changes nothing. Instants and spans are kept in whole seconds.
 #[async_trait]
@@ -31,11 +42,16 @@ pub trait Bundles: Send + Sync {
     /// [`StoreError::Conflict`] when it has another one.
     async fn replace_bundle(&self, bundle: Bundle) -> Result<StoredBundle, StoreError>;
 
-    /// Deletes the bundle of a trust domain.
+    /// Deletes the bundle of a trust domain, and in the same transaction does to the entries that federate with it what
+    /// is asked. The revision is that after which all of it is done.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`]; [`StoreError::Federated`] while entries federate with it.
-    async fn delete_bundle(&self, trust_domain: &TrustDomain) -> Result<Revision, StoreError>;
+    /// [`StoreError::NotFound`]; [`StoreError::Federated`] when entries federate with it and are to be kept as they are.
+    async fn delete_bundle(
+        &self,
+        trust_domain: &TrustDomain,
+        federating: Federating,
+    ) -> Result<Revision, StoreError>;
 
     /// The stored bundle of a trust domain.
     ///

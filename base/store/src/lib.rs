@@ -18,7 +18,7 @@ mod tokens;
 #[cfg(any(test, feature = "testing"))]
 pub mod battery;
 
-pub use bundles::{Bundles, StoredBundle};
+pub use bundles::{Bundles, Federating, StoredBundle};
 pub use changes::{Change, ChangeKind, Changes, Revision};
 pub use datastore::DataStore;
 pub use entries::Entries;

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use finial_daemon::{Clock, ClockHand};
 use finial_identity::{Bundle, BundleSet, KeyKind, PrivateKey, PublicKey, TrustDomain};
 use finial_keys::{Key, KeyManager, KeysError, MemoryKeys};
-use finial_store::{Bundles, Journal, JournalRecord, Noun, Revision, StoreError, StoredBundle};
+use finial_store::{Bundles, Federating, Journal, JournalRecord, Noun, Revision, StoreError, StoredBundle};
 
 use crate::IssueConfig;
 
@@ -135,7 +135,7 @@ impl Bundles for MemoryStore {
         })
     }
 
-    async fn delete_bundle(&self, _trust_domain: &TrustDomain) -> Result<Revision, StoreError> {
+    async fn delete_bundle(&self, _: &TrustDomain, _: Federating) -> Result<Revision, StoreError> {
         unreachable!("issue never deletes a bundle")
     }
 

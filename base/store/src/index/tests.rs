@@ -11,7 +11,7 @@ use sqlx::ConnectOptions;
 use tempfile::TempDir;
 
 use super::{Index, Snapshot, Stopped};
-use crate::{Bundles, Changes, DataStore, Entries, Nodes, SqliteStore};
+use crate::{Bundles, Changes, DataStore, Entries, Federating, Nodes, SqliteStore};
 
 fn id(path: &str) -> SpiffeId {
     SpiffeId::new(&TrustDomain::parse("example.org").unwrap(), path).unwrap()
@@ -203,7 +203,7 @@ async fn a_committed_change_reaches_the_index_without_a_poll() {
     assert!(index.reached(revision).await.unwrap().entry(&EntryId::new("a").unwrap()).is_none());
     let revision = store.delete_node(&node("a").id).await.unwrap().revision;
     assert!(index.reached(revision).await.unwrap().node(&node("a").id).is_none());
-    let revision = store.delete_bundle(&a).await.unwrap();
+    let revision = store.delete_bundle(&a, Federating::Keep).await.unwrap();
     assert!(index.reached(revision).await.unwrap().bundle(&a).is_none());
 }
 

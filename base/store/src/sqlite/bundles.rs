@@ -9,8 +9,8 @@ use sqlx::{Row, SqliteConnection};
 
 use super::columns::{from_count, to_count, to_text};
 use super::failure::Failure;
-use super::{SqliteStore, Write, changes};
-use crate::{Bundles, ChangeKind, Noun, Revision, StoreError, StoredBundle};
+use super::{SqliteStore, Write, changes, entries};
+use crate::{Bundles, ChangeKind, Federating, Noun, Revision, StoreError, StoredBundle};
 
 #[async_trait]
 impl Bundles for SqliteStore {
@@ -23,8 +23,12 @@ impl Bundles for SqliteStore {
         self.write(Put { bundle, expected }).await
     }
 
-    async fn delete_bundle(&self, trust_domain: &TrustDomain) -> Result<Revision, StoreError> {
-        self.write(Delete(trust_domain.clone())).await
+    async fn delete_bundle(
+        &self,
+        trust_domain: &TrustDomain,
+        federating: Federating,
+    ) -> Result<Revision, StoreError> {
+        self.write(Delete { trust_domain: trust_domain.clone(), federating }).await
     }
 
     async fn bundle(&self, trust_domain: &TrustDomain) -> Result<Option<Bundle>, StoreError> {
@@ -82,30 +86,31 @@ impl Write for Put {
     }
 }
 
-struct Delete(TrustDomain);
+struct Delete {
+    trust_domain: TrustDomain,
+    federating: Federating,
+}
 
 #[async_trait]
 impl Write for Delete {
     type Outcome = Revision;
 
     async fn apply(&self, tx: &mut SqliteConnection) -> Result<Revision, Failure> {
-        let name = self.0.name();
-        let revision = changes::record(tx, ChangeKind::Bundle, name).await?;
-        let entries: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM entries, json_each(entries.federates_with) WHERE json_each.value = ?1",
-        )
-        .bind(name)
-        .fetch_one(&mut *tx)
-        .await?;
-        if entries > 0 {
-            let entries = entries.unsigned_abs();
-            return Err(StoreError::Federated { trust_domain: name.to_owned(), entries }.into());
-        }
+        let name = self.trust_domain.name();
+        let deleted_at = changes::record(tx, ChangeKind::Bundle, name).await?;
+        let newest = match self.federating {
+            Federating::Keep => {
+                entries::refuse_federating(name, tx).await?;
+                None
+            }
+            Federating::Delete => entries::delete_federating(name, tx).await?,
+            Federating::Dissociate => entries::dissociate(name, tx).await?,
+        };
         let deleted =
             sqlx::query("DELETE FROM bundles WHERE trust_domain = ?1").bind(name).execute(tx).await?;
         match deleted.rows_affected() {
             0 => Err(StoreError::NotFound { noun: Noun::Bundle, key: name.to_owned() }.into()),
-            _ => Ok(revision),
+            _ => Ok(newest.unwrap_or(deleted_at)),
         }
     }
 }

@@ -156,6 +156,52 @@ pub(super) async fn delete_aliases_of(
     Ok(deleted)
 }
 
+/// Refuses while entries federate with the trust domain.
+pub(super) async fn refuse_federating(trust_domain: &str, tx: &mut SqliteConnection) -> Result<(), Failure> {
+    let entries: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM entries, json_each(entries.federates_with) WHERE json_each.value = ?1",
+    )
+    .bind(trust_domain)
+    .fetch_one(tx)
+    .await?;
+    match entries.unsigned_abs() {
+        0 => Ok(()),
+        entries => Err(StoreError::Federated { trust_domain: trust_domain.to_owned(), entries }.into()),
+    }
+}
+
+/// Deletes the entries that federate with the trust domain. Gives the newest revision that this took, if any.
+pub(super) async fn delete_federating(
+    trust_domain: &str,
+    tx: &mut SqliteConnection,
+) -> Result<Option<Revision>, Failure> {
+    let delete = "DELETE FROM entries \
+                  WHERE EXISTS (SELECT 1 FROM json_each(federates_with) WHERE value = ?1) RETURNING id";
+    let ids = sqlx::query_scalar(delete).bind(trust_domain).fetch_all(&mut *tx).await?;
+    record_all(ids, tx).await
+}
+
+/// Lets the entries that federate with the trust domain do so no longer. Gives the newest revision that this took, if
+/// any.
+pub(super) async fn dissociate(
+    trust_domain: &str,
+    tx: &mut SqliteConnection,
+) -> Result<Option<Revision>, Failure> {
+    let update = "UPDATE entries SET revision_number = revision_number + 1, federates_with = \
+                  (SELECT json_group_array(value) FROM json_each(federates_with) WHERE value <> ?1) \
+                  WHERE EXISTS (SELECT 1 FROM json_each(federates_with) WHERE value = ?1) RETURNING id";
+    let ids = sqlx::query_scalar(update).bind(trust_domain).fetch_all(&mut *tx).await?;
+    record_all(ids, tx).await
+}
+
+async fn record_all(ids: Vec<String>, tx: &mut SqliteConnection) -> Result<Option<Revision>, Failure> {
+    let mut newest = None;
+    for id in ids {
+        newest = Some(changes::record(tx, ChangeKind::Entry, &id).await?);
+    }
+    Ok(newest)
+}
+
 fn not_found(id: &EntryId) -> Failure {
     StoreError::NotFound { noun: Noun::Entry, key: id.to_string() }.into()
 }
