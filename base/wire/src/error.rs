@@ -62,6 +62,8 @@ pub(crate) enum WireError {
     LogLevel(i32),
     #[error("unknown match behavior: {0}")]
     Match(i32),
+    #[error("unknown deletion mode: {0}")]
+    DeletionMode(i32),
     #[error("by_expires_before must look like `2006-01-02 15:04:05 -0700 -07`: `{0}`")]
     ExpiresBefore(String),
     #[error("page token is not one of ours: `{0}`")]

@@ -19,6 +19,7 @@ mod descriptors;
 mod entry_update;
 mod error;
 mod explanation;
+mod federated_bundle;
 mod filter;
 mod limits;
 mod log_level;
@@ -38,6 +39,7 @@ pub use entry_update::{AdditionalAttributes, EntryUpdate};
 pub use explanation::{
     ExplainedAttestor, ExplainedMatch, ExplainedMiss, ExplainedProcess, ExplainedSvid, Explanation,
 };
+pub use federated_bundle::{BundleDeletion, BundleUpdate};
 pub use filter::{AgentFilter, EntryFilter, FederatesWithMatch, SelectorMatch, SetMatch};
 pub use limits::{
     MAX_ANSWER_BYTES, MAX_AUDIENCES, MAX_BATCH, MAX_LIST, MAX_REQUEST_BYTES, MAX_SECRET_NAMES,

@@ -1,6 +1,7 @@
 //! The keys that sign: two slots for X.509 and two for JWT, and what has been decided about them.
 
 mod active;
+mod append;
 mod books;
 mod journal;
 mod manager;

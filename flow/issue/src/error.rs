@@ -54,6 +54,12 @@ pub enum IssueError {
         /// The authority.
         id: String,
     },
+    /// A JWT authority that was to be added has the ID of another key: tokens would be checked by the wrong one.
+    #[error("key ID `{id}` belongs to another key of the bundle: give the new key an ID of its own")]
+    KeyIdTaken {
+        /// The key ID.
+        id: String,
+    },
     /// The store does not hold the authority in its bundle, so it must not sign.
     #[error("{kind} authority `{id}` is not in the stored bundle, and is not used before it is")]
     NotPublished {

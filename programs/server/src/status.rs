@@ -65,7 +65,9 @@ pub(crate) fn store(error: StoreError) -> Status {
         StoreError::Conflict { .. } => Status::aborted(error.to_string()),
         StoreError::Banned { .. } => agent_denied(AgentDenial::Banned, error.to_string()),
         StoreError::NoBundle { .. } => Status::invalid_argument(error.to_string()),
-        StoreError::Federated { .. } => Status::failed_precondition(error.to_string()),
+        StoreError::Federated { entries, .. } => Status::failed_precondition(format!(
+            "failed to delete federated bundle: cannot delete bundle; federated with {entries} registration entries"
+        )),
         StoreError::Full { .. } => logged(&error, Status::resource_exhausted(error.to_string())),
         StoreError::Unavailable { .. } => logged(&error, Status::unavailable(error.to_string())),
         StoreError::Closed => Status::unavailable("server is stopping"),
@@ -75,9 +77,9 @@ pub(crate) fn store(error: StoreError) -> Status {
 
 pub(crate) fn issue(error: IssueError) -> Status {
     match error {
-        IssueError::NoAuthorityId | IssueError::UnexpectedAuthority { .. } => {
-            Status::invalid_argument(error.to_string())
-        }
+        IssueError::NoAuthorityId
+        | IssueError::UnexpectedAuthority { .. }
+        | IssueError::KeyIdTaken { .. } => Status::invalid_argument(error.to_string()),
         IssueError::WrongState { .. } | IssueError::Untainted { .. } => {
             Status::failed_precondition(error.to_string())
         }
@@ -110,10 +112,17 @@ pub(crate) fn no_bundle(_: &TrustDomain) -> Status {
     Status::not_found("bundle not found")
 }
 
+/// No federated bundle stands for the server's own trust domain; `what` was to be done to one, in SPIRE's words.
+pub(crate) fn own_trust_domain(what: &str) -> Status {
+    Status::invalid_argument(format!("{what} the server's own trust domain is not allowed"))
+}
+
 pub(crate) fn own_bundle() -> Status {
-    Status::invalid_argument(
-        "getting a federated bundle for the server's own trust domain is not allowed: use GetBundle",
-    )
+    Status::invalid_argument("removing the bundle for the server trust domain is not allowed")
+}
+
+pub(crate) fn bundle_exists(_: &TrustDomain) -> Status {
+    Status::already_exists("bundle already exists")
 }
 
 pub(crate) fn stopped(_: Stopped) -> Status {

@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use finial_identity::{EntryId, SpiffeId};
+use finial_identity::{EntryId, SpiffeId, TrustDomain};
 use tonic::Status;
 
 use crate::error::WireError;
@@ -17,6 +17,11 @@ pub(crate) fn entries(size: i32, token: &str) -> Result<Page<EntryId>, Status> {
 /// The page of a list of agents; size 0 is everything.
 pub(crate) fn agents(size: i32, token: &str) -> Result<Page<SpiffeId>, Status> {
     page(size, token, |key| SpiffeId::parse(key).ok()).map_err(WireError::refusal)
+}
+
+/// The page of a list of bundles; size 0 is everything.
+pub(crate) fn bundles(size: i32, token: &str) -> Result<Page<TrustDomain>, Status> {
+    page(size, token, |key| TrustDomain::parse(&key).ok()).map_err(WireError::refusal)
 }
 
 /// The token for the page after this one; empty when this is the last.

@@ -111,7 +111,12 @@ impl Books<'_> {
 
     /// Brings the stored bundle in line with the journal, and reads it back.
     pub(super) async fn publish(&mut self) -> Result<(), IssueError> {
-        let wanted = published::bundle(&self.journal, &self.bundle, self.now());
+        self.publish_beside(self.bundle.clone()).await
+    }
+
+    /// The same, with whatever else is in `bundle`.
+    pub(super) async fn publish_beside(&mut self, bundle: Bundle) -> Result<(), IssueError> {
+        let wanted = published::bundle(&self.journal, &bundle, self.now());
         if wanted != self.bundle {
             self.shelf.bundles.replace_bundle(wanted).await?;
             self.bundle = self.shelf.stored_bundle().await?;

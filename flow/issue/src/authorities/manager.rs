@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use finial_daemon::{Backoff, Clock, Drain, Tasks};
+use finial_identity::{Bundle, JwtAuthority, X509Authority};
 use finial_keys::KeyManager;
 use finial_store::{Bundles, Journal};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -30,6 +31,7 @@ pub struct AuthorityManager {
 enum Command {
     Show(AuthorityKind, oneshot::Sender<Result<AuthorityStates, IssueError>>),
     Change(AuthorityKind, Change, oneshot::Sender<Result<Authority, IssueError>>),
+    Append(Vec<X509Authority>, Vec<JwtAuthority>, oneshot::Sender<Result<Bundle, IssueError>>),
 }
 
 #[derive(Debug)]
@@ -119,6 +121,20 @@ impl AuthorityManager {
         self.change(kind, Change::Revoke(id.into())).await
     }
 
+    /// Adds authorities of somebody else to the trust domain's bundle, and gives all of it. What is there already stays
+    /// as it is; what was revoked does not come back.
+    ///
+    /// # Errors
+    /// [`IssueError::KeyIdTaken`] when a JWT authority has the ID of another key. Those of the store.
+    pub async fn append(
+        &self,
+        x509: Vec<X509Authority>,
+        jwt: Vec<JwtAuthority>,
+    ) -> Result<Bundle, IssueError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Command::Append(x509, jwt, reply), answer).await
+    }
+
     async fn change(&self, kind: AuthorityKind, change: Change) -> Result<Authority, IssueError> {
         let (reply, answer) = oneshot::channel();
         self.ask(Command::Change(kind, change, reply), answer).await
@@ -170,6 +186,10 @@ impl Owner {
             Command::Show(kind, reply) => {
                 let states = self.with_books(async |books| Ok(books.states(kind))).await;
                 let _ = reply.send(states);
+            }
+            Command::Append(x509, jwt, reply) => {
+                let bundle = self.with_books(async |books| books.append(x509, jwt).await).await;
+                let _ = reply.send(bundle);
             }
             Command::Change(kind, change, reply) => {
                 let authority = self
