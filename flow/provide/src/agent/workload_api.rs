@@ -175,7 +175,7 @@ impl WorkloadApi for Workloads {
         if wanted.entries().iter().all(|entry| now.covers(entry)) {
             Ok(svids)
         } else {
-            Err(entitlement::no_identity())
+            Err(entitlement::refusal(caller.attested()))
         }
     }
 

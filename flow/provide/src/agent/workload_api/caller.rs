@@ -58,15 +58,23 @@ impl Caller {
     }
 
     /// Makes sure that what is known of the caller is true now. `false` when it has become another, by exec or by
-    /// taking another user: what was worked out for it must be worked out again.
+    /// taking another user: what was worked out for it must be worked out again. May take its time.
+    ///
+    /// # Errors
+    /// `Unavailable` when an attestor that knew the caller does not answer: it may be what it was, or not.
     pub(in crate::agent) async fn confirm(&mut self) -> Result<bool, Status> {
         if std::mem::replace(&mut self.is_fresh, true) {
             return Ok(true);
         }
-        let now = self.attestors.attest(&self.process).await.map_err(|error| refusal(&error))?;
+        let now = self.attestors.attest_again(&self.attested).await.map_err(|error| refusal(&error))?;
         let is_same = self.selectors() == now.selectors();
         self.attested = now;
         Ok(is_same)
+    }
+
+    /// Whether every attestor has answered about it.
+    pub(super) fn is_fully_known(&self) -> bool {
+        self.attested.missing().is_empty()
     }
 
     fn selectors(&self) -> &SelectorSet {
@@ -78,6 +86,7 @@ impl Caller {
 fn refusal(error: &AttestError) -> Status {
     match error {
         AttestError::Gone(_) => Status::permission_denied(error.to_string()),
+        AttestError::Incomplete { .. } => Status::unavailable(error.to_string()),
         _ => Status::unavailable(format!("workload attestation failed: {error}")),
     }
 }

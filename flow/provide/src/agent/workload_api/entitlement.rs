@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use finial_attest::{AttestError, AttestedProcess};
 use finial_authorize::matching_entries;
 use finial_identity::{Bundle, BundleSet, Entry, SpiffeId};
 use tonic::Status;
@@ -19,7 +20,8 @@ pub(in crate::agent) struct Entitlement {
 }
 
 impl Entitlement {
-    /// Matches the caller with the entries; refused when none matches (Workload API §6: PermissionDenied).
+    /// Matches the caller with the entries; refused when none matches (Workload API §6: PermissionDenied), or `Unavailable`
+    /// when it could not be fully recognized.
     pub(in crate::agent) fn of(caller: &Caller, catalog: &EntryCatalog) -> Result<Self, Status> {
         Self::among(caller, catalog, |_| true)
     }
@@ -46,7 +48,7 @@ impl Entitlement {
         let process = caller.attested();
         let candidates = catalog.candidates(process.selectors()).filter(|entry| is_meant(entry)).cloned();
         let entries = matching_entries(process, candidates);
-        if entries.is_empty() { Err(no_identity()) } else { Ok(Self { entries }) }
+        if entries.is_empty() { Err(refusal(process)) } else { Ok(Self { entries }) }
     }
 
     /// The entries, by ID: the first is the caller's default identity.
@@ -70,6 +72,14 @@ impl Entitlement {
     /// The same bundles as a set.
     pub(in crate::agent) fn bundle_set(&self, snapshot: &AgentSnapshot) -> BundleSet {
         self.bundles(snapshot).into_iter().collect()
+    }
+}
+
+/// The refusal of a caller that matches no entry. One that could not be fully recognized may match when it asks again.
+pub(in crate::agent) fn refusal(process: &AttestedProcess) -> Status {
+    match process.missing() {
+        [] => no_identity(),
+        missing => Status::unavailable(AttestError::Incomplete { missing: missing.to_vec() }.to_string()),
     }
 }
 

@@ -18,6 +18,9 @@ use crate::agent::snapshot::AgentSnapshot;
 /// How long a caller waits for SVIDs that are still to be issued.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How often a caller is looked at again that could not be fully recognized.
+const RECOGNITION: Duration = Duration::from_secs(30);
+
 /// A caller, what it is entitled to, and what it was told last.
 #[derive(Debug)]
 pub(super) struct Subscription<V> {
@@ -44,10 +47,14 @@ impl<V: View> Subscription<V> {
     ///
     /// # Errors
     /// `PermissionDenied` when the caller is entitled to nothing (any more), `Unavailable` when its SVIDs do not
-    /// come, or the agent stops.
+    /// come, it cannot be recognized, or the agent stops.
     pub(super) async fn next(&mut self) -> Result<V::Message, Status> {
         let mut gives_up_at = None;
         let mut is_late = false;
+        if self.sent.is_some() {
+            // A reader that takes its time may come back long after the last answer.
+            self.caller.grow_stale();
+        }
         loop {
             let snapshot = self.snapshot();
             let view = self.entitlement(&snapshot).map(|entitlement| V::of(entitlement, &snapshot));
@@ -56,12 +63,16 @@ impl<V: View> Subscription<V> {
                     self.entitlement = None;
                     continue;
                 }
+                // What was taken away while the caller was looked at is not told any more.
+                if self.snapshots.has_changed().unwrap_or_default() {
+                    continue;
+                }
                 return Ok(self.sent.insert(view?).message());
             }
             self.caller.grow_stale();
             let extent = view.map_or(Extent::Full, |view| view.extent());
             if extent == Extent::Full {
-                self.changed().await?;
+                self.rest().await?;
                 continue;
             }
             if is_late && extent == Extent::Nothing {
@@ -114,6 +125,20 @@ impl<V: View> Subscription<V> {
             }
         };
         Ok(&self.entitlement.insert(current).1)
+    }
+
+    /// Waits for a change. A caller that could not be fully recognized is looked at again now and then: it may be entitled
+    /// to more.
+    async fn rest(&mut self) -> Result<(), Status> {
+        if self.caller.is_fully_known() {
+            return self.changed().await;
+        }
+        let until = self.clock.monotonic() + RECOGNITION;
+        let is_over = self.changed_before(until).await?;
+        if is_over && !self.caller.confirm().await? {
+            self.entitlement = None;
+        }
+        Ok(())
     }
 
     async fn changed(&mut self) -> Result<(), Status> {

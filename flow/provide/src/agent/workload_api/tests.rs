@@ -3,6 +3,7 @@
 
 mod bundles;
 mod identities;
+mod recognition;
 mod tokens;
 mod verifiers;
 
@@ -24,19 +25,37 @@ use super::{StreamLimits, WorkloadOptions, WorkloadPeer, Workloads};
 use crate::agent::options::CacheOptions;
 use crate::agent::testing::{Agent, FakeServer};
 
-/// An attestor that finds what it was told to find.
-#[derive(Debug, Default)]
-struct Told(Mutex<BTreeSet<String>>);
+/// An attestor that finds what it was told to find, or fails.
+#[derive(Debug)]
+struct Told {
+    kind: &'static str,
+    values: Mutex<Option<BTreeSet<String>>>,
+}
+
+impl Told {
+    fn new(kind: &'static str) -> Arc<Self> {
+        Arc::new(Self { kind, values: Mutex::new(Some(BTreeSet::new())) })
+    }
+
+    fn find(&self, values: &[&str]) {
+        *self.values.lock().unwrap() = Some(values.iter().map(|text| (*text).to_owned()).collect());
+    }
+
+    fn fail(&self) {
+        *self.values.lock().unwrap() = None;
+    }
+}
 
 #[async_trait]
 impl WorkloadAttestor for Told {
     fn kind(&self) -> &str {
-        "test"
+        self.kind
     }
 
-    async fn attest(&self, _process: &PinnedProcess) -> Result<Vec<Selector>, AttestError> {
-        let values = self.0.lock().unwrap();
-        Ok(values.iter().map(|value| Selector::new("test", value).unwrap()).collect())
+    async fn attest(&self, process: &PinnedProcess) -> Result<Vec<Selector>, AttestError> {
+        let values = self.values.lock().unwrap();
+        let values = values.as_ref().ok_or(AttestError::Restless { pid: process.pid() })?;
+        Ok(values.iter().map(|value| Selector::new(self.kind, value).unwrap()).collect())
     }
 }
 
@@ -45,6 +64,8 @@ struct Case {
     agent: Agent,
     api: Workloads,
     told: Arc<Told>,
+    /// Another attestor, which finds nothing unless it is told to.
+    docker: Arc<Told>,
     ctx: Extensions,
     /// The caller's end of the connection.
     _connection: UnixStream,
@@ -82,8 +103,8 @@ impl Case {
     }
 
     fn of(agent: Agent, selectors: &[&str], mut options: WorkloadOptions) -> Self {
-        let told = Arc::new(Told::default());
-        let attestors: [Arc<dyn WorkloadAttestor>; 1] = [Arc::clone(&told) as _];
+        let (told, docker) = (Told::new("test"), Told::new("docker"));
+        let attestors: [Arc<dyn WorkloadAttestor>; 2] = [Arc::clone(&told) as _, Arc::clone(&docker) as _];
         let attestors = WorkloadAttestors::new(attestors, Duration::from_secs(10), agent.clock.clone());
         options.streams = StreamLimits { per_process: 5, per_user: 5 };
         let api = Workloads::new(agent.cache.clone(), Arc::new(attestors), options, agent.clock.clone());
@@ -91,14 +112,14 @@ impl Case {
         let process = Arc::new(PinnedProcess::of_peer(&accepted, PeerPidfd::default()).unwrap());
         let mut ctx = Extensions::new();
         ctx.insert(WorkloadPeer::new(process));
-        let case = Self { agent, api, told, ctx, _connection: connection };
+        let case = Self { agent, api, told, docker, ctx, _connection: connection };
         case.become_one_with(selectors);
         case
     }
 
     /// The caller is another program from now on.
     fn become_one_with(&self, selectors: &[&str]) {
-        *self.told.0.lock().unwrap() = selectors.iter().map(|text| (*text).to_owned()).collect();
+        self.told.find(selectors);
     }
 
     /// The stream of identities, and its first message.
