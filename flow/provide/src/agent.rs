@@ -3,9 +3,12 @@
 mod admission;
 pub(crate) mod cache;
 pub(crate) mod catalog;
+pub(crate) mod delegated;
+pub(crate) mod explain;
 mod issuance;
 mod jwt;
 pub(crate) mod options;
+mod outlook;
 mod owner;
 mod push;
 mod readers;

@@ -14,6 +14,8 @@ mod server;
 
 pub use agent::cache::Cache;
 pub use agent::catalog::EntryCatalog;
+pub use agent::delegated::DelegatedIdentity;
+pub use agent::explain::Explainer;
 pub use agent::options::CacheOptions;
 pub use agent::sds::{SdsOptions, Secrets};
 pub use agent::server_upstream::ServerUpstream;

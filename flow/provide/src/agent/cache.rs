@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use finial_daemon::{Clock, Tasks};
 use finial_identity::{Audience, Entry, EntryId, JwtSvid};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tonic::Status;
 
 use super::jwt::JwtCache;
 use super::options::CacheOptions;
+use super::outlook::{Outlook, Question};
 use super::owner::Owner;
 use super::push;
 use super::readers::{Readers, Reading};
@@ -19,6 +20,8 @@ use super::upstream::Upstream;
 
 /// How long a caller waits for the agent's first sync.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How many explanations may wait for the owner.
+const QUESTIONS: usize = 16;
 
 /// What the agent holds for its workloads, kept current by one task. Clones share it.
 #[derive(Debug, Clone)]
@@ -27,6 +30,7 @@ pub struct Cache {
     state: watch::Receiver<SyncState>,
     readers: Arc<Readers>,
     nudge: Arc<Notify>,
+    questions: mpsc::Sender<Question>,
     jwt: Arc<JwtCache>,
 }
 
@@ -37,13 +41,14 @@ impl Cache {
         let (publish, snapshots) = watch::channel(Arc::new(AgentSnapshot::new(Arc::clone(&options.bundle))));
         let (report, state) = watch::channel(SyncState::default());
         let (nudge, readers) = (Arc::<Notify>::default(), Arc::<Readers>::default());
+        let (questions, asked) = mpsc::channel(QUESTIONS);
         let (pushes, pushed) = watch::channel(push::Push::default());
         let jwt = Arc::new(JwtCache::new(Arc::clone(&upstream), &options, clock.clone()));
         tasks.spawn("changes", push::follow(Arc::clone(&upstream), pushes, clock.clone(), tasks.drain()));
         tasks.spawn("jwt-svids", Arc::clone(&jwt).renew_ahead(snapshots.clone(), tasks.drain()));
         let owner = Owner::new(upstream, clock.clone(), options, Arc::clone(&readers), publish, report);
-        tasks.spawn("cache", owner.run(pushed, Arc::clone(&nudge), tasks.drain()));
-        Self { snapshots, state, readers, nudge, jwt }
+        tasks.spawn("cache", owner.run(pushed, asked, Arc::clone(&nudge), tasks.drain()));
+        Self { snapshots, state, readers, nudge, questions, jwt }
     }
 
     /// What the agent holds now.
@@ -86,6 +91,20 @@ impl Cache {
     /// Has those X.509-SVIDs issued that have a reader and are not there.
     pub(super) fn miss(&self) {
         self.readers.miss();
+    }
+
+    /// What the agent means to do about the X.509-SVIDs of these entries, in their order; nothing when it stops.
+    pub(super) async fn outlooks(&self, entries: Vec<EntryId>) -> Vec<Outlook> {
+        let (answer, outlooks) = oneshot::channel();
+        if self.questions.send(Question { entries, answer }).await.is_err() {
+            return Vec::new();
+        }
+        outlooks.await.unwrap_or_default()
+    }
+
+    /// How many JWT-SVIDs are kept.
+    pub fn jwt_svid_count(&self) -> usize {
+        self.jwt.kept_count()
     }
 
     /// The JWT-SVID that is kept for the entry, when it is good for a while: nothing is waited for.

@@ -74,6 +74,11 @@ impl JwtCache {
         }
     }
 
+    /// How many tokens there are, also such as are on their way.
+    pub(super) fn kept_count(&self) -> usize {
+        self.table().len()
+    }
+
     fn find(&self, key: &Key, bundle: &Arc<Bundle>) -> Found {
         let found = self.table().find(key, bundle, self.moment());
         if let Found::Good { is_due: true, .. } = found {

@@ -12,12 +12,13 @@ use finial_identity::KeyKind;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tonic::Status;
 
 use super::catalog::EntryCatalog;
 use super::issuance::{self, Batch};
 use super::options::CacheOptions;
+use super::outlook::Question;
 use super::push::Push;
 use super::readers::Readers;
 use super::rotation::{Moment, Plan, Rotation};
@@ -60,6 +61,7 @@ enum Event {
     Issued(Batch),
     Pushed(Push),
     Missed,
+    Asked(Question),
     Nudged,
     Time,
     Drain,
@@ -91,7 +93,13 @@ impl Owner {
     }
 
     /// Runs until the drain; then readers see the channel of snapshots close.
-    pub(super) async fn run(mut self, mut pushed: watch::Receiver<Push>, nudge: Arc<Notify>, drain: Drain) {
+    pub(super) async fn run(
+        mut self,
+        mut pushed: watch::Receiver<Push>,
+        mut asked: mpsc::Receiver<Question>,
+        nudge: Arc<Notify>,
+        drain: Drain,
+    ) {
         let mut calls = Calls::default();
         let readers = Arc::clone(&self.readers);
         loop {
@@ -106,6 +114,7 @@ impl Owner {
                     Some(batch) = calls.issue.next() => Event::Issued(batch),
                     Ok(()) = pushed.changed() => Event::Pushed(pushed.borrow_and_update().clone()),
                     () = readers.missed() => Event::Missed,
+                    Some(question) = asked.recv() => Event::Asked(question),
                     () = nudge.notified() => Event::Nudged,
                     () = self.clock.sleep(pause) => Event::Time,
                     () = wait_until(&self.clock, wake) => Event::Time,
@@ -133,6 +142,10 @@ impl Owner {
                 self.schedule.pushed(push, now);
             }
             Event::Missed => self.choose(),
+            Event::Asked(Question { entries, answer }) => {
+                // Who asked may have gone away.
+                let _ = answer.send(entries.iter().map(|entry| self.rotation.outlook(entry)).collect());
+            }
             Event::Nudged => {
                 self.schedule.hurry(now);
                 self.rotation.resume();

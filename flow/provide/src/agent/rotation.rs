@@ -15,6 +15,7 @@ use self::choice::Choice;
 use self::pace::Pace;
 use super::catalog::EntryCatalog;
 use super::options::CacheOptions;
+use super::outlook::Outlook;
 use super::readers::Uses;
 
 /// The first and the longest wait after a failed call, or for an entry that the server refuses (SPIRE: 500 ms, 4 min).
@@ -41,6 +42,13 @@ struct Held {
 struct Refused {
     again_at: Duration,
     backoff: Backoff,
+    reason: String,
+}
+
+impl Refused {
+    fn new() -> Self {
+        Self { again_at: Duration::ZERO, backoff: Backoff::new(RETRY.0, RETRY.1), reason: String::new() }
+    }
 }
 
 /// What to do now, and when to look again.
@@ -64,6 +72,8 @@ pub(super) struct Rotation {
     choice: Choice,
     pace: Pace,
     availability_target: Option<Duration>,
+    /// Why the last call failed; `None` when it did not.
+    failure: Option<String>,
 }
 
 impl Rotation {
@@ -75,6 +85,7 @@ impl Rotation {
             choice: Choice::new(options.most_x509_svids),
             pace: Pace::new(options.key_kind),
             availability_target: options.availability_target,
+            failure: None,
         }
     }
 
@@ -138,12 +149,10 @@ impl Rotation {
     }
 
     /// Leaves this entry alone for a while, longer each time.
-    pub(super) fn refuse(&mut self, entry: &EntryId, now: Duration) {
-        let refused = self
-            .refused
-            .entry(entry.clone())
-            .or_insert_with(|| Refused { again_at: Duration::ZERO, backoff: Backoff::new(RETRY.0, RETRY.1) });
+    pub(super) fn refuse(&mut self, entry: &EntryId, reason: &str, now: Duration) {
+        let refused = self.refused.entry(entry.clone()).or_insert_with(Refused::new);
         refused.again_at = now + refused.backoff.next();
+        reason.clone_into(&mut refused.reason);
     }
 
     /// Forgets that this entry was ever left alone.
@@ -152,12 +161,14 @@ impl Rotation {
     }
 
     /// A whole call failed: pause, longer each time, and ask for less.
-    pub(super) fn call_failed(&mut self, now: Duration) {
+    pub(super) fn call_failed(&mut self, reason: &str, now: Duration) {
+        self.failure = Some(reason.to_owned());
         self.pace.failed(now);
     }
 
     /// A call succeeded: no pause, and ask for more again.
     pub(super) fn call_succeeded(&mut self) {
+        self.failure = None;
         self.pace.succeeded();
     }
 
@@ -203,6 +214,17 @@ impl Rotation {
     pub(super) fn drop_expired(&mut self, now: SystemTime) -> Vec<Arc<Entry>> {
         let expired = self.held.extract_if(|_, held| held.credential.svid().not_after() <= now);
         expired.map(|(_, held)| held.entry).collect()
+    }
+
+    /// What becomes of the SVID of this entry.
+    pub(super) fn outlook(&self, entry: &EntryId) -> Outlook {
+        let renews_at = self.held.get(entry).map(|held| held.renew_at);
+        let refusal = self.refused.get(entry).map(|refused| &refused.reason).or(self.failure.as_ref());
+        Outlook {
+            renews_at: renews_at.filter(|renews_at| *renews_at > SystemTime::UNIX_EPOCH),
+            refusal: refusal.cloned(),
+            has_place: self.choice.has(entry),
+        }
     }
 
     fn next_expiry(&self) -> Option<SystemTime> {

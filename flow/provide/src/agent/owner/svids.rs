@@ -4,6 +4,9 @@ use super::Owner;
 use crate::agent::issuance::{Batch, Checked};
 use crate::agent::rotation::is_same_revision;
 
+/// Why an SVID that serves is asked for again.
+const TAINTED: &str = "the server signs with an authority that is tainted";
+
 impl Owner {
     /// Takes a batch that came back from the server.
     pub(super) fn issued(&mut self, batch: Batch) {
@@ -14,8 +17,8 @@ impl Owner {
                 checked.into_iter().for_each(|checked| self.install(checked));
             }
             Err(status) => {
-                self.rotation.call_failed(self.clock.monotonic());
                 let error = status.message();
+                self.rotation.call_failed(error, self.clock.monotonic());
                 tracing::warn!(error, "a batch of SVIDs could not be issued; trying again");
             }
         }
@@ -41,7 +44,7 @@ impl Owner {
             }
             Err(error) => {
                 tracing::warn!(entry.id = %entry.id, spiffe_id = %entry.spiffe_id, error, "got no X.509-SVID");
-                self.rotation.refuse(&entry.id, now.monotonic);
+                self.rotation.refuse(&entry.id, &error, now.monotonic);
                 // The server may know more than this agent: an authority, or that the entry is gone.
                 self.schedule.suspect(now.monotonic);
                 return;
@@ -49,7 +52,7 @@ impl Owner {
         }
         if !stands {
             // It serves until there is a better one; how soon that is, is for the server's administrator.
-            self.rotation.refuse(&entry.id, now.monotonic);
+            self.rotation.refuse(&entry.id, TAINTED, now.monotonic);
         } else {
             self.rotation.accept(&entry.id);
         }

@@ -108,7 +108,7 @@ fn failed_call_pauses_and_halves_the_batch() {
     let names: Vec<String> = (0..600).map(|number| number.to_string()).collect();
     let mut case = Case::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(case.due(Duration::ZERO).len(), 500);
-    case.rotation.call_failed(Duration::ZERO);
+    case.rotation.call_failed("no route", Duration::ZERO);
     assert!(case.due(Duration::from_millis(400)).is_empty());
     assert_eq!(case.due(Duration::from_millis(600)).len(), 250);
     case.rotation.call_succeeded();
@@ -118,7 +118,7 @@ fn failed_call_pauses_and_halves_the_batch() {
 #[test]
 fn batch_never_shrinks_to_nothing() {
     let mut case = Case::new(&["a"]);
-    (0..20).for_each(|_| case.rotation.call_failed(Duration::ZERO));
+    (0..20).for_each(|_| case.rotation.call_failed("no route", Duration::ZERO));
     assert_eq!(case.due(10 * MINUTE), ["a"]);
 }
 
@@ -126,7 +126,7 @@ fn batch_never_shrinks_to_nothing() {
 fn refused_entry_does_not_hold_up_the_others() {
     let mut case = Case::new(&["a", "b"]);
     let refused = case.entry("a").id.clone();
-    case.rotation.refuse(&refused, Duration::ZERO);
+    case.rotation.refuse(&refused, "no", Duration::ZERO);
     assert_eq!(case.due(Duration::ZERO), ["b"]);
     let plan = case.rotation.plan(&case.catalog, moment(Duration::ZERO));
     assert!(plan.retry_at.is_some_and(|again| again <= Duration::from_millis(550)));
@@ -177,7 +177,7 @@ fn calls_run_side_by_side_once_one_has_succeeded_and_alone_after_a_failure() {
     assert!(case.rotation.may_call(0) && !case.rotation.may_call(1));
     case.rotation.call_succeeded();
     assert!(case.rotation.may_call(2) && !case.rotation.may_call(3));
-    case.rotation.call_failed(Duration::ZERO);
+    case.rotation.call_failed("no route", Duration::ZERO);
     assert!(!case.rotation.may_call(1));
 }
 

@@ -168,7 +168,7 @@ pub(in crate::agent) fn same_x509(one: &Bundle, other: &Bundle) -> bool {
     one.eq(other.x509_authorities.iter().map(|authority| authority.certificate()))
 }
 
-fn same_jwt(one: &Bundle, other: &Bundle) -> bool {
+pub(in crate::agent) fn same_jwt(one: &Bundle, other: &Bundle) -> bool {
     let one = one.jwt_authorities.iter().map(|authority| (&authority.key_id, &authority.public_key));
     one.eq(other.jwt_authorities.iter().map(|authority| (&authority.key_id, &authority.public_key)))
 }
