@@ -80,6 +80,12 @@ pub fn parse_time(text: &str) -> Result<SystemTime, TimeError> {
     instant.map(SystemTime::from).map_err(|_| wrong())
 }
 
+/// Writes an instant as Go's RFC 3339 layout does, in UTC and whole seconds: `2006-01-02T15:04:05Z`.
+pub fn format_rfc3339(instant: SystemTime) -> String {
+    let time = Timestamp::try_from(instant).unwrap_or(Timestamp::UNIX_EPOCH);
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// Writes an instant as Go's `Time.String()` does in UTC: `2006-01-02 15:04:05 +0000 UTC`, with a fraction when
 /// there is one. Instants after the year 9999 are written as its end.
 pub fn format_time(instant: SystemTime) -> String {

@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
@@ -89,7 +89,12 @@ pub enum LogError {
 #[derive(Clone, Debug)]
 pub struct LevelHandle {
     filter: reload::Handle<Targets, Registry>,
+    launch: Level,
+    current: Arc<Mutex<Level>>,
 }
+
+/// The handle of this process: its log is the process's, and not of one program in it.
+static HANDLE: OnceLock<LevelHandle> = OnceLock::new();
 
 /// Begins logging for the whole process. Colours appear only on a terminal, and not when `NO_COLOR` is set.
 ///
@@ -100,14 +105,35 @@ pub fn init(level: Level, format: Format, output: &Output) -> Result<LevelHandle
     let lines = lines(format, writer(output)?, colours(output));
     let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter));
     subscriber.try_init().map_err(|_| LogError::AlreadyBegun)?;
-    Ok(LevelHandle { filter: handle })
+    Ok(HANDLE.get_or_init(|| LevelHandle::new(handle, level)).clone())
+}
+
+/// The handle of this process's log; `None` when it has not begun.
+pub fn level_handle() -> Option<LevelHandle> {
+    HANDLE.get().cloned()
 }
 
 impl LevelHandle {
+    fn new(filter: reload::Handle<Targets, Registry>, level: Level) -> Self {
+        Self { filter, launch: level, current: Arc::new(Mutex::new(level)) }
+    }
+
     /// Logs at `level` from now on.
     pub fn set(&self, level: Level) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         // Fails only when the subscriber is gone: then nothing is logged at any level.
         let _ = self.filter.reload(targets(level));
+        *current = level;
+    }
+
+    /// The level now.
+    pub fn current(&self) -> Level {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The level at which logging began.
+    pub fn launch(&self) -> Level {
+        self.launch
     }
 }
 

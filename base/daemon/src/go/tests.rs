@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{TimeError, format_duration, format_time, parse_duration, parse_time};
+use super::{TimeError, format_duration, format_rfc3339, format_time, parse_duration, parse_time};
 
 const GOOD: &[(&str, u128)] = &[
     ("0", 0),
@@ -127,4 +127,10 @@ fn times_in_other_forms_are_refused() {
     ] {
         assert_eq!(parse_time(text), Err(TimeError(text.to_owned())));
     }
+}
+
+#[test]
+fn rfc_3339_is_in_utc_and_whole_seconds() {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_999);
+    assert_eq!(format_rfc3339(at), "2027-01-15T08:00:00Z");
 }

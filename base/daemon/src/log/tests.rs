@@ -29,7 +29,7 @@ fn written(level: Level, format: Format, colours: bool, work: impl FnOnce(LevelH
     let writer = page.clone();
     let layer = lines(format, move || writer.clone(), colours).with_filter(filter);
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
-        work(LevelHandle { filter: handle });
+        work(LevelHandle::new(handle, level));
     });
     String::from_utf8(page.0.lock().unwrap().clone()).unwrap()
 }
@@ -114,7 +114,8 @@ fn level_can_be_changed_while_running_and_libraries_are_quieter() {
         handle.set(Level::Debug);
         tracing::debug!("four");
         tracing::debug!(target: "h2", "five");
-        handle.set(Level::Error);
+        handle.clone().set(Level::Error);
+        assert_eq!((handle.current(), handle.launch()), (Level::Error, Level::Info));
         tracing::warn!("six");
     });
     let messages: Vec<_> = log.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
