@@ -1,5 +1,8 @@
 //! `finial agent run` and `validate`.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -69,6 +72,8 @@ struct Settings {
     #[arg(long = "socketPath", visible_alias = "socket-path", value_name = "PATH")]
     socket_path: Option<PathBuf>,
     #[command(flatten)]
+    apis: Apis,
+    #[command(flatten)]
     logging: Logging,
 }
 
@@ -93,6 +98,20 @@ struct Trust {
     /// How long to wait before that, such as 10m
     #[arg(long = "rebootstrapDelay", visible_alias = "rebootstrap-delay", value_name = "SPAN", value_parser = go::parse_duration)]
     rebootstrap_delay: Option<Duration>,
+}
+
+/// What is served on the socket, and to whom.
+#[derive(Args)]
+struct Apis {
+    /// Do not serve the Workload API
+    #[arg(long = "disableWorkloadAPI", visible_alias = "disable-workload-api", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    disable_workload_api: Option<bool>,
+    /// Do not serve Envoy's Secret Discovery Service
+    #[arg(long = "disableSDSAPI", visible_alias = "disable-sds-api", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    disable_sds_api: Option<bool>,
+    /// Give the trust bundle also to processes without an identity
+    #[arg(long = "allowUnauthenticatedVerifiers", visible_alias = "allow-unauthenticated-verifiers", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    allow_unauthenticated_verifiers: Option<bool>,
 }
 
 #[derive(Args)]
@@ -162,6 +181,7 @@ impl Settings {
         if let Some(path) = &self.socket_path {
             config.socket_path.clone_from(path);
         }
+        self.apis.apply(&mut config);
         Ok(config)
     }
 
@@ -213,5 +233,23 @@ impl Trust {
             config.rebootstrap_delay = delay;
         }
         Ok(())
+    }
+}
+
+impl Apis {
+    fn apply(&self, config: &mut Config) {
+        if let Some(is_disabled) = self.disable_workload_api {
+            config.delivery.disable_workload_api = is_disabled;
+        }
+        match self.disable_sds_api {
+            Some(true) => config.sds = None,
+            Some(false) => {
+                config.sds.get_or_insert_default();
+            }
+            None => {}
+        }
+        if let Some(is_allowed) = self.allow_unauthenticated_verifiers {
+            config.delivery.allow_unauthenticated_verifiers = is_allowed;
+        }
     }
 }
