@@ -15,6 +15,7 @@ mod outage;
 mod processes;
 mod quickstart;
 mod reattestation;
+mod restarts;
 mod sdk;
 mod sockets;
 mod storm;
