@@ -13,13 +13,16 @@ use finial_attest::{PeerPidfd, UnixAttestor, WorkloadAttestor, WorkloadAttestors
 use finial_daemon::socket::{self, Access, UnixSocket};
 use finial_daemon::{Clock, Tasks};
 use finial_identity::SpiffeId;
+use finial_plugin_k8s::K8sAttestor;
 use finial_provide::{Cache, Secrets, ServerUpstream, Workloads};
 use finial_wire::server::{secret_service, workload_service};
 use finial_wire::{SECRET_DESCRIPTORS, WORKLOAD_DESCRIPTORS};
 use tokio::sync::oneshot;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
+use tonic_health::pb::health_server::{Health, HealthServer};
 
+use crate::admin::{self, Parts};
 use crate::loss::Loss;
 use crate::rebootstrap::Rebootstrap;
 use crate::{Config, attestation, health, listener, renewal};
@@ -38,13 +41,14 @@ pub struct App {
     id: SpiffeId,
     socket_path: PathBuf,
     socket: UnixSocket,
+    admin: Option<(UnixSocket, Router)>,
     peer_pidfd: PeerPidfd,
     router: Router,
     tasks: Tasks,
     lost: oneshot::Receiver<Loss>,
 }
 
-/// Binds the socket, then takes up the stored identity, or attests; then begins to follow the server.
+/// Binds the sockets, then takes up the stored identity, or attests; then begins to follow the server.
 ///
 /// Waits as long as the server cannot be reached for an attestation. With a stored identity it does not wait.
 ///
@@ -54,6 +58,7 @@ pub struct App {
 pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
     // First, so that a second agent is refused before it uses up a token.
     let socket = socket::bind(&config.socket_path, Access::EVERYONE, clock)?;
+    let admin_socket = admin::bind(&config, clock)?;
     let identity = attestation::obtain(&config, clock).await?;
     let id = identity.id().clone();
 
@@ -61,7 +66,19 @@ pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
     let upstream = Arc::new(ServerUpstream::new(identity.channels()));
     let options = config.delivery.cache(Arc::clone(identity.bundle()));
     let cache = Cache::start(upstream, options, clock, &tasks);
-    let router = router(&config, &cache, clock, &tasks).await?;
+    let attestors = attestors(&config, clock);
+    let (reporter, health) = tonic_health::server::health_reporter();
+    health::begin(&reporter).await;
+    tasks.spawn("health", health::follow(reporter, cache.clone(), tasks.drain()));
+    let router = router(&config, &cache, &attestors, health.clone(), clock)?;
+    let admin = match admin_socket {
+        Some(socket) => {
+            let (source, id) = (identity.source(), id.clone());
+            let (config, cache, attestors) = (&config, &cache, &attestors);
+            Some((socket, admin::router(Parts { config, cache, attestors, source, id, clock }, health)?))
+        }
+        None => None,
+    };
 
     let (report, lost) = oneshot::channel();
     let rebootstrap = Rebootstrap::new(&config, identity.dialer(), clock)?;
@@ -73,28 +90,40 @@ pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
         }
     });
     let Config { socket_path, peer_pidfd, .. } = config;
-    Ok(App { id, socket_path, socket, peer_pidfd, router, tasks, lost })
+    Ok(App { id, socket_path, socket, admin, peer_pidfd, router, tasks, lost })
+}
+
+/// What recognizes the processes that ask.
+fn attestors(config: &Config, clock: &Clock) -> Arc<WorkloadAttestors> {
+    let mut attestors: Vec<Arc<dyn WorkloadAttestor>> = Vec::new();
+    let mut limit = ATTESTOR_LIMIT;
+    if let Some(unix) = config.unix {
+        attestors.push(Arc::new(UnixAttestor::new(unix, clock.clone())));
+    }
+    if let Some(k8s) = &config.k8s {
+        // A container that has just begun is asked about until the kubelet reports it.
+        limit = limit.max(k8s.patience() + ATTESTOR_LIMIT);
+        attestors.push(Arc::new(K8sAttestor::new(k8s.clone(), clock.clone())));
+    }
+    Arc::new(WorkloadAttestors::new(attestors, limit, clock.clone()))
 }
 
 /// What the public socket serves: the Workload API, Envoy's SDS, health, and reflection of all of them.
-async fn router(config: &Config, cache: &Cache, clock: &Clock, tasks: &Tasks) -> anyhow::Result<Router> {
-    let attestors = config.unix.map(|unix| {
-        let attestor: Arc<dyn WorkloadAttestor> = Arc::new(UnixAttestor::new(unix, clock.clone()));
-        attestor
-    });
-    let attestors = Arc::new(WorkloadAttestors::new(attestors, ATTESTOR_LIMIT, clock.clone()));
+fn router<H: Health>(
+    config: &Config,
+    cache: &Cache,
+    attestors: &Arc<WorkloadAttestors>,
+    health: HealthServer<H>,
+    clock: &Clock,
+) -> anyhow::Result<Router> {
     let secrets = config.sds.clone().map(|mut options| {
         options.rates = config.delivery.rate_limits;
-        let secrets = Secrets::new(cache.clone(), Arc::clone(&attestors), options, clock.clone());
+        let secrets = Secrets::new(cache.clone(), Arc::clone(attestors), options, clock.clone());
         secret_service(Arc::new(secrets))
     });
     let options = config.delivery.workload_api();
-    let workloads = Workloads::new(cache.clone(), attestors, options, clock.clone());
+    let workloads = Workloads::new(cache.clone(), Arc::clone(attestors), options, clock.clone());
     let workloads = (!config.delivery.disable_workload_api).then(|| workload_service(Arc::new(workloads)));
-
-    let (reporter, health) = tonic_health::server::health_reporter();
-    health::begin(&reporter).await;
-    tasks.spawn("health", health::follow(reporter, cache.clone(), tasks.drain()));
 
     Ok(Server::builder()
         .max_concurrent_streams(MAX_CALLS)
@@ -133,7 +162,7 @@ impl App {
     /// # Errors
     /// When the agent's identity was lost, with the command that brings it back; when a part of the agent failed.
     pub async fn run(self, until: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { id, socket_path, socket, peer_pidfd, router, tasks, lost } = self;
+        let Self { id, socket_path, socket, admin, peer_pidfd, router, tasks, lost } = self;
         let drain = tasks.drain();
         let serving = router.serve_with_incoming_shutdown(listener::connections(socket, peer_pidfd), {
             let drain = drain.clone();
@@ -145,6 +174,9 @@ impl App {
                 tracing::error!(error, "a connection to the Workload API could not be served");
             }
         });
+        if let Some((socket, router)) = admin {
+            serve_admin(socket, router, peer_pidfd, &tasks);
+        }
         tracing::info!(spiffe_id = %id, socket = %socket_path.display(), "the Workload API is served");
         let outcome = tokio::select! {
             () = until => Ok(()),
@@ -158,4 +190,19 @@ impl App {
         tracing::info!(spiffe_id = %id, "the agent has stopped");
         outcome
     }
+}
+
+/// Serves the admin socket beside the public one.
+fn serve_admin(socket: UnixSocket, router: Router, peer_pidfd: PeerPidfd, tasks: &Tasks) {
+    let path = socket.path().to_owned();
+    let drain = tasks.drain();
+    let until = async move { drain.requested().await };
+    let serving = router.serve_with_incoming_shutdown(listener::connections(socket, peer_pidfd), until);
+    tasks.spawn("admin-socket", async {
+        if let Err(error) = serving.await {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::error!(error, "a connection to the admin socket could not be served");
+        }
+    });
+    tracing::info!(socket = %path.display(), "the admin socket is served");
 }

@@ -81,7 +81,7 @@ fn open(config: &Config, clock: &Clock) -> anyhow::Result<Home> {
     let (writer, source) = Source::channel(clock);
     let dialer = Dialer::new(config, &source, clock)?;
     let evidence = config.lasting_evidence(clock);
-    Ok(Home { keys, storage, stored, writer, dialer, evidence, clock: clock.clone() })
+    Ok(Home { keys, storage, stored, writer, source, dialer, evidence, clock: clock.clone() })
 }
 
 /// What has become of the stored identity.

@@ -16,7 +16,8 @@ use anyhow::Context;
 use finial_attest::{PeerPidfd, UnixConfig};
 use finial_daemon::hcl::HclError;
 use finial_daemon::log::{Format, Level};
-use finial_identity::TrustDomain;
+use finial_identity::{SpiffeId, TrustDomain};
+use finial_plugin_k8s::K8sConfig;
 use finial_provide::SdsOptions;
 use zeroize::Zeroizing;
 
@@ -39,6 +40,10 @@ pub struct Config {
     pub servers: Servers,
     /// The socket of the Workload API. Default: `/tmp/spire-agent/public/api.sock`.
     pub socket_path: PathBuf,
+    /// The socket for administrators and delegates, outside the folder of [`socket_path`](Self::socket_path). Default: none.
+    pub admin_socket_path: Option<PathBuf>,
+    /// Whose holders may ask for the identities of other workloads, on the admin socket. Default: nobody.
+    pub authorized_delegates: Vec<SpiffeId>,
     /// The folder of `agent-data.json`; created with mode 0700 when it is missing.
     pub data_dir: PathBuf,
     /// What the server is verified against at first contact. Default: not given.
@@ -66,6 +71,8 @@ pub struct Config {
     pub delivery: DeliveryConfig,
     /// The `unix` workload attestor; `None` switches it off. Default: on, with its own defaults.
     pub unix: Option<UnixConfig>,
+    /// The `k8s` workload attestor. Default: off.
+    pub k8s: Option<K8sConfig>,
     /// How much is logged. Default: info.
     pub log_level: Level,
     /// The shape of a log line. Default: text.
@@ -102,6 +109,8 @@ impl Config {
             trust_domain,
             servers,
             socket_path: SOCKET_PATH.into(),
+            admin_socket_path: None,
+            authorized_delegates: Vec::new(),
             keys: KeysConfig::Disk(data_dir.clone()),
             data_dir,
             trust_bundle: TrustBundle::default(),
@@ -115,6 +124,7 @@ impl Config {
             sds: Some(SdsOptions::default()),
             delivery: DeliveryConfig::default(),
             unix: Some(UnixConfig::default()),
+            k8s: None,
             log_level: Level::default(),
             log_format: Format::default(),
             log_file: None,
@@ -137,6 +147,18 @@ impl Config {
     /// By line and column: what is no HCL, what is missing, and each key that this version does not serve.
     pub fn from_hcl(text: &str, file: &str) -> Result<Self, HclError> {
         file::read(text, file)
+    }
+
+    /// Refuses an admin socket where every process may go.
+    pub(crate) fn check_admin_socket(&self) -> anyhow::Result<()> {
+        let Some(admin) = &self.admin_socket_path else { return Ok(()) };
+        anyhow::ensure!(
+            crate::admin::stands_apart(admin, &self.socket_path),
+            "the admin socket {} is in or below the folder of the Workload API's, which is open to all: \
+             choose another folder",
+            admin.display()
+        );
+        Ok(())
     }
 
     /// The join token, from wherever it is configured; `None` when none is.
@@ -178,6 +200,7 @@ impl fmt::Debug for Config {
             .field("keys", &self.keys)
             .field("peer_pidfd", &self.peer_pidfd)
             .field("unix", &self.unix)
+            .field("k8s", &self.k8s)
             .finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use finial_attest::NodeEvidenceSource;
 use finial_daemon::Clock;
 use finial_identity::{Bundle, BundleSet, CertificateRequest, SpiffeId, X509Credential, X509Svid};
-use finial_receive::{SourceWriter, X509Context};
+use finial_receive::{Source, SourceWriter, X509Context};
 use finial_wire::client::{AgentClient, BundleClient};
 use tokio::sync::watch;
 use tonic::Status;
@@ -28,6 +28,7 @@ pub(crate) struct Home {
     pub(crate) storage: Storage,
     pub(crate) stored: Stored,
     pub(crate) writer: SourceWriter,
+    pub(crate) source: Source,
     pub(crate) dialer: Dialer,
     /// What the node can show again and again.
     pub(crate) evidence: Option<Box<dyn NodeEvidenceSource>>,
@@ -85,6 +86,11 @@ impl Identity {
 
     pub(crate) fn bundle(&self) -> &Arc<Bundle> {
         &self.bundle
+    }
+
+    /// The identity as others may use it.
+    pub(crate) fn source(&self) -> Source {
+        self.home.source.clone()
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -11,6 +11,7 @@
 //!                          └───────── identity ────────┘   renews the SVID, follows the bundle, judges denials
 //! ```
 
+mod admin;
 mod app;
 mod attestation;
 mod bootstrap;
@@ -28,7 +29,7 @@ mod storage;
 
 pub use app::{App, build};
 pub use config::{
-    BundleFormat, BundleUrl, BundleUrlError, Config, DeliveryConfig, KeysConfig, NodeAttestorConfig, RebootstrapMode, ServerAddress, Servers, ServersError,
-    TrustBundle,
+    BundleFormat, BundleUrl, BundleUrlError, Config, DeliveryConfig, KeysConfig, NodeAttestorConfig,
+    RebootstrapMode, ServerAddress, Servers, ServersError, TrustBundle,
 };
 pub use loss::Loss;

@@ -1,5 +1,6 @@
 //! `finial agent …`: run one, and manage those of a server.
 
+mod explain;
 mod list;
 mod manage;
 mod run;
@@ -7,7 +8,7 @@ mod run;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::healthcheck;
+use crate::{connection::AdminSocket, debug, healthcheck, logger};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -17,6 +18,14 @@ pub(crate) enum Command {
     Validate(run::Validate),
     /// Ask the agent on this node how it is
     Healthcheck(healthcheck::Agent),
+    /// Say why a process of this node has the identities that it has, or none
+    Explain(explain::Explain),
+    /// How much the agent on this node logs
+    #[command(subcommand)]
+    Logger(logger::Command<AdminSocket>),
+    /// How the agent on this node is
+    #[command(subcommand)]
+    Debug(debug::Agent),
     /// List the agents that a server knows
     List(list::List),
     /// Show one agent
@@ -35,6 +44,9 @@ impl Command {
             Self::Run(command) => command.run().await,
             Self::Validate(command) => command.run(),
             Self::Healthcheck(command) => command.run().await,
+            Self::Explain(command) => command.run().await,
+            Self::Logger(command) => command.run().await,
+            Self::Debug(command) => command.run().await,
             Self::List(command) => command.run().await,
             Self::Show(command) => command.run().await,
             Self::Evict(command) => command.run().await,

@@ -12,6 +12,8 @@ use tonic::{Code, Status, transport::Channel};
 pub(crate) const SERVER_SOCKET: &str = "/tmp/spire-server/private/api.sock";
 /// Where SPIRE's agent serves the Workload API.
 pub(crate) const AGENT_SOCKET: &str = "/tmp/spire-agent/public/api.sock";
+/// Where SPIRE's commands look for an agent's admin socket.
+pub(crate) const ADMIN_SOCKET: &str = "/tmp/spire-agent/private/admin.sock";
 
 /// `-socketPath` of a command that asks the server.
 #[derive(Args)]
@@ -44,6 +46,20 @@ impl AgentSocket {
             }
             None => connect(Path::new(AGENT_SOCKET), "agent", "finial agent run").await,
         }
+    }
+}
+
+/// `-socketPath` of a command that administers the agent.
+#[derive(Args)]
+pub(crate) struct AdminSocket {
+    /// Path of the agent's admin socket, as `admin_socket_path` in its configuration
+    #[arg(long = "socketPath", visible_alias = "socket-path", default_value = ADMIN_SOCKET)]
+    socket_path: PathBuf,
+}
+
+impl AdminSocket {
+    pub(crate) async fn connect(&self) -> Result<Channel> {
+        connect(&self.socket_path, "agent", "admin_socket_path in agent.conf").await
     }
 }
 

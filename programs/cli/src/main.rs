@@ -5,10 +5,12 @@ mod api;
 mod args;
 mod bundle;
 mod connection;
+mod debug;
 mod dev;
 mod entry;
 mod healthcheck;
 mod localauthority;
+mod logger;
 mod logging;
 mod output;
 mod proxy;
@@ -45,7 +47,7 @@ enum Noun {
     /// Join tokens, with which an agent attests once
     #[command(subcommand)]
     Token(token::Command),
-    /// The trust bundle
+    /// Trust bundles: the server's own, and those of other trust domains
     #[command(subcommand)]
     Bundle(bundle::Command),
     /// The authorities that sign: prepare, activate, taint, revoke

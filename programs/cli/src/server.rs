@@ -8,7 +8,7 @@ use finial_daemon::{Clock, descriptors, hcl, signals, umask};
 use finial_identity::TrustDomain;
 use finial_server::Config;
 
-use crate::{healthcheck, logging::Logging, output};
+use crate::{connection::ServerSocket, debug, healthcheck, logger, logging::Logging, output};
 
 /// Where SPIRE's server looks for its configuration.
 const DEFAULT_CONFIG: &str = "conf/server/server.conf";
@@ -21,6 +21,12 @@ pub(crate) enum Command {
     Validate(Validate),
     /// Ask the server how it is
     Healthcheck(healthcheck::Server),
+    /// How much the server logs
+    #[command(subcommand)]
+    Logger(logger::Command<ServerSocket>),
+    /// What the server says of itself
+    #[command(subcommand)]
+    Debug(debug::Server),
 }
 
 impl Command {
@@ -29,6 +35,8 @@ impl Command {
             Self::Run(command) => command.run().await,
             Self::Validate(command) => command.run(),
             Self::Healthcheck(command) => command.run().await,
+            Self::Logger(command) => command.run().await,
+            Self::Debug(command) => command.run().await,
         }
     }
 }

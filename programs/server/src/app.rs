@@ -18,6 +18,7 @@ use finial_daemon::{Clock, Tasks};
 use finial_identity::TrustDomain;
 use finial_issue::AuthorityManager;
 use finial_keys::{DiskKeys, KeyManager, MemoryKeys};
+use finial_receive::Source;
 use finial_store::{Changes, Index, SqliteStore};
 use finial_tls::{Acceptor, Policy};
 use tonic::service::Routes;
@@ -37,6 +38,8 @@ pub struct App {
     core: Arc<Core>,
     store: Arc<SqliteStore>,
     guard: GuardLayer,
+    /// The server's own identity.
+    source: Source,
     tcp: TcpApi,
     unix: UnixApi,
     tasks: Tasks,
@@ -96,7 +99,7 @@ async fn assemble(
     });
     pruning::start(Arc::clone(&core), tasks);
     let guard = GuardLayer::new(Arc::clone(&core), Authorizer::new(trust_domain, config.admin_ids));
-    Ok(App { core, store, guard, tcp, unix, tasks: tasks.clone() })
+    Ok(App { core, store, guard, source, tcp, unix, tasks: tasks.clone() })
 }
 
 impl App {
@@ -116,12 +119,13 @@ impl App {
     /// # Errors
     /// When a part of the server has failed, which ends it too.
     pub async fn run(self, until: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { core, store, guard, tcp, unix, tasks } = self;
+        let Self { core, store, guard, source, tcp, unix, tasks } = self;
         let drain = tasks.drain();
         let (address, socket) = (tcp.address(), unix.path().to_owned());
         let clock = core.clock.clone();
         let common = endpoints::routes(&core, drain.clone());
-        let local = with_introspection(common.clone(), &tasks)?;
+        let local = endpoints::local_routes(common.clone(), &core, source);
+        let local = with_introspection(local, &tasks)?;
         tcp.serve(guard.clone(), common, &clock, &tasks);
         unix.serve(guard, local, &clock, &tasks);
         tracing::info!(

@@ -1,9 +1,11 @@
 //! Good configurations and bad ones, one rule broken each.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod admin;
 mod bootstrap;
 mod delivery;
 mod node_attestor;
+mod workload_attestors;
 
 use std::path::Path;
 
