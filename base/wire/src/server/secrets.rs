@@ -1,11 +1,14 @@
 //! envoy.service.secret.v3.SecretDiscoveryService: an Envoy learns its identities and whom to trust.
 
+mod slim;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt};
 use tonic::{Extensions, Request, Response, Status, Streaming};
 
+use self::slim::Slim;
 use super::{GrpcService, split};
 use crate::convert::secrets as convert;
 use crate::error::WireError;
@@ -43,7 +46,8 @@ pub trait SecretApi: Send + Sync + 'static {
 
 /// Puts a [`SecretApi`] on the wire.
 pub fn secret_service(api: Arc<dyn SecretApi>) -> impl GrpcService {
-    SecretDiscoveryServiceServer::new(Adapter(api)).max_decoding_message_size(MAX_SECRET_REQUEST_BYTES)
+    let service = SecretDiscoveryServiceServer::new(Adapter(api));
+    Slim(service.max_decoding_message_size(MAX_SECRET_REQUEST_BYTES))
 }
 
 struct Adapter(Arc<dyn SecretApi>);
