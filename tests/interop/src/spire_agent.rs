@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use finial_testkit::{Finished, Pair, Process, go_peer, run};
+use finial_testkit::{Finished, Pair, Process, go_peer, installed, run};
 use serde_json::Value;
 
 use crate::peers::peer;
@@ -205,4 +205,74 @@ fn it_may_call_nothing_but_the_open_methods_without_a_certificate() {
     assert_eq!(code, "PermissionDenied");
     let method = "/spire.api.server.entry.v1.Entry/GetAuthorizedEntries";
     assert_eq!((message, reason.as_str()), (format!("authorization denied for method {method}"), ""));
+}
+
+/// A PKI of somebody else's, made by openssl, and the server that takes certificates of it as evidence.
+fn of_a_pki(key: &[&str]) -> Option<Site> {
+    let openssl = peer("openssl", installed("openssl"))?;
+    let folder = tempfile::tempdir().expect("a folder for the PKI");
+    let make =
+        |args: &[&str]| run(Command::new(&openssl).current_dir(folder.path()).args(args)).expect_success();
+    let ca =
+        ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-x509", "-subj", "/CN=machines"];
+    make(&[&["req"], &ca[..], &["-keyout", "ca.key", "-out", "ca.pem"]].concat());
+    let leaf = ["-nodes", "-x509", "-subj", "/CN=host-7", "-CA", "ca.pem", "-CAkey", "ca.key"];
+    let usage =
+        ["-addext", "keyUsage=critical,digitalSignature", "-addext", "basicConstraints=critical,CA:FALSE"];
+    make(&[&["req"], key, &leaf[..], &usage, &["-keyout", "leaf.key", "-out", "leaf.pem"]].concat());
+    let ca = folder.path().join("ca.pem").display().to_string();
+    let attestor = format!("NodeAttestor \"x509pop\" {{ plugin_data {{ ca_bundle_path = \"{ca}\" }} }}");
+    let site = Site::with("", &attestor)?;
+    for name in ["leaf.pem", "leaf.key"] {
+        std::fs::copy(folder.path().join(name), site.pair.path(name)).expect("a copy");
+    }
+    Some(site)
+}
+
+impl Site {
+    fn attest_by_certificate(&self, state: &str) -> Value {
+        let (certificate, key) = (self.pair.path("leaf.pem"), self.pair.path("leaf.key"));
+        self.attest(state, &["-x509pop-cert", &certificate, "-x509pop-key", &key])
+    }
+}
+
+const EC: &[&str] = &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+const RSA: &[&str] = &["-newkey", "rsa:2048"];
+
+#[test]
+fn it_attests_with_a_certificate_of_either_kind_of_key() {
+    for key in [EC, RSA] {
+        let Some(site) = of_a_pki(key) else { return };
+        let answer = site.attest_by_certificate("first");
+        assert!(text(&answer, "id").starts_with("spiffe://example.org/spire/agent/x509pop/"), "{answer}");
+        assert_eq!(answer["reattestable"], true);
+        let agents = site.pair.cli(&["agent", "show", "-spiffeID", &text(&answer, "id")]).expect_success();
+        assert!(agents.contains("x509pop:subject:cn:host-7"), "{agents}");
+    }
+}
+
+#[test]
+fn it_is_told_to_attest_again_instead_of_renewing_when_it_can() {
+    let Some(site) = of_a_pki(EC) else { return };
+    site.attest_by_certificate("first");
+    let renewal = ["-into", &site.pair.path("second"), "renew"];
+    assert_eq!(site.reason("first", &renewal), "AGENT_MUST_REATTEST");
+    site.attest_by_certificate("second");
+    assert_eq!(site.reason("first", &["post-status"]), "AGENT_NOT_ACTIVE");
+    site.call("second", &["post-status"]);
+}
+
+#[test]
+fn it_comes_back_after_an_eviction_but_not_after_a_ban() {
+    let Some(site) = of_a_pki(EC) else { return };
+    site.attest_by_certificate("first");
+    let id = site.id("first");
+    site.pair.cli(&["agent", "evict", "-spiffeID", &id]).expect_success();
+    site.attest_by_certificate("second");
+    site.pair.cli(&["agent", "ban", "-spiffeID", &id]).expect_success();
+    let (certificate, key) = (site.pair.path("leaf.pem"), site.pair.path("leaf.key"));
+    let refused = site.run("attest", "third", &["-x509pop-cert", &certificate, "-x509pop-key", &key]);
+    let refused = json(&refused.stdout);
+    assert_eq!(refused["code"], "PermissionDenied");
+    assert_eq!(refused["message"], "failed to attest: agent is banned");
 }
