@@ -48,8 +48,10 @@ pub(super) async fn pull(upstream: Arc<dyn Upstream>, catalog: Arc<EntryCatalog>
             (trust_domain, bundle)
         }
     };
-    let trust_domains: Vec<TrustDomain> = catalog.federates_with().iter().cloned().collect();
-    let federated = stream::iter(trust_domains).map(fetch).buffer_unordered(BUNDLES_AT_ONCE).collect().await;
+    // Whatever an entry says, one's own bundle is not among those of others.
+    let others = catalog.federates_with().iter().filter(|name| **name != bundle.trust_domain);
+    let others: Vec<TrustDomain> = others.cloned().collect();
+    let federated = stream::iter(others).map(fetch).buffer_unordered(BUNDLES_AT_ONCE).collect().await;
     Ok(Pulled { catalog, bundle, federated })
 }
 

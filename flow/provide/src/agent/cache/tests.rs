@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use finial_identity::{Bundle, KeyKind, TrustDomain};
+use finial_identity::{Bundle, Entry, KeyKind, TrustDomain};
 
 use super::super::options::CacheOptions;
 use super::super::snapshot::AgentSnapshot;
@@ -255,6 +255,51 @@ async fn federated_bundles_are_those_that_entries_name() {
     assert_eq!(snapshot.federated().keys().collect::<Vec<_>>(), [&other]);
     agent.server.put(web());
     agent.soon(|snapshot| snapshot.federated().is_empty()).await;
+}
+
+/// An entry that federates with these trust domains.
+fn federating(names: &[TrustDomain]) -> Entry {
+    let mut draft = draft("web", &["test:web"]);
+    draft.federates_with = names.to_vec();
+    entry("web", draft)
+}
+
+#[tokio::test]
+async fn federated_bundle_that_fails_to_come_stays_as_it_was_and_the_others_follow() {
+    let names = ["a.test", "b.test"].map(|name| TrustDomain::parse(name).unwrap());
+    let agent = Agent::start_with([federating(&names)], |server| {
+        names.iter().for_each(|name| server.federate(Bundle::empty(name.clone())));
+    });
+    let before = agent.soon(|snapshot| snapshot.federated().len() == 2).await;
+    agent.server.withhold(&names[0]);
+    names.iter().for_each(|name| {
+        agent.server.federate(Bundle { sequence_number: 7, ..Bundle::empty(name.clone()) });
+    });
+    let after = agent.soon(|snapshot| snapshot.federated()[&names[1]].sequence_number == 7).await;
+    assert!(std::sync::Arc::ptr_eq(&before.federated()[&names[0]], &after.federated()[&names[0]]));
+}
+
+#[tokio::test]
+async fn rule_2_federated_bundle_never_replaces_ones_own() {
+    let own = Agent::start([]).server.bundle_now().trust_domain;
+    let other = TrustDomain::parse("other.test").unwrap();
+    let agent = Agent::start_with([federating(&[own.clone(), other.clone()])], |server| {
+        server.federate(Bundle::empty(own.clone()));
+        server.federate(Bundle::empty(other.clone()));
+    });
+    let snapshot = agent.soon(|snapshot| snapshot.is_synced()).await;
+    assert_eq!(snapshot.federated().keys().collect::<Vec<_>>(), [&other]);
+    assert_eq!(**snapshot.bundle(), agent.server.bundle_now());
+}
+
+#[tokio::test]
+async fn federated_bundles_are_fetched_ten_at_a_time() {
+    let names: Vec<_> = (0..37).map(|n| TrustDomain::parse(&format!("d{n}.test")).unwrap()).collect();
+    let agent = Agent::start_with([federating(&names)], |server| {
+        names.iter().for_each(|name| server.federate(Bundle::empty(name.clone())));
+    });
+    agent.soon(|snapshot| snapshot.federated().len() == names.len()).await;
+    assert_eq!(agent.server.calls().most_bundles, 10);
 }
 
 #[tokio::test]

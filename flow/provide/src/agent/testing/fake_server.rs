@@ -1,6 +1,6 @@
 //! A server made of memory, which fails when told to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ pub(in crate::agent) struct Calls {
     /// The sizes of the batches asked for, refused ones included.
     pub(in crate::agent) batches: Vec<usize>,
     pub(in crate::agent) tokens: usize,
+    /// Calls for federated bundles on their way, and the most there ever were.
+    pub(in crate::agent) bundles_now: usize,
+    pub(in crate::agent) most_bundles: usize,
 }
 
 pub(in crate::agent) struct FakeServer {
@@ -48,6 +51,8 @@ struct State {
     jwt: (String, PrivateKey),
     bundle: Bundle,
     federated: HashMap<TrustDomain, Bundle>,
+    /// Bundles that cannot be had now.
+    withheld: HashSet<TrustDomain>,
     pushes: bool,
     most_at_once: usize,
     /// Whether calls for tokens are never answered.
@@ -70,6 +75,7 @@ impl FakeServer {
             jwt,
             bundle,
             federated: HashMap::new(),
+            withheld: HashSet::new(),
             pushes: true,
             most_at_once: usize::MAX,
             hangs: false,
@@ -126,6 +132,11 @@ impl FakeServer {
 
     pub(in crate::agent) fn federate(&self, bundle: Bundle) {
         self.change(|state| state.federated.insert(bundle.trust_domain.clone(), bundle));
+    }
+
+    /// Fails to give this bundle from now on.
+    pub(in crate::agent) fn withhold(&self, trust_domain: &TrustDomain) {
+        self.change(|state| state.withheld.insert(trust_domain.clone()));
     }
 
     pub(in crate::agent) fn cannot_push(&self) {
@@ -249,6 +260,16 @@ impl Upstream for FakeServer {
 
     async fn federated_bundle(&self, trust_domain: &TrustDomain) -> Result<Bundle, Status> {
         self.asked(|_| {})?;
+        self.calls.send_modify(|calls| calls.bundles_now += 1);
+        // So that those who ask at one time meet.
+        tokio::task::yield_now().await;
+        self.calls.send_modify(|calls| {
+            calls.most_bundles = calls.most_bundles.max(calls.bundles_now);
+            calls.bundles_now -= 1;
+        });
+        if self.state().withheld.contains(trust_domain) {
+            return Err(away());
+        }
         let bundle = self.state().federated.get(trust_domain).cloned();
         bundle.ok_or_else(|| Status::not_found("bundle not found"))
     }

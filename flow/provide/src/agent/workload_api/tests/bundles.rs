@@ -38,6 +38,17 @@ async fn wap_18_x509_bundles_are_the_own_and_those_federated_with() {
 }
 
 #[tokio::test]
+async fn wap_18_x509_svids_and_jwt_bundles_bring_those_federated_with() {
+    let case = Case::with_server([federating()], &["web"], |server| server.federate(federated()));
+    let (_, context) = case.fetch().await;
+    assert!(context.bundles.bundle(&other()).is_some());
+    assert_eq!(context.trust_domain, trust_domain());
+    let mut stream = case.api.jwt_bundles(&case.ctx).await.unwrap();
+    let bundles = stream.next().await.unwrap().unwrap();
+    assert_eq!(bundles.bundle(&other()).unwrap().jwt_authorities[0].key_id, "other");
+}
+
+#[tokio::test]
 async fn wap_20_jwt_bundles_hold_at_least_the_own_keys() {
     let case = Case::new([federating()], &["web"]);
     let mut stream = case.api.jwt_bundles(&case.ctx).await.unwrap();
