@@ -11,10 +11,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use finial_daemon::{Backoff, Clock};
+use finial_daemon::{Backoff, Clock, go};
 use finial_identity::{Bundle, BundleError, TrustDomain};
 use finial_tls::{WebConnector, WebRootsError};
-use jiff::Timestamp;
 
 use crate::channel::Dialer;
 use crate::config::{BundleFormat, BundleUrl, Config, Servers, TrustBundle};
@@ -223,7 +222,7 @@ impl Bootstrap {
         let pairs = [
             ("spiffe-trust-domain", self.trust_domain.name().to_owned()),
             ("spire-attest-mode", mode.to_owned()),
-            ("spire-attest-start-time", rfc_3339(self.begun)),
+            ("spire-attest-start-time", go::format_rfc3339(self.begun)),
             ("spire-connection-attempts", self.attempts.to_string()),
             ("spire-server-address", address),
             ("spire-server-port", port.to_string()),
@@ -231,9 +230,4 @@ impl Bootstrap {
         let pairs = pairs.map(|(key, value)| format!("{key}={}", http::escape(&value)));
         pairs.join("&")
     }
-}
-
-/// To the second; a clock that stands before the common era counts as its beginning.
-fn rfc_3339(instant: SystemTime) -> String {
-    Timestamp::try_from(instant).unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

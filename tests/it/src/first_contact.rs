@@ -1,5 +1,6 @@
 //! How an agent comes to trust its server: at first, when the server is another one, and after it was away too long.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -8,8 +9,13 @@ use finial_daemon::{Clock, ClockHand};
 use finial_receive::Endpoint;
 use finial_wire::{AgentFilter, X509Context};
 use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 
 use crate::domain::{Domain, Running};
+use crate::reattestation::Machine;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -46,6 +52,58 @@ async fn an_agent_joins_by_the_second_address_when_the_first_is_dead() {
     config.servers = Servers::parse(&format!("127.0.0.1:1,127.0.0.1:{}", domain.port), None).unwrap();
     let agent = domain.start_agent_with(config).await.unwrap();
     domain.meanwhile(&hand, identity(&domain)).await;
+    agent.stop().await.unwrap();
+}
+
+/// Another way to a port of this machine, until it is dropped. Returns its port.
+async fn relay(domain: &Domain) -> (u16, oneshot::Sender<()>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let (port, to) = (listener.local_addr().unwrap().port(), domain.port);
+    let (open, closed) = oneshot::channel::<()>();
+    domain.tasks.spawn("relay", async move {
+        let relaying = async {
+            let mut connections = FuturesUnordered::new();
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => connections.push(async move {
+                        let mut far = TcpStream::connect((Ipv4Addr::LOCALHOST, to)).await.unwrap();
+                        let _ = copy_bidirectional(&mut accepted.unwrap().0, &mut far).await;
+                    }),
+                    Some(()) = connections.next() => {}
+                }
+            }
+        };
+        tokio::select! {
+            () = relaying => {}
+            _ = closed => {}
+        }
+    });
+    (port, open)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_go_on_arriving_by_the_second_address_when_the_first_is_lost() {
+    let (clock, hand) = clock();
+    let domain = Domain::start(&clock).await;
+    domain.entry_for_this_process("/web").await;
+    let ((first, way), (second, _other_way)) = (relay(&domain).await, relay(&domain).await);
+    let mut config = domain.agent_config().await;
+    config.servers = Servers::parse(&format!("127.0.0.1:{first},127.0.0.1:{second}"), None).unwrap();
+    let agent = domain.start_agent_with(config).await.unwrap();
+    let (mut stream, _) = domain.meanwhile(&hand, domain.x509_svids()).await;
+
+    drop(way);
+    domain.entry_for_this_process("/later").await;
+    let later = domain.id("/later");
+    let arrival = async {
+        loop {
+            let context = stream.next().await.unwrap().unwrap();
+            if context.credentials.iter().any(|credential| credential.svid().id() == &later) {
+                return;
+            }
+        }
+    };
+    domain.meanwhile(&hand, arrival).await;
     agent.stop().await.unwrap();
 }
 
@@ -104,9 +162,13 @@ impl Absence {
     async fn begin() -> Self {
         let (clock, hand) = clock();
         let domain = Domain::start(&clock).await;
+        let config = domain.agent_config().await;
+        Self::of(domain, hand, config).await
+    }
+
+    async fn of(domain: Domain, hand: ClockHand, mut config: AgentConfig) -> Self {
         domain.entry_for_this_process("/web").await;
         let bundle = domain.path("bundle.pem");
-        let mut config = domain.agent_config().await;
         config.trust_bundle = TrustBundle::File(bundle.clone());
         config.rebootstrap_delay = MINUTE;
         let absence = Self { domain, hand, bundle, config };
@@ -165,6 +227,23 @@ async fn an_agent_whose_authority_has_gone_ends_with_the_command_that_brings_it_
     let text = format!("{end:#}");
     assert!(text.contains("the server's authorities were replaced while this agent was away"), "{text}");
     assert!(text.contains("`finial token generate -spiffeID spiffe://example.org/"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_can_attest_again_finds_back_though_its_authority_has_gone() {
+    let machine = Machine::start().await;
+    let config = machine.agent_config().await;
+    let absence = Absence::of(machine.domain, machine.hand, config).await;
+    for _ in 0..2 {
+        absence.rotate().await;
+        absence.revoke_old().await;
+    }
+    absence.publish().await;
+    let serial_number = absence.domain.agents_serial_number().await;
+    let agent = absence.end(RebootstrapMode::Always).await;
+    absence.domain.meanwhile(&absence.hand, identity(&absence.domain)).await;
+    assert_ne!(absence.domain.agents_serial_number().await, serial_number);
+    agent.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
