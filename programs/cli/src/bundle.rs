@@ -1,56 +1,55 @@
-//! `finial bundle show`.
+//! `finial bundle …`: the server's trust bundle, and those of the trust domains it federates with.
+
+mod count;
+mod delete;
+mod list;
+mod set;
+mod show;
 
 use anyhow::Result;
-use clap::{Args, Subcommand, ValueEnum};
-use finial_wire::client::BundleClient;
-use serde_json::Value;
-
-use crate::{
-    connection::{ServerSocket, refused},
-    output::Output,
-};
+use clap::{Subcommand, ValueEnum};
+use finial_identity::Bundle;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Print the server's trust bundle
-    Show(Show),
+    Show(show::Show),
+    /// Print the bundles of other trust domains
+    List(list::List),
+    /// Store the bundle of another trust domain
+    Set(set::Set),
+    /// Delete the bundle of another trust domain
+    Delete(delete::Delete),
+    /// Count bundles, the server's own among them
+    Count(count::Count),
 }
 
 impl Command {
     pub(crate) async fn run(self) -> Result<()> {
         match self {
             Self::Show(command) => command.run().await,
+            Self::List(command) => command.run().await,
+            Self::Set(command) => command.run().await,
+            Self::Delete(command) => command.run().await,
+            Self::Count(command) => command.run().await,
         }
     }
 }
 
+/// How a bundle is written.
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
+    /// PEM certificates
     Pem,
+    /// The SPIFFE bundle document
     Spiffe,
 }
 
-#[derive(Args)]
-pub(crate) struct Show {
-    /// PEM certificates, or the SPIFFE bundle document
-    #[arg(long, value_enum, default_value_t = Format::Pem)]
-    format: Format,
-    #[command(flatten)]
-    socket: ServerSocket,
-    #[command(flatten)]
-    output: Output,
-}
-
-impl Show {
-    async fn run(self) -> Result<()> {
-        let client = BundleClient::new(self.socket.connect().await?);
-        let bundle = client.bundle().await.map_err(refused("failed to fetch the bundle"))?;
-        let document = bundle.to_spiffe_json();
-        let text = match self.format {
-            Format::Pem => bundle.to_pem(),
-            Format::Spiffe => format!("{document}\n"),
-        };
-        self.output.print(text, || serde_json::from_str(&document).unwrap_or(Value::Null));
-        Ok(())
+impl Format {
+    fn write(self, bundle: &Bundle) -> String {
+        match self {
+            Self::Pem => bundle.to_pem(),
+            Self::Spiffe => format!("{}\n", bundle.to_spiffe_json()),
+        }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::{fmt::Write, time::SystemTime};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use finial_daemon::go;
-use finial_identity::{Entry, Node, SpiffeId};
+use finial_identity::{Bundle, Entry, Node, SpiffeId};
 use serde_json::{Value, json};
 
 /// One entry as `entry create` and `entry show` print it, with the empty line that ends it.
@@ -101,6 +102,28 @@ pub(crate) fn node_json(node: &Node) -> Value {
         "banned": node.is_banned(),
         "can_reattest": node.can_reattest,
         "agent_version": node.agent_version,
+    })
+}
+
+/// One bundle as protobuf's JSON mapping writes it.
+pub(crate) fn bundle_json(bundle: &Bundle) -> Value {
+    let x509 = bundle.x509_authorities.iter().map(|authority| {
+        json!({"asn1": STANDARD.encode(authority.certificate()), "tainted": authority.is_tainted()})
+    });
+    let jwt = bundle.jwt_authorities.iter().map(|authority| {
+        json!({
+            "public_key": STANDARD.encode(authority.public_key.spki_der()),
+            "key_id": authority.key_id,
+            "expires_at": seconds(authority.expires_at),
+            "tainted": authority.tainted,
+        })
+    });
+    json!({
+        "trust_domain": bundle.trust_domain.name(),
+        "x509_authorities": x509.collect::<Vec<_>>(),
+        "jwt_authorities": jwt.collect::<Vec<_>>(),
+        "refresh_hint": bundle.refresh_hint.map_or(0, |hint| hint.as_secs()).to_string(),
+        "sequence_number": bundle.sequence_number.to_string(),
     })
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Finished, Process, finial, run, until};
+use crate::{Finished, Process, finial, run, run_with_input, until};
 
 /// A running `finial dev`. It ends, and its folder goes, when this is dropped.
 #[derive(Debug)]
@@ -77,11 +77,16 @@ impl Dev {
 
     /// Runs the command line: commands of the agent, and those of the server, find their socket by themselves.
     pub fn cli(&self, args: &[&str]) -> Finished {
+        self.cli_with_input(args, "")
+    }
+
+    /// The same, with `input` on the standard input.
+    pub fn cli_with_input(&self, args: &[&str], input: &str) -> Finished {
         let mut command = Command::new(finial());
         command.args(args);
         command.env("SPIFFE_ENDPOINT_SOCKET", self.endpoint());
         command.env("SPIRE_SERVER_PRIVATE_SOCKET", self.server_socket());
-        run(&mut command)
+        run_with_input(&mut command, input)
     }
 
     /// Gives `spiffe_id` to the processes that show `selector`.
