@@ -100,6 +100,20 @@ pub enum Loss {
 }
 
 impl Loss {
+    /// What has happened, without what to do about it.
+    pub(crate) fn cause(&self) -> String {
+        match self {
+            Self::Denied { denial, .. } => reason(*denial).to_owned(),
+            Self::Banned { .. } => reason(AgentDenial::Banned).to_owned(),
+            Self::Expired { at, .. } => format!("its SVID expired at {}", go::format_time(*at)),
+            Self::KeyGone { .. } => "its key is gone".to_owned(),
+            Self::NeverJoined(_) => "it has never attested".to_owned(),
+            Self::Estranged { .. } => "no server can be verified".to_owned(),
+            Self::Replaced { .. } => "the server's authorities were replaced".to_owned(),
+            Self::Refused { status, .. } | Self::Unconvinced { status, .. } => status.message().to_owned(),
+        }
+    }
+
     /// The server's denial. A ban is final for an agent that could otherwise attest again by itself.
     pub(crate) fn denied(id: SpiffeId, denial: AgentDenial, has_evidence: bool) -> Self {
         match denial {

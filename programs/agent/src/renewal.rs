@@ -118,8 +118,8 @@ impl Keeper {
         if is_final || !self.identity.has_evidence() {
             return Err(loss);
         }
-        let (error, id) = (loss.to_string(), self.identity.id());
-        tracing::warn!(error, spiffe_id = %id, "the agent has lost its identity; attesting again");
+        let (cause, id) = (loss.cause(), self.identity.id());
+        tracing::warn!(spiffe_id = %id, "the agent has lost its identity, since {cause}; attesting again");
         self.pause_before_recovery().await;
         self.identity.go_anonymous();
         let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);

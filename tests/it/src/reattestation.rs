@@ -69,12 +69,15 @@ impl Machine {
         nodes.remove(0)
     }
 
-    /// Waits until the server knows an agent, with another certificate than this one.
+    /// Waits until the server knows an agent with another certificate than this one, which the agent has used: it has
+    /// told its version.
     async fn comes_back(&self, serial_number: &str) -> SpiffeId {
         let back = async {
             for _ in 0..QUESTIONS {
                 let nodes = self.domain.agents().list_agents(AgentFilter::default()).await.unwrap();
-                if let Some(node) = nodes.first().filter(|node| node.serial_number != serial_number) {
+                let is_back =
+                    |node: &&Node| node.serial_number != serial_number && !node.agent_version.is_empty();
+                if let Some(node) = nodes.iter().find(is_back) {
                     return node.id.clone();
                 }
             }
