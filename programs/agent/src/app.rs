@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use finial_attest::{PeerPidfd, UnixAttestor, WorkloadAttestor, WorkloadAttestors};
+use finial_attest::{PeerPidfd, WorkloadAttestors};
 use finial_daemon::socket::{self, Access, UnixSocket};
 use finial_daemon::{Clock, Tasks};
 use finial_identity::SpiffeId;
-use finial_plugin_k8s::K8sAttestor;
 use finial_provide::{Cache, Secrets, ServerUpstream, Workloads};
 use finial_wire::server::{secret_service, workload_service};
 use finial_wire::{SECRET_DESCRIPTORS, WORKLOAD_DESCRIPTORS};
@@ -25,12 +24,10 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use crate::admin::{self, Parts};
 use crate::loss::Loss;
 use crate::rebootstrap::Rebootstrap;
-use crate::{Config, attestation, health, listener, renewal};
+use crate::{Config, attestation, attestors, health, listener, renewal};
 
 /// How long what is under way may take to end.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long one workload attestor may take for one process.
-const ATTESTOR_LIMIT: Duration = Duration::from_secs(10);
 /// The most calls at a time on one connection, and the largest headers of one.
 const MAX_CALLS: u32 = 1_000;
 const MAX_HEADER_BYTES: u32 = 16 << 10;
@@ -66,7 +63,7 @@ pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
     let upstream = Arc::new(ServerUpstream::new(identity.channels()));
     let options = config.delivery.cache(Arc::clone(identity.bundle()));
     let cache = Cache::start(upstream, options, clock, &tasks);
-    let attestors = attestors(&config, clock);
+    let attestors = attestors::build(&config, clock);
     let (reporter, health) = tonic_health::server::health_reporter();
     health::begin(&reporter).await;
     tasks.spawn("health", health::follow(reporter, cache.clone(), tasks.drain()));
@@ -91,21 +88,6 @@ pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
     });
     let Config { socket_path, peer_pidfd, .. } = config;
     Ok(App { id, socket_path, socket, admin, peer_pidfd, router, tasks, lost })
-}
-
-/// What recognizes the processes that ask.
-fn attestors(config: &Config, clock: &Clock) -> Arc<WorkloadAttestors> {
-    let mut attestors: Vec<Arc<dyn WorkloadAttestor>> = Vec::new();
-    let mut limit = ATTESTOR_LIMIT;
-    if let Some(unix) = config.unix {
-        attestors.push(Arc::new(UnixAttestor::new(unix, clock.clone())));
-    }
-    if let Some(k8s) = &config.k8s {
-        // A container that has just begun is asked about until the kubelet reports it.
-        limit = limit.max(k8s.patience() + ATTESTOR_LIMIT);
-        attestors.push(Arc::new(K8sAttestor::new(k8s.clone(), clock.clone())));
-    }
-    Arc::new(WorkloadAttestors::new(attestors, limit, clock.clone()))
 }
 
 /// What the public socket serves: the Workload API, Envoy's SDS, health, and reflection of all of them.

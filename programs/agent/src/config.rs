@@ -17,6 +17,7 @@ use finial_attest::{PeerPidfd, UnixConfig};
 use finial_daemon::hcl::HclError;
 use finial_daemon::log::{Format, Level};
 use finial_identity::{SpiffeId, TrustDomain};
+use finial_plugin_docker::DockerConfig;
 use finial_plugin_k8s::K8sConfig;
 use finial_provide::SdsOptions;
 use zeroize::Zeroizing;
@@ -71,6 +72,10 @@ pub struct Config {
     pub delivery: DeliveryConfig,
     /// The `unix` workload attestor; `None` switches it off. Default: on, with its own defaults.
     pub unix: Option<UnixConfig>,
+    /// The `systemd` workload attestor. Default: off.
+    pub systemd: bool,
+    /// The `docker` workload attestor, for Podman too. Default: off.
+    pub docker: Option<DockerConfig>,
     /// The `k8s` workload attestor. Default: off.
     pub k8s: Option<K8sConfig>,
     /// How much is logged. Default: info.
@@ -124,6 +129,8 @@ impl Config {
             sds: Some(SdsOptions::default()),
             delivery: DeliveryConfig::default(),
             unix: Some(UnixConfig::default()),
+            systemd: false,
+            docker: None,
             k8s: None,
             log_level: Level::default(),
             log_format: Format::default(),
@@ -200,6 +207,8 @@ impl fmt::Debug for Config {
             .field("keys", &self.keys)
             .field("peer_pidfd", &self.peer_pidfd)
             .field("unix", &self.unix)
+            .field("systemd", &self.systemd)
+            .field("docker", &self.docker)
             .field("k8s", &self.k8s)
             .finish_non_exhaustive()
     }

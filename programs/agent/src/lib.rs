@@ -14,6 +14,7 @@
 mod admin;
 mod app;
 mod attestation;
+mod attestors;
 mod bootstrap;
 mod channel;
 mod config;

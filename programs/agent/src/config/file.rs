@@ -6,6 +6,7 @@ mod delivery;
 mod node_attestor;
 mod plugins;
 mod sds;
+mod workload_attestors;
 
 use std::path::PathBuf;
 

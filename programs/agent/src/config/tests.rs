@@ -4,6 +4,7 @@
 mod admin;
 mod bootstrap;
 mod delivery;
+mod k8s;
 mod node_attestor;
 mod workload_attestors;
 
@@ -120,10 +121,6 @@ fn bad_configurations_are_refused_by_name_and_line() {
         (
             full.replace("\"join_token\"", "\"sshpop\""),
             "NodeAttestor \"sshpop\" is not served by this version: use join_token or x509pop",
-        ),
-        (
-            full.replace("\"unix\"", "\"docker\""),
-            "WorkloadAttestor \"docker\" is not served by this version: use unix",
         ),
         (
             full.replace("WorkloadAttestor", "WorkloadAttester"),

@@ -2,16 +2,15 @@
 
 use std::path::PathBuf;
 
-use finial_attest::UnixConfig;
 use finial_daemon::hcl::{Block, HclError};
 
-use super::{node_attestor, required};
+use super::{node_attestor, required, workload_attestors};
 use crate::config::{Config, KeysConfig};
 
 pub(super) fn read(mut plugins: Block, config: &mut Config) -> Result<(), HclError> {
     config.keys = read_key_manager(&mut plugins)?;
     config.node_attestor = node_attestor::read(&mut plugins)?;
-    config.unix = Some(read_workload_attestor(&mut plugins)?);
+    workload_attestors::read(&mut plugins, config)?;
     plugins.finish()
 }
 
@@ -26,16 +25,6 @@ fn read_key_manager(plugins: &mut Block) -> Result<KeysConfig, HclError> {
     };
     data.settings.finish()?;
     Ok(keys)
-}
-
-fn read_workload_attestor(plugins: &mut Block) -> Result<UnixConfig, HclError> {
-    let mut settings = only(plugins, "WorkloadAttestor", &["unix"])?.settings;
-    let unix = UnixConfig {
-        discover_workload_path: settings.take("discover_workload_path")?.unwrap_or_default(),
-        workload_size_limit: settings.take("workload_size_limit")?.unwrap_or_default(),
-    };
-    settings.finish()?;
-    Ok(unix)
 }
 
 /// A plugin that is built in, and its `plugin_data`.
@@ -68,7 +57,7 @@ pub(super) fn only(
 }
 
 /// The settings of a plugin; a plugin without any may leave out the block.
-fn plugin_data(mut plugin: Block) -> Result<Block, HclError> {
+pub(super) fn plugin_data(mut plugin: Block) -> Result<Block, HclError> {
     let data = plugin.take_block("plugin_data")?;
     plugin.clone().finish()?;
     Ok(data.unwrap_or(plugin))
