@@ -32,6 +32,9 @@ const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// An identity that the server accepts, or may accept when it is back.
 pub(crate) async fn obtain(config: &Config, clock: &Clock) -> anyhow::Result<Identity> {
+    if config.rebootstrap_mode != RebootstrapMode::Never {
+        config.rebootstrap_source()?;
+    }
     let must_reattest = config.rebootstrap_mode == RebootstrapMode::Always;
     // Before the token is used up.
     anyhow::ensure!(!(must_reattest && config.has_join_token()), CANNOT_REATTEST);

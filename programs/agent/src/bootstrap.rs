@@ -9,6 +9,7 @@ mod workload_api;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use finial_daemon::{Backoff, Clock, go};
@@ -182,6 +183,22 @@ impl Bootstrap {
             );
             self.clock.sleep(pause).await;
         }
+    }
+
+    /// Asks again, for a bundle that names an authority which `current` does not, and to which a server that answers
+    /// leads: an old file, or one of somebody else's, shall not cost the agent what it has.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub(crate) async fn ask_again(
+        &mut self,
+        current: &Bundle,
+        dialer: &Dialer,
+    ) -> Result<Option<Arc<Bundle>>, BootstrapError> {
+        let bundle = Arc::new(self.ask(Occasion::Again, dialer).await?);
+        let is_known = bundle.x509_authorities.iter().all(|it| current.x509_authorities.contains(it));
+        let is_of_use = !is_known && dialer.is_vouched_for_by(&bundle).await;
+        Ok(is_of_use.then_some(bundle))
     }
 
     fn read(&self, path: &Path) -> Result<Bundle, BootstrapError> {

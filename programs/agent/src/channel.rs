@@ -10,11 +10,12 @@ mod tests;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use finial_daemon::Clock;
-use finial_identity::X509Error;
+use finial_identity::{Bundle, TrustDomain, X509Error};
 use finial_receive::Source;
 use finial_tls::{Connector, Policy, Secured, TlsError};
 use hickory_resolver::net::NetError;
@@ -30,6 +31,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::Config;
 use crate::config::{ServerAddress, Servers};
+use crate::identity::only;
 use connection::Connection;
 use roster::Roster;
 
@@ -72,12 +74,11 @@ impl Dialer {
             .origin(Uri::from_static("https://server"))
             .http2_keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_LIMIT);
-        let connector = Connector::new(source, Policy::ids([config.trust_domain.server_id()]));
         Ok(Self {
             servers: config.servers.clone(),
             roster: Roster::new(clock),
             endpoint,
-            connector: connector.with_alpn(["h2"]),
+            connector: connector(source, &config.trust_domain),
             estranged: watch::Sender::new(None),
             clock: clock.clone(),
         })
@@ -113,13 +114,26 @@ impl Dialer {
         Err(failure)
     }
 
+    /// Whether a server that answers now leads to `bundle`. It is shown nothing of this agent.
+    pub(crate) async fn is_vouched_for_by(&self, bundle: &Arc<Bundle>) -> bool {
+        let (writer, source) = Source::channel(&self.clock);
+        writer.publish_anonymous(only(bundle));
+        let connector = connector(&source, &bundle.trust_domain);
+        for server in self.order().await.unwrap_or_default() {
+            if self.connect_to(&server, &connector).await.is_ok() {
+                return true;
+            }
+        }
+        false
+    }
+
     /// The first server that can be verified.
     async fn connect(
         &self,
     ) -> Result<Connection<impl AsyncRead + AsyncWrite + Send + Unpin + use<>>, DialError> {
         let mut failure = DialError::NoServer;
         for server in self.order().await? {
-            match self.connect_to(&server).await {
+            match self.connect_to(&server, &self.connector).await {
                 Ok(secured) => {
                     self.estranged.send_if_modified(|since| since.take().is_some());
                     let (term, is_other) = self.roster.serves(&server);
@@ -184,9 +198,13 @@ impl Dialer {
         error
     }
 
-    async fn connect_to(&self, server: &ServerAddress) -> Result<Secured<TlsStream<TcpStream>>, DialError> {
+    async fn connect_to(
+        &self,
+        server: &ServerAddress,
+        connector: &Connector,
+    ) -> Result<Secured<TlsStream<TcpStream>>, DialError> {
         let stream = self.dial(server).await?;
-        let secured = self.connector.connect(stream, server_name(&server.host)?).await;
+        let secured = connector.connect(stream, server_name(&server.host)?).await;
         secured.map_err(|source| DialError::Tls { server: server.clone(), source })
     }
 
@@ -241,6 +259,11 @@ impl DialError {
         let Self::Tls { source: TlsError::Untrusted(cause), .. } = self else { return false };
         matches!(**cause, X509Error::Chain(_) | X509Error::NoAuthority(_))
     }
+}
+
+/// To the server of the trust domain, and nobody else.
+fn connector(source: &Source, trust_domain: &TrustDomain) -> Connector {
+    Connector::new(source, Policy::ids([trust_domain.server_id()])).with_alpn(["h2"])
 }
 
 fn server_name(host: &str) -> Result<ServerName<'static>, rustls_pki_types::InvalidDnsNameError> {

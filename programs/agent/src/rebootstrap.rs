@@ -8,7 +8,7 @@ use finial_identity::Bundle;
 use tokio::sync::watch;
 
 use crate::Config;
-use crate::bootstrap::{Bootstrap, Occasion};
+use crate::bootstrap::Bootstrap;
 use crate::channel::Dialer;
 use crate::config::RebootstrapMode;
 
@@ -29,11 +29,8 @@ pub(crate) struct Rebootstrap {
 
 impl Rebootstrap {
     /// # Errors
-    /// When there is nothing to look at later, though it is asked for.
+    /// When the system trusts nobody on the web, where the bundle is.
     pub(crate) fn new(config: &Config, dialer: &Dialer, clock: &Clock) -> anyhow::Result<Self> {
-        if config.rebootstrap_mode != RebootstrapMode::Never {
-            config.rebootstrap_source()?;
-        }
         Ok(Self {
             bootstrap: Bootstrap::new(config, clock)?,
             mode: config.rebootstrap_mode,
@@ -67,7 +64,8 @@ impl Rebootstrap {
         }
     }
 
-    /// A bundle with other authorities than `current`, if there is one; if not, it will be due again later.
+    /// A bundle with other authorities than `current` to which a server leads, if there is one; if not, it will be due
+    /// again later.
     pub(crate) async fn look(&mut self, current: &Bundle, dialer: &Dialer) -> Option<Arc<Bundle>> {
         let pause = self.backoff.next();
         self.not_before = self.clock.now() + pause;
@@ -79,15 +77,15 @@ impl Rebootstrap {
             self.not_before = self.clock.now() + LONGEST_RETRY;
             return None;
         }
-        match self.bootstrap.ask(Occasion::Again, dialer).await {
-            Ok(bundle) if bundle.x509_authorities != current.x509_authorities => {
+        match self.bootstrap.ask_again(current, dialer).await {
+            Ok(Some(bundle)) => {
                 self.backoff.reset();
-                Some(Arc::new(bundle))
+                Some(bundle)
             }
-            Ok(_) => {
+            Ok(None) => {
                 tracing::warn!(
                     retry_in_s = pause.as_secs_f32(),
-                    "no server can be verified, and the trust bundle has not changed; looking again"
+                    "no server can be verified, and not with the trust bundle that is published either; looking again"
                 );
                 None
             }

@@ -54,27 +54,27 @@ impl<'a> Trust<'a> {
     /// The [`Loss`] of an agent that may not look.
     pub(crate) async fn reconsider(&mut self) -> Result<(), Loss> {
         let Some(since) = *self.home.dialer.estranged().borrow() else { return Ok(()) };
-        if self.occasion == Occasion::Again {
-            let now = self.home.clock.now();
-            if now.duration_since(since).unwrap_or_default() < self.delay {
-                return Ok(());
+        let asked = match self.occasion {
+            Occasion::First if self.bootstrap.may_be_asked_again() => {
+                self.bootstrap.ask(Occasion::First, &self.home.dialer).await.map(|it| Some(Arc::new(it)))
             }
-            if self.mode == RebootstrapMode::Never {
+            Occasion::First => return Ok(()),
+            Occasion::Again if self.home.clock.now() < since + self.delay => return Ok(()),
+            Occasion::Again if self.mode == RebootstrapMode::Never => {
                 let trust_domain = self.bundle.trust_domain.clone();
                 return Err(Loss::Estranged { trust_domain, since });
             }
-        } else if !self.bootstrap.may_be_asked_again() {
-            return Ok(());
-        }
-        match self.bootstrap.ask(self.occasion, &self.home.dialer).await {
-            Ok(bundle) if bundle.x509_authorities == self.bundle.x509_authorities => {}
-            Ok(bundle) => {
+            Occasion::Again => self.bootstrap.ask_again(&self.bundle, &self.home.dialer).await,
+        };
+        match asked {
+            Ok(Some(bundle)) if bundle.x509_authorities != self.bundle.x509_authorities => {
                 tracing::warn!(
                     "no server could be verified; from now on the newly fetched trust bundle is used"
                 );
-                self.bundle = Arc::new(bundle);
+                self.bundle = bundle;
                 self.home.writer.publish_anonymous(only(&self.bundle));
             }
+            Ok(_) => {}
             Err(error) => {
                 let error: &(dyn std::error::Error + 'static) = &error;
                 tracing::warn!(error, "no server can be verified, and there is no newer trust bundle yet");

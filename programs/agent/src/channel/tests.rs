@@ -138,6 +138,18 @@ async fn servers_of_unknown_authorities_alone_estrange_the_agent_until_one_is_kn
 }
 
 #[tokio::test]
+async fn a_bundle_vouches_for_a_server_of_its_authorities_alone() {
+    let scene = Scene::new();
+    let next = Authority::new("example.org");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = scene.server_on("changed", listener, &next);
+    let dialer = scene.dialer(&[free_port().await, server.port]);
+    assert!(dialer.is_vouched_for_by(&next.bundle()).await);
+    assert!(!dialer.is_vouched_for_by(&Authority::new("example.org").bundle()).await);
+    assert!(!scene.dialer(&[free_port().await]).is_vouched_for_by(&next.bundle()).await);
+}
+
+#[tokio::test]
 async fn the_servers_of_before_are_tried_when_dns_does_not_answer() {
     let scene = Scene::new();
     let dialer = scene.dialer(&[1, 2]);
