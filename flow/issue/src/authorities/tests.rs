@@ -1,5 +1,6 @@
 //! Rotation, recovery and commands.
 
+mod append;
 mod crash;
 mod recovery;
 mod rotation;
