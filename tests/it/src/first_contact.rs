@@ -215,6 +215,19 @@ async fn an_agent_that_missed_one_rotation_finds_back_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_elses_bundle_costs_the_agent_nothing() {
+    let absence = Absence::begin().await;
+    absence.rotate().await;
+    let other = Domain::start(&absence.domain.clock).await;
+    std::fs::write(&absence.bundle, other.bundle().await.to_pem()).unwrap();
+    let agent = absence.end(RebootstrapMode::Auto).await;
+    pass(&absence.hand, 10).await;
+    absence.publish().await;
+    absence.domain.meanwhile(&absence.hand, identity(&absence.domain)).await;
+    agent.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_whose_authority_has_gone_ends_with_the_command_that_brings_it_back() {
     let absence = Absence::begin().await;
     for _ in 0..2 {
