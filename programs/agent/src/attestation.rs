@@ -38,7 +38,7 @@ pub(crate) async fn obtain(config: &Config, clock: &Clock) -> anyhow::Result<Ide
     let must_reattest = config.rebootstrap_mode == RebootstrapMode::Always;
     // Before the token is used up.
     anyhow::ensure!(!(must_reattest && config.has_join_token()), CANNOT_REATTEST);
-    let identity = find(config, clock).await?;
+    let identity = Box::pin(find(config, clock)).await?;
     anyhow::ensure!(!must_reattest || identity.can_reattest(), CANNOT_REATTEST);
     Ok(identity)
 }
