@@ -125,6 +125,26 @@ async fn an_agent_joins_with_the_bundle_that_another_agent_gives_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_with_the_wrong_bundle_joins_once_the_right_one_is_there() {
+    let (clock, hand) = clock();
+    let (domain, other) = (Domain::start(&clock).await, Domain::start(&clock).await);
+    let bundle = domain.path("bundle.pem");
+    std::fs::write(&bundle, other.bundle().await.to_pem()).unwrap();
+    let mut config = domain.agent_config().await;
+    config.trust_bundle = TrustBundle::File(bundle.clone());
+    let starting = domain.meanwhile(&hand, domain.start_agent_with(config));
+    let correcting = async {
+        // By then it has met the server, and has not shown its token.
+        for _ in 0..300 {
+            assert!(domain.agents().list_agents(AgentFilter::default()).await.unwrap().is_empty());
+        }
+        std::fs::write(&bundle, domain.bundle().await.to_pem()).unwrap();
+    };
+    let (agent, ()) = tokio::join!(starting, correcting);
+    agent.unwrap().stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_that_trusts_on_first_use_keeps_to_the_server_it_met() {
     let (clock, hand) = clock();
     let mut domain = Domain::start(&clock).await;
