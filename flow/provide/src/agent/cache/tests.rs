@@ -294,7 +294,7 @@ async fn rule_2_federated_bundle_never_replaces_ones_own() {
 
 #[tokio::test]
 async fn federated_bundles_are_fetched_ten_at_a_time() {
-    let names: Vec<_> = (0..37).map(|n| TrustDomain::parse(&format!("d{n}.test")).unwrap()).collect();
+    let names: Vec<_> = (0..37).map(|n| TrustDomain::parse(format!("d{n}.test")).unwrap()).collect();
     let agent = Agent::start_with([federating(&names)], |server| {
         names.iter().for_each(|name| server.federate(Bundle::empty(name.clone())));
     });

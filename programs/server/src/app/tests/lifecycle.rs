@@ -6,6 +6,9 @@ use std::path::Path;
 use finial_wire::EntryFilter;
 use finial_wire::client::{BundleClient, ChangesClient, EntryClient};
 use futures_util::StreamExt;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 use super::fixture::{Server, clock, draft, id};
 use crate::build;
@@ -53,4 +56,20 @@ async fn open_streams_do_not_keep_a_server_from_stopping() {
     watched.next().await.unwrap().unwrap();
     server.stop().await;
     drop(watched);
+}
+
+#[tokio::test]
+async fn stopping_server_says_that_it_serves_no_more() {
+    let server = Server::start().await;
+    let mut client = HealthClient::new(server.operator());
+    let mut health = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(health.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    let stopping = server.stop();
+    let heard = async {
+        let status = health.message().await.unwrap().unwrap().status();
+        drop((health, client));
+        status
+    };
+    let (_, status) = tokio::join!(stopping, heard);
+    assert_eq!(status, ServingStatus::NotServing);
 }
