@@ -34,7 +34,7 @@ pub(crate) fn request(message: discovery::DiscoveryRequest) -> Result<SecretRequ
         names: message.resource_names,
         version: message.version_info,
         nonce: message.response_nonce,
-        rejection: message.error_detail.map(rejection),
+        rejection: message.error_detail.as_ref().map(rejection),
     })
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn delta_request(
         unsubscribe: message.resource_names_unsubscribe,
         held: message.initial_resource_versions,
         nonce: message.response_nonce,
-        rejection: message.error_detail.map(rejection),
+        rejection: message.error_detail.as_ref().map(rejection),
     })
 }
 
@@ -108,7 +108,7 @@ fn node(node: core::Node) -> EnvoyNode {
     }
 }
 
-fn rejection(detail: rpc::Status) -> String {
+fn rejection(detail: &rpc::Status) -> String {
     detail.message.chars().take(REJECTION_LENGTH).collect()
 }
 

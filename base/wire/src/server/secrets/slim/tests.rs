@@ -33,11 +33,11 @@ fn what_is_not_read_is_left_out() {
 
 #[test]
 fn message_is_waited_for_until_it_is_whole() {
-    let whole = sent(100);
+    let mut whole = sent(100);
     for length in 0..whole.len() {
         assert_eq!(slimmed::<DiscoveryRequest>(&mut BytesMut::from(&whole[..length])), None, "{length}");
     }
-    assert!(slimmed::<DiscoveryRequest>(&mut whole.clone()).is_some());
+    assert!(slimmed::<DiscoveryRequest>(&mut whole).is_some());
 }
 
 #[test]
