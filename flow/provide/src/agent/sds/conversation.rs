@@ -92,7 +92,10 @@ impl<D: Dialect> Conversation<D> {
                     Some(request) => Event::Request(request?),
                     None => return Ok(None),
                 },
-                changed = self.holder.changed() => Event::Change(changed?),
+                changed = self.holder.changed() => {
+                    changed?;
+                    Event::Change
+                }
                 () = wait_until(&self.clock, self.gives_up_at) => Event::Late,
             };
             self.holder.grow_stale();
@@ -126,60 +129,68 @@ impl<D: Dialect> Conversation<D> {
         Ok(())
     }
 
-    /// What there is to say now.
+    /// What there is to say now, to whoever is there now.
     async fn answer(&mut self) -> Result<Option<D::Answer>, Status> {
-        loop {
-            let Some(Envoy { settings, .. }) = &self.envoy else { return Ok(None) };
-            let offer = self.holder.offer();
-            self.has_been_somebody |= offer.is_ok();
-            let due = offer.and_then(|offer| self.interest.due(&offer, settings));
-            if due.as_ref().is_ok_and(|due| self.holder.read(&due.svids)) {
-                continue;
-            }
-            let due = match due {
-                Ok(due) if due.is_news::<D>() => {
-                    if !self.holder.confirm().await? {
-                        continue;
-                    }
-                    self.missing(due.refusal::<D>().is_some());
+        while let Some(due) = self.due() {
+            match self.weigh(due) {
+                Verdict::Wait => return Ok(None),
+                _ if !self.holder.confirm().await? => {}
+                Verdict::End(refusal) => return Err(refusal),
+                Verdict::Tell(due) => {
                     self.interest.told(&due);
                     return Ok(Some(self.dialect.answer(due)));
                 }
-                due => due,
-            };
-            let (refusal, is_final) = match &due {
-                Ok(due) => (due.refusal::<D>(), due.ends::<D>()),
-                Err(status) => {
-                    (Some(status.clone()), self.has_been_somebody || status.code() != Code::PermissionDenied)
-                }
-            };
-            self.missing(refusal.is_some());
-            let Some(refusal) = refusal else { return Ok(None) };
-            if !is_final && !self.is_late() {
-                self.holder.miss();
-                return Ok(None);
             }
-            if self.holder.confirm().await? {
-                return Err(refusal);
+        }
+        Ok(None)
+    }
+
+    /// What is news to the Envoy, once it has asked for anything.
+    fn due(&mut self) -> Option<Result<Due, Status>> {
+        let settings = &self.envoy.as_ref()?.settings;
+        loop {
+            let offer = self.holder.offer();
+            self.has_been_somebody |= offer.is_ok();
+            let due = offer.and_then(|offer| self.interest.due(&offer, settings));
+            if !due.as_ref().is_ok_and(|due| self.holder.read(&due.svids)) {
+                return Some(due);
             }
         }
     }
 
-    /// Begins to wait for what is missing, or stops it.
-    fn missing(&mut self, is_missing: bool) {
-        let begin = || self.clock.monotonic() + PATIENCE;
-        self.gives_up_at = is_missing.then(|| self.gives_up_at.unwrap_or_else(begin));
+    fn weigh(&mut self, due: Result<Due, Status>) -> Verdict {
+        let (refusal, is_final) = match &due {
+            Ok(due) => (due.refusal::<D>(), due.ends::<D>()),
+            Err(status) => {
+                (Some(status.clone()), self.has_been_somebody || status.code() != Code::PermissionDenied)
+            }
+        };
+        let now = self.clock.monotonic();
+        self.gives_up_at = refusal.is_some().then(|| self.gives_up_at.unwrap_or(now + PATIENCE));
+        let is_late = self.gives_up_at.is_some_and(|instant| instant <= now);
+        match (due, refusal) {
+            (Ok(due), _) if due.is_news::<D>() => Verdict::Tell(due),
+            (_, Some(refusal)) if is_final || is_late => Verdict::End(refusal),
+            (_, Some(_)) => {
+                self.holder.miss();
+                Verdict::Wait
+            }
+            _ => Verdict::Wait,
+        }
     }
+}
 
-    fn is_late(&self) -> bool {
-        self.gives_up_at.is_some_and(|instant| instant <= self.clock.monotonic())
-    }
+/// What becomes of what is due.
+enum Verdict {
+    Tell(Due),
+    End(Status),
+    Wait,
 }
 
 /// What ended a wait.
 enum Event<R> {
     Request(R),
-    Change(()),
+    Change,
     Late,
 }
 

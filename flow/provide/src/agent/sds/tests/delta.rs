@@ -4,6 +4,7 @@ use finial_wire::SecretDeltaRequest;
 use tonic::Code;
 
 use super::*;
+use crate::agent::snapshot::AgentSnapshot;
 
 /// The acknowledgement of an answer.
 fn acked(delta: &SecretDelta) -> SecretDeltaRequest {
@@ -70,10 +71,10 @@ async fn what_is_held_from_an_earlier_stream_is_sent_only_if_it_changed() {
     let mut stream = case.open_delta(subscribing(&names)).await;
     let held = versions(&case.next(&mut stream).await);
     drop(stream);
+    let before = case.agent.cache.snapshot().serial("web");
     case.agent.server.put(web());
-    case.agent.soon(|snapshot| snapshot.federated().is_empty()).await;
-    let renewed = case.agent.cache.snapshot().serial("web");
-    case.agent.soon(|snapshot| snapshot.serial("web") != renewed).await;
+    let is_renewed = |snapshot: &AgentSnapshot| snapshot.serial("web") != before;
+    case.agent.soon(|snapshot| snapshot.federated().is_empty() && is_renewed(snapshot)).await;
     let mut stream = case.open_delta(SecretDeltaRequest { held, ..subscribing(&names) }).await;
     let delta = case.next(&mut stream).await;
     assert_eq!(contents(&delta.secrets), ["default: /web", "spiffe://other.test: nobody"]);
