@@ -1,8 +1,11 @@
 //! Other people's programs against ours: each test puts one of them before a real `finial`.
 //!
 //! `peers.toml` says where each comes from. A test whose peer is missing says so and is listed as skipped; with
-//! `FINIAL_CI=1` it fails. Nothing here needs root, and nothing listens outside of 127.0.0.1.
+//! `FINIAL_CI=1` it fails. Only the container engines need root: without it their tests are skipped.
+//! Nothing listens outside of 127.0.0.1.
 
+#[cfg(test)]
+mod containers;
 #[cfg(test)]
 mod curl;
 #[cfg(test)]
@@ -15,6 +18,8 @@ mod grpcurl;
 mod openssl;
 #[cfg(test)]
 mod peers;
+#[cfg(test)]
+mod pki;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
