@@ -82,7 +82,7 @@ async fn assemble(
         identity::start(trust_domain.clone(), key_kind, issuer.clone(), &index, clock, tasks).await?;
     let policy = Policy::members_of(trust_domain.clone()).or(&Policy::ids(config.admin_ids.clone()));
     let address = SocketAddr::new(config.bind_address, config.bind_port);
-    let tcp = TcpApi::bind(address, Acceptor::new(&source, policy)).await;
+    let tcp = TcpApi::bind(address, Acceptor::new(&source, policy), config.connection_age).await;
     let tcp = tcp.with_context(|| format!("listen on {address}"))?;
     let unix = UnixApi::bind(&config.socket_path, clock)?;
 
@@ -95,6 +95,7 @@ async fn assemble(
         authorities,
         issuer,
         limits: Limits::new(&config.rate_limits, clock),
+        connection_age: config.connection_age,
         clock: clock.clone(),
     });
     pruning::start(Arc::clone(&core), tasks);

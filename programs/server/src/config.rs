@@ -6,6 +6,7 @@ mod tests;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use finial_attest::X509PopConfig;
 use finial_daemon::hcl::HclError;
@@ -36,6 +37,9 @@ pub struct Config {
     pub node_attestors: NodeAttestorsConfig,
     /// Whether one address may ask only so much.
     pub rate_limits: RateLimits,
+    /// How long a TCP connection is used for new calls; an hour, and not read from the file. Then its client is asked to
+    /// make another (HTTP/2 GOAWAY), so that servers behind one name share the load again, and what is under way goes on.
+    pub connection_age: Duration,
     /// What is logged, and where. [`build`](crate::build) leaves it to its caller.
     pub log: LogConfig,
 }
@@ -113,6 +117,7 @@ impl Config {
             keys: KeysConfig::Disk(data_dir.join("keys.json")),
             node_attestors: NodeAttestorsConfig::default(),
             rate_limits: RateLimits::default(),
+            connection_age: Duration::from_secs(3600),
             log: LogConfig::default(),
         }
     }

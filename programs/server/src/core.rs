@@ -30,6 +30,8 @@ pub(crate) struct Core {
     pub(crate) authorities: AuthorityManager,
     pub(crate) issuer: Issuer,
     pub(crate) limits: Limits,
+    /// How long clients use a TCP connection for new calls.
+    pub(crate) connection_age: Duration,
     pub(crate) clock: Clock,
 }
 

@@ -20,7 +20,6 @@ use finial_wire::server::{
 use tonic::service::Routes;
 
 use crate::core::Core;
-use crate::listener::CONNECTION_AGE;
 use agent::AgentEndpoint;
 use bundle::BundleEndpoint;
 use debug::DebugEndpoint;
@@ -32,7 +31,7 @@ use svid::SvidEndpoint;
 /// The services of both listeners.
 pub(crate) fn routes(core: &Arc<Core>, drain: Drain) -> Routes {
     let core = || Arc::clone(core);
-    let changes = Changes::new(core().index.subscribe(), CONNECTION_AGE, &core().clock, drain);
+    let changes = Changes::new(core().index.subscribe(), core().connection_age, &core().clock, drain);
     Routes::new(agent_service(Arc::new(AgentEndpoint::new(core()))))
         .add_service(entry_service(Arc::new(EntryEndpoint::new(core()))))
         .add_service(bundle_service(Arc::new(BundleEndpoint::new(core()))))

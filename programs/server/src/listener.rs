@@ -39,11 +39,7 @@ impl Origin {
 /// How long an open connection may go on after the server was told to stop; the tasks have a little longer.
 const CONNECTION_GRACE: Duration = Duration::from_secs(8);
 
-/// How long a TCP connection is used for new calls; then its client is asked to make another (HTTP/2 GOAWAY), so that
-/// servers behind one name share the load again, and what is under way goes on. SPIRE closes after 3 minutes.
-pub(crate) const CONNECTION_AGE: Duration = Duration::from_secs(3600);
-
-/// How long what is under way may go on after that. Streams of changes end themselves sooner.
+/// How long what is under way on a TCP connection may go on beyond its age. Streams of changes end themselves sooner.
 const LINGER: Duration = Duration::from_secs(2 * 3600);
 
 /// Most connections at a time, of each listener; more wait in the operating system's queue.

@@ -72,6 +72,7 @@ async fn forgetful(nodes: impl IntoIterator<Item = Node>) -> Gate {
         issuer: authorities.issuer(),
         authorities,
         limits: Limits::new(&RateLimits::default(), &clock),
+        connection_age: Duration::from_secs(3600),
         clock,
     });
     Gate { core, authorizer: Authorizer::new(trust_domain, []) }

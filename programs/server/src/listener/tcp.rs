@@ -15,7 +15,7 @@ use tokio_rustls::server::TlsStream;
 use tonic::service::Routes;
 
 use super::connection::Connection;
-use super::{CONNECTION_AGE, CONNECTION_GRACE, LINGER, MAX_CONNECTIONS, Origin, http2};
+use super::{CONNECTION_GRACE, LINGER, MAX_CONNECTIONS, Origin, http2};
 use crate::guard::GuardLayer;
 
 /// Connections whose handshake is done and that wait to be served.
@@ -29,13 +29,15 @@ pub(crate) struct TcpApi {
     listener: TcpListener,
     address: SocketAddr,
     acceptor: Acceptor,
+    age: Duration,
 }
 
 impl TcpApi {
-    pub(crate) async fn bind(address: SocketAddr, acceptor: Acceptor) -> io::Result<Self> {
+    /// Connections take no new calls beyond this age.
+    pub(crate) async fn bind(address: SocketAddr, acceptor: Acceptor, age: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, acceptor: acceptor.with_alpn(["h2"]) })
+        Ok(Self { listener, address, acceptor: acceptor.with_alpn(["h2"]), age })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -45,7 +47,13 @@ impl TcpApi {
     /// Accepts and serves until the tasks are drained.
     pub(crate) fn serve(self, guard: GuardLayer, routes: Routes, clock: &Clock, tasks: &Tasks) {
         let (secured, connections) = mpsc::channel(WAITING);
-        let door = Door { acceptor: self.acceptor, clock: clock.clone(), tasks: tasks.clone(), secured };
+        let door = Door {
+            acceptor: self.acceptor,
+            end_at_age: self.age + LINGER,
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            secured,
+        };
         tasks.spawn("tcp listener", accept(self.listener, door));
         let drain = tasks.drain();
         tasks.spawn("tcp api", async move {
@@ -53,7 +61,7 @@ impl TcpApi {
                 let connection = connections.recv().await?;
                 Some((Ok::<_, io::Error>(connection), connections))
             });
-            let server = http2().max_connection_age(CONNECTION_AGE).layer(guard).add_routes(routes);
+            let server = http2().max_connection_age(self.age).layer(guard).add_routes(routes);
             if let Err(error) = server.serve_with_incoming_shutdown(incoming, drain.requested()).await {
                 tracing::error!(error = &error as &dyn std::error::Error, "the TCP API has failed");
                 drain.request();
@@ -66,6 +74,8 @@ impl TcpApi {
 #[derive(Clone)]
 struct Door {
     acceptor: Acceptor,
+    /// When a connection is closed whatever goes on in it.
+    end_at_age: Duration,
     clock: Clock,
     tasks: Tasks,
     secured: mpsc::Sender<Connection<TlsStream<TcpStream>>>,
@@ -128,7 +138,7 @@ impl Door {
         let end = async move {
             tokio::select! {
                 () = overdue => {}
-                () = clock.sleep(CONNECTION_AGE + LINGER) => {
+                () = clock.sleep(self.end_at_age) => {
                     tracing::debug!(%address, "a connection is closed, since it lingered beyond its age");
                 }
                 fallen = standing.fallen() => {

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -51,6 +52,8 @@ pub(super) struct Server {
     address: SocketAddr,
     socket: PathBuf,
     clock: Clock,
+    /// How many connections were made to the TCP port.
+    pub(super) connections: Arc<AtomicUsize>,
     stop: oneshot::Sender<()>,
     ended: oneshot::Receiver<anyhow::Result<()>>,
 }
@@ -91,7 +94,7 @@ impl Server {
             let outcome = app.run(async move { drop(stopped.await) }).await;
             let _ = report.send(outcome);
         });
-        Self { config, folder, hand, address, socket, clock, stop, ended }
+        Self { config, folder, hand, address, socket, clock, connections: Arc::default(), stop, ended }
     }
 
     pub(super) async fn stop(self) -> TempDir {
@@ -123,7 +126,9 @@ impl Server {
         }
         let connector = Connector::new(&source, Policy::ids([trust_domain().server_id()])).with_alpn(["h2"]);
         let (address, writer) = (self.address, Arc::new(writer));
+        let connections = Arc::clone(&self.connections);
         let connect = tower::service_fn(move |_| {
+            connections.fetch_add(1, Ordering::Relaxed);
             let (connector, writer) = (connector.clone(), Arc::clone(&writer));
             async move {
                 let stream = TcpStream::connect(address).await?;

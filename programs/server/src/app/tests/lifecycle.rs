@@ -2,16 +2,19 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use finial_wire::EntryFilter;
 use finial_wire::client::{BundleClient, ChangesClient, EntryClient};
 use futures_util::StreamExt;
+use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::fixture::{Server, clock, draft, id};
-use crate::build;
+use crate::{KeysConfig, StoreConfig, build};
 
 #[tokio::test]
 async fn entries_agents_and_authorities_outlive_a_restart() {
@@ -72,4 +75,35 @@ async fn stopping_server_says_that_it_serves_no_more() {
     };
     let (_, status) = tokio::join!(stopping, heard);
     assert_eq!(status, ServingStatus::NotServing);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn aged_connection_gives_way_to_another_and_its_stream_goes_on() {
+    let server = Server::start_with(|config| {
+        config.store = StoreConfig::Memory;
+        config.keys = KeysConfig::Memory;
+        config.connection_age = Duration::from_millis(100);
+    })
+    .await;
+    let agent = server.agent().await;
+    let mut changes = ChangesClient::new(agent.channel.clone()).watch(0).await.unwrap();
+    let first = changes.next().await.unwrap().unwrap();
+    let made = || server.connections.load(Ordering::Relaxed);
+    let (before, client) = (made(), BundleClient::new(agent.channel.clone()));
+    // An age is real time, which passes while calls are answered.
+    for _ in 0..100_000 {
+        // One that meets the end of the old connection is cancelled before it was sent.
+        match client.bundle().await {
+            Err(status) => assert_eq!(status.code(), Code::Cancelled, "{status}"),
+            Ok(_) => {}
+        }
+        if made() >= before + 2 {
+            break;
+        }
+    }
+    assert!(made() >= before + 2, "no other connection was made");
+    server.entries().create_entry(None, &draft("/web", agent.id())).await.unwrap();
+    assert!(changes.next().await.unwrap().unwrap() > first);
+    drop(changes);
+    server.stop().await;
 }
