@@ -4,7 +4,7 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/finial
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export FINIAL_VENV ?= $(abspath $(CARGO_TARGET_DIR)/../venv)
 
-.PHONY: help quickstart test lint bench soak fmt proto
+.PHONY: help quickstart test peers-k8s lint bench soak fmt proto
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -14,6 +14,9 @@ quickstart: ## a trust domain, two workloads, mutual TLS, a refused stranger, a 
 
 test: ## everything: set-up, lint, unit, story and interop tests, docs, licences
 	@tests/run
+
+peers-k8s: ## pods of a real Kubernetes node fetch their SVIDs (as root; half a minute, and 10 min to build it at first)
+	@tests/peers-k8s/run
 
 lint: ## format, direction of arrows, clippy
 	cargo fmt --all --check
