@@ -1,7 +1,9 @@
 //! A process of its own at the other end of a Unix socket, for tests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::fs::Permissions;
 use std::io::{BufRead, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -21,10 +23,25 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn connect() -> Self {
+        Self::connect_by(Command::new(std::env::current_exe().unwrap()))
+    }
+
+    /// A peer in a user namespace of its own, where this machine has those.
+    pub(crate) fn connect_in_user_namespace() -> Option<Self> {
+        let is_possible =
+            Command::new("unshare").args(["--user", "true"]).status().is_ok_and(|it| it.success());
+        let mut command = Command::new("unshare");
+        command.arg("--user").arg(std::env::current_exe().unwrap());
+        is_possible.then(|| Self::connect_by(command))
+    }
+
+    fn connect_by(mut command: Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("socket");
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         let listener = UnixListener::bind(&socket).unwrap();
-        let child = Command::new(std::env::current_exe().unwrap())
+        std::fs::set_permissions(&socket, Permissions::from_mode(0o777)).unwrap();
+        let child = command
             .args(["--exact", "testing::plays_the_peer", "--ignored", "--nocapture"])
             .env(SOCKET, &socket)
             .stdin(Stdio::piped())

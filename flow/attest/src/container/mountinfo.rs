@@ -48,7 +48,7 @@ impl<'a> Mount<'a> {
         self.point == "/etc/hosts" && self.root.ends_with("/etc-hosts") && self.root.contains("/pods/")
     }
 
-    /// Docker mounts `…/containers/<id>/hostname`, Podman `…/overlay-containers/<id>/userdata/hostname`.
+    /// Docker mounts `…/containers/<id>/hostname`, Podman `…/<driver>-containers/<id>/userdata/hostname`.
     fn of_engine(&self) -> Option<Names> {
         let file = FILES.iter().find(|file| self.point.strip_prefix("/etc/") == Some(file))?;
         let folder = self.root.strip_suffix(file)?.strip_suffix('/')?;
@@ -57,8 +57,8 @@ impl<'a> Mount<'a> {
             None => (folder, false),
         };
         let (store, id) = folder.rsplit_once('/')?;
-        let expected = if is_podman { "overlay-containers" } else { "containers" };
-        if store.rsplit('/').next() != Some(expected) {
+        let store = store.rsplit('/').next()?;
+        if (is_podman && !store.ends_with("-containers")) || (!is_podman && store != "containers") {
             return None;
         }
         Some(Names { ids: vec![ContainerId::parse(id)?], is_podman, ..Names::default() })

@@ -167,6 +167,7 @@ fn mounts_name_the_container() {
             ),
             of_podman(),
         ),
+        (format!("1 2 8:1 /run/vfs-containers/<A>/userdata/hostname /etc/hostname {rest}"), of_podman()),
         (
             "1 2 0:30 /docker/<A> /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory".to_owned(),
             container('a'),
@@ -192,6 +193,7 @@ fn mounts_that_anybody_may_have_name_nothing() {
         "1 2 8:1 /var/lib/docker/containers/<A>/hostname /logs/hostname rw - ext4 /dev/vda1 rw",
         "1 2 8:1 /var/lib/docker/volumes/<A>/hostname /etc/hostname rw - ext4 /dev/vda1 rw",
         "1 2 8:1 /containers/<A>/hosts /etc/hostname rw - ext4 /dev/vda1 rw",
+        "1 2 8:1 /containers/<A>/userdata/hostname /etc/hostname rw - ext4 /dev/vda1 rw",
         "1 2 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup rw",
         "1 2 8:1 /containers/<A>/hostname",
         "",
@@ -237,5 +239,14 @@ fn pod_uid_is_written_with_hyphens() {
         &POD.replace('2', "g"),
     ] {
         assert_eq!(PodUid::parse(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn mounts_are_not_believed_in_a_user_namespace_of_ones_own() {
+    assert!(mounts_of(&Peer::connect().pin()).unwrap().is_some());
+    // Where there are no user namespaces there is nothing to be afraid of.
+    if let Some(peer) = Peer::connect_in_user_namespace() {
+        assert_eq!(mounts_of(&peer.pin()).unwrap(), None);
     }
 }
