@@ -4,7 +4,7 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/finial
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export FINIAL_VENV ?= $(abspath $(CARGO_TARGET_DIR)/../venv)
 
-.PHONY: help quickstart test peers-k8s lint bench soak fmt proto
+.PHONY: help quickstart test peers-containers peers-systemd peers-k8s lint bench soak fmt proto
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -17,6 +17,17 @@ test: ## everything: set-up, lint, unit, story and interop tests, docs, licences
 
 peers-k8s: ## pods of a real Kubernetes node fetch their SVIDs (as root; half a minute, and 10 min to build it at first)
 	@tests/peers-k8s/run
+
+peers-containers: ## containers of Docker and Podman fetch their SVIDs (as root; installs both from Debian)
+	apt-get install -y -qq --no-install-recommends docker.io podman runc
+	cargo build --locked --quiet --package finial-cli --bin finial
+	cargo test --locked --package finial-interop containers
+
+peers-systemd: ## services of a booted systemd fetch their SVIDs (as root; 75 s to set it up at first)
+	apt-get install -y -qq --no-install-recommends debootstrap systemd-container
+	tests/interop/systemd/install $(abspath $(CARGO_TARGET_DIR)/../peers/systemd)
+	cargo build --locked --quiet --package finial-cli --bin finial
+	cargo test --locked --package finial-interop systemd
 
 lint: ## format, direction of arrows, clippy
 	cargo fmt --all --check

@@ -1,7 +1,7 @@
 //! Other people's programs against ours: each test puts one of them before a real `finial`.
 //!
 //! `peers.toml` says where each comes from. A test whose peer is missing says so and is listed as skipped; with
-//! `FINIAL_CI=1` it fails. Only the container engines need root: without it their tests are skipped.
+//! `FINIAL_CI=1` it fails. Only container engines and systemd need root: without it their tests are skipped.
 //! Nothing listens outside of 127.0.0.1.
 
 #[cfg(test)]
@@ -30,3 +30,5 @@ mod rust_spiffe;
 mod spire_agent;
 #[cfg(test)]
 mod spire_server;
+#[cfg(test)]
+mod systemd;

@@ -18,7 +18,7 @@ mod process;
 
 pub use dev::Dev;
 pub use pair::Pair;
-pub use peer::{envoy, go_peer, grpcurl, installed, python, skip, traefik};
+pub use peer::{envoy, go_peer, grpcurl, installed, python, skip, systemd_root, traefik};
 pub use place::{example, finial};
 pub use poll::{LIMIT, free_port, until};
 pub use process::{Finished, Process, run, run_with_input};

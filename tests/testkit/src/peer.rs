@@ -36,6 +36,12 @@ pub fn go_peer(name: &str) -> Option<PathBuf> {
     program.is_file().then_some(program)
 }
 
+/// A root file system whose first process is systemd, if one was made: in `peers/systemd` beside the target directory.
+pub fn systemd_root() -> Option<PathBuf> {
+    let folder = place::target().parent()?.join("peers/systemd");
+    folder.join(".complete").is_file().then(|| folder.join("root"))
+}
+
 /// A program of this machine, if it is on the PATH.
 pub fn installed(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
