@@ -4,7 +4,7 @@
 //! On the agent's side one task ([`Cache`]) follows those changes through an [`Upstream`], keeps entries, bundles and
 //! an X.509-SVID with a key of its own for each entry, and publishes an [`AgentSnapshot`] after each change;
 //! [`Workloads`] attests the processes that ask, matches them with the entries, and answers the Workload API from
-//! that snapshot.
+//! that snapshot; [`Secrets`] answers Envoys in their own terms.
 //!
 //! What is handed over was checked first: an SVID that does not belong to its entry, its key and the trust domain's
 //! bundle never enters the snapshot.

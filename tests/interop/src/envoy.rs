@@ -13,6 +13,7 @@ use std::time::Duration;
 use finial_testkit::{Process, free_port, run};
 
 use crate::peers::peer;
+use crate::proxy::Backend;
 
 /// What the examples say, and what a test puts in its place.
 const SOCKET: &str = "/spiffe-workload-api/spire-socket.sock";
@@ -95,6 +96,15 @@ fn get(port: u16, path: &str) -> Option<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     Some(answer)
+}
+
+/// Whether the service behind the Envoy answers a caller that shows a written SVID, and trusts everybody.
+fn serves(curl: &Path, svid: &Path, envoy: &Envoy) -> bool {
+    let mut command = Command::new(curl);
+    command.args(["--silent", "--insecure", "--max-time", "5"]).current_dir(svid);
+    command.args(["--cert", "svid.0.pem", "--key", "svid.0.key"]);
+    let answer = run(command.arg(format!("https://127.0.0.1:{}/", envoy.port)));
+    answer.stdout.contains(Backend::GREETING)
 }
 
 #[test]

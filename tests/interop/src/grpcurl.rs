@@ -38,7 +38,9 @@ fn grpcurl_lists_the_services_of_both_sockets() {
         assert!(server.lines().any(|line| line == full), "{full} is not in\n{server}");
     }
     let agent = grpcurl.ask(&dev.agent_socket(), &[], "list").expect_success();
-    assert!(agent.lines().any(|line| line == "SpiffeWorkloadAPI"), "{agent}");
+    for service in ["SpiffeWorkloadAPI", "envoy.service.secret.v3.SecretDiscoveryService"] {
+        assert!(agent.lines().any(|line| line == service), "{service} is not in\n{agent}");
+    }
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Two Envoys between a caller and a service that know nothing of identities, as a tutorial configures them.
 
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +7,7 @@ use std::thread;
 
 use finial_testkit::{Dev, run, until};
 
-use super::{Envoy, example, get, program};
+use super::{Envoy, example, get, program, serves};
 use crate::peers;
 use crate::proxy::Backend;
 
@@ -161,25 +160,16 @@ fn certificate_of_a_removed_authority_is_accepted_no_more() {
     let service = Service { dev, backend: Backend::start() };
     let inbound = service.inbound(&inbound().replace(HTTPBACKEND, CUSTOMER));
     let svid = service.dev.write_svid();
-    assert!(ask_with(&curl, &svid, &inbound), "{}", inbound.process.log());
+    assert!(serves(&curl, &svid, &inbound), "{}", inbound.process.log());
     let before = inbound.count("update_success");
     service.dev.rotate_ca();
     // The next authority came, the certificate of it, and the old authority went.
     until("bundle without the old authority", || {
         (inbound.count("update_success") >= before + 3).then_some(())
     });
-    assert!(!ask_with(&curl, &svid, &inbound), "{}", inbound.process.log());
+    assert!(!serves(&curl, &svid, &inbound), "{}", inbound.process.log());
     let svid = service.dev.write_svid();
-    assert!(ask_with(&curl, &svid, &inbound), "{}", inbound.process.log());
-}
-
-/// Whether a caller with a written SVID reaches the service. It trusts everybody.
-fn ask_with(curl: &Path, svid: &Path, envoy: &Envoy) -> bool {
-    let mut command = Command::new(curl);
-    command.args(["--silent", "--insecure", "--max-time", "5"]).current_dir(svid);
-    command.args(["--cert", "svid.0.pem", "--key", "svid.0.key"]);
-    let answer = run(command.arg(format!("https://127.0.0.1:{}/", envoy.port)));
-    answer.stdout.contains(Backend::GREETING)
+    assert!(serves(&curl, &svid, &inbound), "{}", inbound.process.log());
 }
 
 #[test]
