@@ -19,7 +19,7 @@ pub use certificate::CertificateError;
 pub(crate) use certificate::split_der;
 pub use credential::X509Credential;
 pub use error::X509Error;
-pub use foreign::ForeignChain;
+pub use foreign::{ForeignChain, ForeignChainError};
 pub use summary::CertificateSummary;
 pub use svid::X509Svid;
 pub use verify::Role;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use finial_identity::{SpiffeId, TrustDomain, X509Error};
+use finial_identity::{SpiffeId, TrustDomain};
 
 /// The process that was pinned is no longer there; whatever has its process id now is somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum AttestError {
         /// What it does not prove.
         problem: String,
         /// Why, when a certificate is at fault. Of no use to a stranger: it may be told.
-        source: Option<X509Error>,
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     /// A setting of a node attestor cannot be served.
     #[error("node attestor `{kind}` cannot use its {key}: {remedy}")]

@@ -39,7 +39,4 @@ pub enum X509Error {
     /// The chain does not lead to an authority of the leaf's trust domain.
     #[error("x509-svid does not chain to an authority of its trust domain")]
     Chain(#[source] webpki::Error),
-    /// The chain does not lead to an authority that was named for it.
-    #[error("certificate does not chain to a trusted authority")]
-    ForeignChain(#[source] webpki::Error),
 }

@@ -11,12 +11,12 @@ use webpki::{ExtendedKeyUsageValidator, KeyPurposeIdIter, VerifiedPath};
 use x509_cert::ext::pkix::name::GeneralName;
 
 use super::{
-    X509Authority, X509Error,
+    CertificateError, X509Authority,
     certificate::CertificateView,
     svid::signers,
     verify::{Anchors, verify_path},
 };
-use crate::{KeyKind, PublicKey, X509Svid};
+use crate::{KeyError, KeyKind, PublicKey, X509Svid};
 
 /// A chain of certificates, leaf first, of a PKI that need not be SPIFFE's.
 ///
@@ -39,22 +39,22 @@ impl ForeignChain {
     /// chain before any costs time.
     ///
     /// # Errors
-    /// [`X509Error`] when there are none or too many certificates ([`X509Svid::MAX_CHAIN`]), or one is malformed or
-    /// has a key of a kind not in [`KeyKind`].
-    pub fn from_chain(chain: Vec<CertificateDer<'static>>) -> Result<Self, X509Error> {
-        let (leaf_der, above) = chain.split_first().ok_or(X509Error::NoCertificates)?;
+    /// [`ForeignChainError`] when there are none or too many certificates ([`X509Svid::MAX_CHAIN`]), or one is
+    /// malformed or has a key of a kind not in [`KeyKind`].
+    pub fn from_chain(chain: Vec<CertificateDer<'static>>) -> Result<Self, ForeignChainError> {
+        let (leaf_der, above) = chain.split_first().ok_or(ForeignChainError::Empty)?;
         if chain.len() > X509Svid::MAX_CHAIN {
-            return Err(X509Error::ChainTooLong(chain.len()));
+            return Err(ForeignChainError::TooLong(chain.len()));
         }
         let mut public_keys = Vec::new();
         for certificate in &chain {
-            let view = CertificateView::parse(certificate).map_err(X509Error::Certificate)?;
-            public_keys.push(PublicKey::from_spki_der(&view.spki).map_err(X509Error::PublicKey)?);
+            let view = CertificateView::parse(certificate).map_err(ForeignChainError::Certificate)?;
+            public_keys.push(PublicKey::from_spki_der(&view.spki).map_err(ForeignChainError::PublicKey)?);
         }
-        let leaf = CertificateView::parse(leaf_der).map_err(X509Error::Certificate)?;
+        let leaf = CertificateView::parse(leaf_der).map_err(ForeignChainError::Certificate)?;
         let names = leaf.subject_alt_names.as_deref().unwrap_or_default();
         Ok(Self {
-            signers: signers(above).map_err(X509Error::Certificate)?,
+            signers: signers(above).map_err(ForeignChainError::Certificate)?,
             public_keys,
             common_name: leaf.common_name,
             serial_number: leaf.serial_number,
@@ -121,14 +121,54 @@ impl ForeignChain {
     ///
     /// # Errors
     /// Why there is no valid path.
-    pub fn verify(&self, authorities: &[X509Authority], at: SystemTime) -> Result<Vec<String>, X509Error> {
+    pub fn verify(
+        &self,
+        authorities: &[X509Authority],
+        at: SystemTime,
+    ) -> Result<Vec<String>, ForeignChainError> {
         let anchors = Anchors::at(authorities, at);
         let fingerprints = |path: &VerifiedPath<'_>| {
             let above = path.intermediate_certificates().map(|certificate| fingerprint(&certificate.der()));
             above.chain(anchors.ends_of(path).map(|end| fingerprint(end.certificate()))).collect()
         };
         verify_path(&self.chain[0], &self.signers, &anchors, at, AnyUsage, fingerprints)
-            .map_err(X509Error::ForeignChain)
+            .map_err(ForeignChainError::of_path)
+    }
+}
+
+/// Why certificates of somebody else's PKI are refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ForeignChainError {
+    /// There is no certificate.
+    #[error("there is no certificate; give at least the leaf")]
+    Empty,
+    /// There are more than [`X509Svid::MAX_CHAIN`] certificates; holds how many.
+    #[error("there are {0} certificates; at most 16 are allowed")]
+    TooLong(usize),
+    /// A certificate is malformed.
+    #[error("one of the certificates is bad")]
+    Certificate(#[source] CertificateError),
+    /// The key of a certificate cannot be used.
+    #[error("one of the certificates has an unusable public key")]
+    PublicKey(#[source] KeyError),
+    /// The leaf, or what stands above it on the path, is past its time.
+    #[error("the certificate, or one above it, has expired")]
+    Expired,
+    /// The leaf, or what stands above it on the path, is before its time.
+    #[error("the certificate, or one above it, is not valid yet")]
+    NotYetValid,
+    /// No path leads to an authority.
+    #[error("the certificate does not lead to a trusted authority")]
+    Path(#[source] webpki::Error),
+}
+
+impl ForeignChainError {
+    fn of_path(error: webpki::Error) -> Self {
+        match error {
+            webpki::Error::CertExpired { .. } => Self::Expired,
+            webpki::Error::CertNotValidYet { .. } => Self::NotYetValid,
+            error => Self::Path(error),
+        }
     }
 }
 

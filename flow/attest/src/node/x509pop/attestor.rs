@@ -7,9 +7,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use finial_daemon::Clock;
-use finial_identity::{
-    ForeignChain, Role, Selector, SelectorSet, SpiffeId, TrustDomain, X509Error, X509Svid,
-};
+use finial_identity::{ForeignChain, Role, Selector, SelectorSet, SpiffeId, TrustDomain, X509Svid};
 use finial_store::Index;
 use finial_wire::server::Dialogue;
 use rustls_pki_types::CertificateDer;
@@ -284,9 +282,9 @@ fn evidence(problem: String) -> AttestError {
     AttestError::Evidence { problem }
 }
 
-fn unproven(source: X509Error) -> AttestError {
+fn unproven(source: impl std::error::Error + Send + Sync + 'static) -> AttestError {
     let problem = "certificate verification failed".to_owned();
-    AttestError::Unproven { problem, source: Some(source) }
+    AttestError::Unproven { problem, source: Some(Box::new(source)) }
 }
 
 fn setting(key: &'static str, remedy: &'static str) -> AttestError {

@@ -21,11 +21,10 @@ impl Possession {
     /// [`AttestError::Evidence`] when they do not belong together, the leaf is not meant for signatures, or something
     /// is malformed or of another kind.
     pub fn new(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'_>) -> Result<Self, AttestError> {
-        let unusable = |source| AttestError::Unproven {
+        let shown = ForeignChain::from_chain(chain.clone()).map_err(|source| AttestError::Unproven {
             problem: "the certificates cannot be used for x509pop".to_owned(),
-            source: Some(source),
-        };
-        let shown = ForeignChain::from_chain(chain.clone()).map_err(unusable)?;
+            source: Some(Box::new(source)),
+        })?;
         if shown.public_key().kind() == KeyKind::Ed25519 {
             return Err(unserved());
         }
