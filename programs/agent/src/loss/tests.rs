@@ -77,3 +77,28 @@ fn a_ban_says_so() {
         "the server turns spiffe://example.org/spire/agent/join_token/t away: an operator banned it; ";
     assert!(text.starts_with(start), "{text}");
 }
+
+#[test]
+fn an_agent_that_can_attest_again_is_told_how_to_be_let_back() {
+    let banned = Loss::denied(agent(), AgentDenial::Banned, true).to_string();
+    let remedy = "`finial agent evict -spiffeID spiffe://example.org/spire/agent/join_token/t`";
+    assert!(banned.contains("an operator banned it") && banned.contains(remedy), "{banned}");
+    for denial in DENIALS {
+        let text = Loss::denied(agent(), denial, false).to_string();
+        assert!(text.contains(COMMAND), "{text}");
+    }
+}
+
+#[test]
+fn a_refusal_names_what_was_shown() {
+    let trust_domain = TrustDomain::parse("example.org").unwrap();
+    let status = || Status::permission_denied("failed to attest: certificate verification failed");
+    let token = Loss::refused(trust_domain.clone(), "join_token", status()).to_string();
+    assert!(token.contains(COMMAND), "{token}");
+    let certificate = Loss::refused(trust_domain, "x509pop", status()).to_string();
+    assert!(certificate.contains("certificate verification failed"), "{certificate}");
+    assert!(
+        certificate.contains("NodeAttestor \"x509pop\"") && !certificate.contains(COMMAND),
+        "{certificate}"
+    );
+}
