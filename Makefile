@@ -19,11 +19,13 @@ peers-k8s: ## pods of a real Kubernetes node fetch their SVIDs (as root; half a 
 	@tests/peers-k8s/run
 
 peers-containers: ## containers of Docker and Podman fetch their SVIDs (as root; installs both from Debian)
+	apt-get update -qq
 	apt-get install -y -qq --no-install-recommends docker.io podman runc
 	cargo build --locked --quiet --package finial-cli --bin finial
 	cargo test --locked --package finial-interop containers
 
 peers-systemd: ## services of a booted systemd fetch their SVIDs (as root; 75 s to set it up at first)
+	apt-get update -qq
 	apt-get install -y -qq --no-install-recommends debootstrap systemd-container
 	tests/interop/systemd/install $(abspath $(CARGO_TARGET_DIR)/../peers/systemd)
 	cargo build --locked --quiet --package finial-cli --bin finial

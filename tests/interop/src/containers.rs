@@ -6,21 +6,12 @@
 mod docker;
 mod podman;
 
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use finial_testkit::{Finished, Pair, Process, finial, run, until};
 
-use crate::peers::peer;
-
 const IMAGE: &str = "finial:1";
-
-/// A program that only an administrator can run, if this is one and it is installed.
-fn privileged(name: &str) -> Option<PathBuf> {
-    let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
-    peer(name, finial_testkit::installed(name).filter(|_| is_root))
-}
 
 /// A container engine at the command line.
 trait Engine {

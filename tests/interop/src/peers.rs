@@ -1,8 +1,9 @@
 //! What `peers.toml` says, read without a TOML parser: a name in brackets, then `key = value` lines.
 
 use std::path::PathBuf;
+use std::process::Command;
 
-use finial_testkit::{installed, skip};
+use finial_testkit::{installed, run, skip};
 
 const PEERS: &str = include_str!("../peers.toml");
 const REQUIREMENTS: &str = include_str!("../requirements.txt");
@@ -44,6 +45,17 @@ pub(crate) fn peer<T>(name: &str, found: Option<T>) -> Option<T> {
 /// A peer that is a program of this machine.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
     peer(name, installed(name))
+}
+
+/// What only an administrator can run who may mount, if this is one.
+pub(crate) fn privileged<T>(name: &str, found: Option<T>) -> Option<T> {
+    let found = peer(name, found)?;
+    let may_mount =
+        run(Command::new("unshare").args(["--mount", "--pid", "--fork", "true"])).status.success();
+    if !may_mount {
+        skip(name, false, "needs root, and the right to mount");
+    }
+    may_mount.then_some(found)
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! systemd as the first process of a container: agent and services inside, the server outside.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
 use finial_testkit::{Finished, Pair, Process, finial, installed, run, systemd_root, until};
 use tempfile::TempDir;
 
-use crate::peers::peer;
+use crate::peers::privileged;
 
 /// A booted system.
 struct Machine {
@@ -90,9 +89,8 @@ fn entry(pair: &Pair, name: &str, selector: &str) {
 
 #[test]
 fn services_of_systemd_are_told_apart() {
-    let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
-    let root = systemd_root().filter(|_| is_root && installed("systemd-nspawn").is_some());
-    let Some(root) = peer("systemd", root) else { return };
+    let root = systemd_root().filter(|_| installed("systemd-nspawn").is_some());
+    let Some(root) = privileged("systemd", root) else { return };
     let (pair, machine) = (Pair::new(), Machine::boot(&root));
     let _server = pair.server();
     let agent = machine.agent(&pair);

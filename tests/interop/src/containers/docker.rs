@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use finial_testkit::{Process, run};
+use finial_testkit::{Process, installed, run};
 use tempfile::TempDir;
 
-use super::{Engine, containers_are_told_apart, privileged};
+use super::{Engine, containers_are_told_apart};
+use crate::peers::privileged;
 
 struct Docker {
     folder: TempDir,
@@ -56,6 +57,6 @@ fn socket(folder: &TempDir) -> String {
 
 #[test]
 fn containers_of_docker_are_told_apart() {
-    let Some(dockerd) = privileged("dockerd") else { return };
+    let Some(dockerd) = privileged("dockerd", installed("dockerd")) else { return };
     containers_are_told_apart(&Docker::start(&dockerd));
 }

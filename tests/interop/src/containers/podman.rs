@@ -2,10 +2,11 @@
 
 use std::process::Command;
 
-use finial_testkit::Process;
+use finial_testkit::{Process, installed};
 use tempfile::TempDir;
 
-use super::{Engine, containers_are_told_apart, privileged};
+use super::{Engine, containers_are_told_apart};
+use crate::peers::privileged;
 
 struct Podman {
     folder: TempDir,
@@ -64,7 +65,7 @@ events_logger = "file"
 
 #[test]
 fn containers_of_podman_are_told_apart() {
-    if privileged("podman").is_none() {
+    if privileged("podman", installed("podman")).is_none() {
         return;
     }
     containers_are_told_apart(&Podman::start());
