@@ -5,7 +5,7 @@ pub(in crate::agent) mod entitlement;
 pub(in crate::agent) mod limits;
 mod options;
 pub(in crate::agent) mod rates;
-mod subscription;
+pub(in crate::agent) mod subscription;
 mod verified;
 pub(in crate::agent) mod views;
 

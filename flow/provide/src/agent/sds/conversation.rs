@@ -13,6 +13,7 @@ use tonic::{Code, Status};
 use super::holder::Holder;
 use super::interest::{Due, Interest};
 use super::settings::{SdsOptions, Settings};
+use crate::agent::workload_api::subscription::RECOGNITION;
 
 /// How long an Envoy waits for what there is not yet: less than the 15 s after which it goes on without.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -86,6 +87,7 @@ impl<D: Dialect> Conversation<D> {
             if let Some(answer) = self.answer().await? {
                 return Ok(Some(answer));
             }
+            let recognition = (!self.holder.is_fully_known()).then(|| self.clock.monotonic() + RECOGNITION);
             let event = tokio::select! {
                 biased;
                 request = self.requests.next() => match request {
@@ -97,10 +99,16 @@ impl<D: Dialect> Conversation<D> {
                     Event::Change
                 }
                 () = wait_until(&self.clock, self.gives_up_at) => Event::Late,
+                () = wait_until(&self.clock, recognition) => Event::Doubt,
             };
             self.holder.grow_stale();
-            if let Event::Request(request) = event {
-                self.take(request)?;
+            match event {
+                Event::Request(request) => self.take(request)?,
+                Event::Change | Event::Late => {}
+                // It may be entitled to more.
+                Event::Doubt => {
+                    self.holder.confirm().await?;
+                }
             }
         }
     }
@@ -134,10 +142,13 @@ impl<D: Dialect> Conversation<D> {
         while let Some(due) = self.due() {
             match self.weigh(due) {
                 Verdict::Wait => return Ok(None),
-                _ if !self.holder.confirm().await? => {}
+                // What was taken away while the caller was looked at is not told any more.
+                _ if !self.holder.confirm().await? || self.holder.has_changed() => {}
                 Verdict::End(refusal) => return Err(refusal),
                 Verdict::Tell(due) => {
                     self.interest.told(&due);
+                    // A reader that takes its time may come back long after this answer.
+                    self.holder.grow_stale();
                     return Ok(Some(self.dialect.answer(due)));
                 }
             }
@@ -192,6 +203,8 @@ enum Event<R> {
     Request(R),
     Change,
     Late,
+    /// The caller could not be fully recognized, and is looked at again.
+    Doubt,
 }
 
 impl Due {

@@ -62,6 +62,11 @@ impl Holder {
         Ok(is_same)
     }
 
+    /// Whether every attestor has answered about the caller.
+    pub(super) fn is_fully_known(&self) -> bool {
+        self.caller.is_fully_known()
+    }
+
     /// Time passes: the caller must be looked at again.
     pub(super) fn grow_stale(&mut self) {
         self.caller.grow_stale();
@@ -80,6 +85,11 @@ impl Holder {
     /// Has those of them issued that are not there.
     pub(super) fn miss(&self) {
         self.cache.miss();
+    }
+
+    /// Whether the offer may have changed since it was made.
+    pub(super) fn has_changed(&self) -> bool {
+        self.snapshots.has_changed().unwrap_or_default()
     }
 
     /// The offer may have changed.

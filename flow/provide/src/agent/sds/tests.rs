@@ -6,6 +6,7 @@ mod trust;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -47,11 +48,32 @@ impl WorkloadAttestor for Told {
     }
 }
 
+/// An attestor that finds `late:yes`, as soon as it answers.
+#[derive(Debug)]
+struct Late {
+    is_silent: AtomicBool,
+}
+
+#[async_trait]
+impl WorkloadAttestor for Late {
+    fn kind(&self) -> &str {
+        "late"
+    }
+
+    async fn attest(&self, _process: &PinnedProcess) -> Result<Vec<Selector>, AttestError> {
+        if self.is_silent.load(Ordering::Relaxed) {
+            return Err(AttestError::Workload);
+        }
+        Ok(vec![Selector::new("late", "yes").unwrap()])
+    }
+}
+
 /// An agent with its SDS, and an Envoy.
 struct Case {
     agent: Agent,
     api: Secrets,
     told: Arc<Told>,
+    late: Arc<Late>,
     ctx: Extensions,
     /// The Envoy's end of the connection.
     _connection: UnixStream,
@@ -78,7 +100,8 @@ impl Case {
     fn with_server(entries: impl IntoIterator<Item = Entry>, prepare: impl FnOnce(&FakeServer)) -> Self {
         let agent = Agent::start_with(entries, prepare);
         let told = Arc::new(Told::default());
-        let attestors: [Arc<dyn WorkloadAttestor>; 1] = [Arc::clone(&told) as _];
+        let late = Arc::new(Late { is_silent: AtomicBool::new(false) });
+        let attestors: [Arc<dyn WorkloadAttestor>; 2] = [Arc::clone(&told) as _, Arc::clone(&late) as _];
         let attestors = WorkloadAttestors::new(attestors, Duration::from_secs(10), agent.clock.clone());
         let streams = StreamLimits { per_process: 2, per_user: 2 };
         let options = SdsOptions { streams, ..SdsOptions::default() };
@@ -87,7 +110,7 @@ impl Case {
         let process = Arc::new(PinnedProcess::of_peer(&accepted, PeerPidfd::default()).unwrap());
         let mut ctx = Extensions::new();
         ctx.insert(WorkloadPeer::new(process));
-        let case = Self { agent, api, told, ctx, _connection: connection };
+        let case = Self { agent, api, told, late, ctx, _connection: connection };
         case.become_one_with(&["envoy"]);
         case
     }

@@ -73,7 +73,7 @@ impl Caller {
     }
 
     /// Whether every attestor has answered about it.
-    pub(super) fn is_fully_known(&self) -> bool {
+    pub(in crate::agent) fn is_fully_known(&self) -> bool {
         self.attested.missing().is_empty()
     }
 

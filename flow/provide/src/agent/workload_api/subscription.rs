@@ -19,7 +19,7 @@ use crate::agent::snapshot::AgentSnapshot;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often a caller is looked at again that could not be fully recognized.
-const RECOGNITION: Duration = Duration::from_secs(30);
+pub(in crate::agent) const RECOGNITION: Duration = Duration::from_secs(30);
 
 /// A caller, what it is entitled to, and what it was told last.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! DeltaSecrets.
 
 use finial_wire::SecretDeltaRequest;
+use futures_util::StreamExt;
 use tonic::Code;
 
 use super::*;
@@ -62,6 +63,18 @@ async fn stream_ends_when_no_identity_is_left() {
     case.next(&mut stream).await;
     case.agent.server.delete("web");
     assert_eq!(case.end(&mut stream, SOON).await.code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn identity_is_sent_when_a_silent_attestor_has_answered() {
+    let case = Case::new([web(), entry("late", draft("late", &["late:yes"]))]).await;
+    case.late.is_silent.store(true, Ordering::Relaxed);
+    let mut stream = case.open_delta(subscribing(&["default", "spiffe://example.org/late"])).await;
+    let first = case.next(&mut stream).await;
+    assert_eq!((contents(&first.secrets), first.removed.len()), (strings(&["default: /web"]), 1));
+    case.late.is_silent.store(false, Ordering::Relaxed);
+    let second = case.within(Duration::from_secs(31), stream.answers.next()).await.unwrap().unwrap();
+    assert!(contents(&second.secrets).contains(&"spiffe://example.org/late: /late".to_owned()), "{second:?}");
 }
 
 #[tokio::test]
