@@ -33,6 +33,13 @@ pub(crate) fn cpu_us(pid: u32) -> f64 {
     ticks * 1e4
 }
 
+/// Memory that another process holds, in kB.
+pub(crate) fn resident_kb(pid: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("proc(5)");
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
 /// How long the future takes, in milliseconds.
 pub(crate) async fn wall_ms<T>(clock: &Clock, work: impl Future<Output = T>) -> (f64, T) {
     let start = clock.monotonic();
