@@ -10,6 +10,7 @@ mod agent;
 mod fetch;
 mod measure;
 mod propagation;
+mod raw;
 mod reissue;
 mod signing;
 mod streams;
