@@ -103,7 +103,7 @@ impl PinnedProcess {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let opened = rustix::fs::openat(&self.directory, file, flags, Mode::empty())
             .map_err(|errno| self.unreadable(file, errno))?;
-        let mut content = Vec::new();
+        let mut content = Vec::with_capacity(USUAL_SIZE);
         let read = File::from(opened).take(FILE_LIMIT).read_to_end(&mut content);
         read.map_err(|error| self.unreadable(file, Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
         Ok(content)
@@ -176,5 +176,7 @@ fn unreadable(pid: Pid, file: &str, errno: Errno) -> AttestError {
 
 /// The most that is read of one file below `/proc/<pid>`: 1 MiB. `mountinfo` of a busy node has some 100 KiB.
 const FILE_LIMIT: u64 = 1 << 20;
+/// Most files there are smaller: room for one read, and one more that finds the end.
+const USUAL_SIZE: usize = 4096;
 /// Stands for `/proc/<pid>` itself among the names of its files.
 const DIRECTORY: &str = ".";
