@@ -28,8 +28,8 @@ pub use error::{AttestError, Gone};
 pub use node::battery as node_battery;
 pub use node::join_token::{JoinTokenAttestor, JoinTokenEvidence, join_token_agent_id};
 pub use node::x509pop::{
-    PathTemplateError, Possession, X509PopAttestor, X509PopConfig, X509PopEvidence, X509PopFiles, X509PopMode,
-    X509PopPathTemplate,
+    PathTemplateError, Possession, X509PopAttestor, X509PopConfig, X509PopEvidence, X509PopFiles,
+    X509PopMode, X509PopPathTemplate,
 };
 pub use node::{AttestedNode, NodeAttestor, NodeAttestors, NodeEvidenceSource, NodeFindings};
 pub use peer::PeerCredentials;
