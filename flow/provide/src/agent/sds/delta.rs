@@ -59,3 +59,6 @@ impl Dialect for Delta {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

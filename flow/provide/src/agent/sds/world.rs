@@ -52,3 +52,6 @@ impl Dialect for World {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use finial_attest::PinnedProcess;
 use tonic::Status;
 
-/// The most Workload API streams that may be open at a time.
+/// The most streams of an API that may be open at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamLimits {
     /// By one process; 1,000 by default.
@@ -87,6 +87,6 @@ impl Drop for StreamPlace {
 
 fn refusal(kind: &str, id: impl Display, limit: usize) -> Status {
     Status::resource_exhausted(format!(
-        "{kind} {id} has {limit} Workload API streams open, the most for one {kind}; close some, or raise the limit"
+        "{kind} {id} has {limit} streams open, the most for one {kind}; close some, or raise the limit"
     ))
 }

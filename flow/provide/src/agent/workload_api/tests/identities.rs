@@ -247,7 +247,7 @@ async fn streams_of_one_process_are_bounded_and_the_refusal_names_the_limit() {
     }
     let refused = case.api.x509_svids(&case.ctx).await.err().unwrap();
     assert_eq!(refused.code(), Code::ResourceExhausted);
-    assert!(refused.message().contains("has 5 Workload API streams open"), "{refused}");
+    assert!(refused.message().contains("has 5 streams open"), "{refused}");
     streams.pop();
     assert!(case.api.x509_svids(&case.ctx).await.is_ok());
 }
