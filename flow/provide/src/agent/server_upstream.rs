@@ -1,12 +1,14 @@
 //! The server over gRPC, through a channel that is replaced when the agent's own SVID is.
 
+use std::future::Future;
+
 use async_trait::async_trait;
 use finial_identity::{Audience, Bundle, EntryId, JwtSvid, TrustDomain, X509Svid};
 use finial_wire::client::{BundleClient, ChangesClient, EntryClient, SvidClient, SyncedEntries};
 use futures_util::StreamExt;
 use tokio::sync::watch;
-use tonic::Status;
 use tonic::transport::Channel;
+use tonic::{Code, Status};
 
 use super::upstream::{Known, Revisions, Upstream};
 
@@ -31,26 +33,28 @@ impl ServerUpstream {
 #[async_trait]
 impl Upstream for ServerUpstream {
     async fn sync_entries(&self, known: &Known) -> Result<SyncedEntries, Status> {
-        EntryClient::new(self.channel()).sync_authorized_entries(known).await
+        let sync = || async { EntryClient::new(self.channel()).sync_authorized_entries(known).await };
+        sent(sync).await
     }
 
     async fn new_x509_svids(
         &self,
         requests: Vec<(EntryId, Vec<u8>)>,
     ) -> Result<Vec<Result<X509Svid, Status>>, Status> {
-        SvidClient::new(self.channel()).new_x509_svids(requests).await
+        sent(|| async { SvidClient::new(self.channel()).new_x509_svids(requests.clone()).await }).await
     }
 
     async fn new_jwt_svid(&self, entry: &EntryId, audience: &Audience) -> Result<JwtSvid, Status> {
-        SvidClient::new(self.channel()).new_jwt_svid(entry, audience).await
+        sent(|| async { SvidClient::new(self.channel()).new_jwt_svid(entry, audience).await }).await
     }
 
     async fn bundle(&self) -> Result<Bundle, Status> {
-        BundleClient::new(self.channel()).bundle().await
+        sent(|| async { BundleClient::new(self.channel()).bundle().await }).await
     }
 
     async fn federated_bundle(&self, trust_domain: &TrustDomain) -> Result<Bundle, Status> {
-        BundleClient::new(self.channel()).federated_bundle(trust_domain).await
+        let fetch = || async { BundleClient::new(self.channel()).federated_bundle(trust_domain).await };
+        sent(fetch).await
     }
 
     async fn revisions(&self) -> Result<Revisions, Status> {
@@ -64,6 +68,19 @@ impl Upstream for ServerUpstream {
             }
         };
         Ok(revisions.take_until(Box::pin(is_replaced)).boxed())
+    }
+}
+
+/// Makes a call; and once more when its connection was closing, so that it never left: servers let connections age.
+///
+/// Each of our calls may be made twice.
+async fn sent<T, F>(call: impl Fn() -> F) -> Result<T, Status>
+where
+    F: Future<Output = Result<T, Status>>,
+{
+    match call().await {
+        Err(status) if status.code() == Code::Cancelled => call().await,
+        answer => answer,
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use finial_daemon::{Clock, Tasks};
@@ -12,10 +13,10 @@ use futures_util::StreamExt;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio_stream::wrappers::UnixListenerStream;
-use tonic::Code;
 use tonic::transport::{Channel, Endpoint, Server};
+use tonic::{Code, Status};
 
-use super::ServerUpstream;
+use super::{ServerUpstream, sent};
 use crate::agent::upstream::Upstream;
 use crate::server::changes::Changes;
 
@@ -81,4 +82,18 @@ async fn server_that_lacks_a_call_says_so() {
     let (_keep, channel) = watch::channel(case.serve());
     let refused = ServerUpstream::new(channel).bundle().await.unwrap_err();
     assert_eq!(refused.code(), Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn call_that_a_closing_connection_cancelled_is_made_once_more() {
+    let cases = [(Code::Cancelled, 1, Ok(())), (Code::Cancelled, 2, Err(2)), (Code::Unavailable, 1, Err(1))];
+    for (code, failures, expected) in cases {
+        let calls = AtomicUsize::new(0);
+        let call = || async {
+            let fails = calls.fetch_add(1, Ordering::Relaxed) < failures;
+            if fails { Err(Status::new(code, "closing")) } else { Ok(()) }
+        };
+        let answer = sent(call).await.map_err(|_| calls.load(Ordering::Relaxed));
+        assert_eq!(answer, expected, "{code:?}, {failures} times");
+    }
 }
