@@ -3,9 +3,11 @@
 
 mod domain;
 
+mod admin;
 mod bad_days;
 mod commands;
 mod examples;
+mod exchange;
 mod federation;
 mod first_contact;
 mod first_identity;
