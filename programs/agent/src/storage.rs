@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 const FILE: &str = "agent-data.json";
+/// What SPIRE's agent wrote before it wrote that.
+const EARLIER_FILES: [&str; 2] = ["agent_svid.der", "bundle.der"];
 /// For its owner alone: the file says which node this is.
 const MODE: u32 = 0o600;
 const END_OF_CERTIFICATE: &str = "-----END CERTIFICATE-----\n";
@@ -76,6 +78,7 @@ impl Storage {
     pub(crate) fn load(&self) -> io::Result<Stored> {
         let parse = |bytes: &[u8]| Stored::parse(bytes, &self.trust_domain);
         let Some((stored, generation)) = file::read_or_previous(&self.path, parse)? else {
+            self.note_earlier_files();
             return Ok(Stored::default());
         };
         if let Generation::Previous(error) = generation {
@@ -87,6 +90,18 @@ impl Storage {
             file::write(&self.path, &stored.to_bytes(), MODE)?;
         }
         Ok(stored)
+    }
+
+    /// A SPIRE agent of before `agent-data.json` is not taken over. Its files stay where they are.
+    fn note_earlier_files(&self) {
+        for path in
+            EARLIER_FILES.map(|name| self.path.with_file_name(name)).iter().filter(|path| path.exists())
+        {
+            tracing::warn!(
+                "{} is of an early SPIRE agent and is not read: this agent attests anew",
+                path.display()
+            );
+        }
     }
 
     /// Keeps it; what was kept before stays beside it as the previous generation.

@@ -125,3 +125,16 @@ fn a_damaged_file_without_another_generation_is_named() {
         assert_eq!(fs::read_to_string(&path).unwrap(), text, "a damaged file is left as it is");
     }
 }
+
+#[test]
+fn files_of_an_early_spire_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["agent_svid.der", "bundle.der"] {
+        fs::write(folder.path().join(name), "der").unwrap();
+    }
+    let stored = storage(folder.path()).load().unwrap();
+    assert!(stored.svid.is_none() && stored.bundle.is_none());
+    for name in ["agent_svid.der", "bundle.der"] {
+        assert_eq!(fs::read_to_string(folder.path().join(name)).unwrap(), "der");
+    }
+}
