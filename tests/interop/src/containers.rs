@@ -68,6 +68,7 @@ impl Domain {
              plugins {{
                NodeAttestor \"join_token\" {{ }}
                KeyManager \"memory\" {{ }}
+               WorkloadAttestor \"unix\" {{ }}
                WorkloadAttestor \"docker\" {{ plugin_data {{ {setting} }} }}
              }}",
             port = pair.port(),

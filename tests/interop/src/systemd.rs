@@ -15,6 +15,15 @@ struct Machine {
     shared: TempDir,
 }
 
+impl Drop for Machine {
+    /// Ends the first process inside, and so all others: they outlive the program that started them.
+    fn drop(&mut self) {
+        if let Some(first) = first_process(self.system.id()) {
+            run(Command::new("kill").args(["-KILL", &first]));
+        }
+    }
+}
+
 impl Machine {
     fn boot(root: &Path) -> Self {
         let shared = tempfile::tempdir().unwrap();
@@ -24,13 +33,13 @@ impl Machine {
         command.arg("--directory").arg(root);
         command.arg(format!("--bind={}:/shared", shared.path().display()));
         command.arg(format!("--bind-ro={}:/usr/local/bin/finial", finial().display()));
-        let mut system = Process::spawn("systemd", &mut command);
-        let nspawn = system.id();
-        system.until("systemd", || {
+        let mut machine = Self { system: Process::spawn("systemd", &mut command), shared };
+        let nspawn = machine.system.id();
+        machine.system.until("systemd", || {
             let state = run(inside(nspawn)?.args(["systemctl", "is-system-running"])).stdout;
             matches!(state.trim(), "running" | "degraded").then_some(())
         });
-        Self { system, shared }
+        machine
     }
 
     /// A command inside, in no unit.
@@ -74,10 +83,14 @@ const SOCKET: &str = "--setenv=SPIFFE_ENDPOINT_SOCKET=unix:///run/agent.sock";
 
 /// Enters the namespaces of the system that this nspawn has started, if it has.
 fn inside(nspawn: u32) -> Option<Command> {
-    let children = std::fs::read_to_string(format!("/proc/{nspawn}/task/{nspawn}/children")).ok()?;
     let mut command = Command::new("nsenter");
-    command.args(["--all", "--target", children.split_whitespace().next()?]);
+    command.args(["--all", "--target", &first_process(nspawn)?]);
     Some(command)
+}
+
+fn first_process(nspawn: u32) -> Option<String> {
+    let children = std::fs::read_to_string(format!("/proc/{nspawn}/task/{nspawn}/children")).ok()?;
+    children.split_whitespace().next().map(str::to_owned)
 }
 
 fn entry(pair: &Pair, name: &str, selector: &str) {

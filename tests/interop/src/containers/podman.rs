@@ -5,12 +5,12 @@ use std::process::Command;
 use finial_testkit::{Process, installed};
 use tempfile::TempDir;
 
-use super::{Engine, containers_are_told_apart};
+use super::{Domain, Engine, containers_are_told_apart};
 use crate::peers::privileged;
 
 struct Podman {
     folder: TempDir,
-    _service: Process,
+    service: Process,
 }
 
 impl Podman {
@@ -24,13 +24,19 @@ impl Podman {
             path("graph").display()
         );
         std::fs::write(path("storage.conf"), storage).unwrap();
-        let mut service = Process::spawn(
-            "podman",
-            command(&folder).args(["system", "service", "--time=0", &socket(&folder)]),
-        );
-        service.until("podman", || path("podman.sock").exists().then_some(()));
-        Self { folder, _service: service }
+        Self { service: service(&folder), folder }
     }
+}
+
+fn service(folder: &TempDir) -> Process {
+    let socket_file = folder.path().join("podman.sock");
+    // One that was killed has left it behind.
+    let _ = std::fs::remove_file(&socket_file);
+    let mut command = command(folder);
+    let mut service =
+        Process::spawn("podman", command.args(["system", "service", "--time=0", &socket(folder)]));
+    service.until("podman", || socket_file.exists().then_some(()));
+    service
 }
 
 impl Engine for Podman {
@@ -69,4 +75,21 @@ fn containers_of_podman_are_told_apart() {
         return;
     }
     containers_are_told_apart(&Podman::start());
+}
+
+#[test]
+fn container_whose_engine_is_gone_may_ask_again() {
+    if privileged("podman", installed("podman")).is_none() {
+        return;
+    }
+    let (mut podman, folder) = (Podman::start(), tempfile::tempdir().unwrap());
+    podman.import(folder.path());
+    let domain = Domain::start(&podman);
+    domain.entry("web", "docker:label:app:web");
+    domain.expect(&podman, &["--label=app=web"], &["web"]);
+    podman.service.kill();
+    let refused = podman.fetch(&domain.pair, &["--label=app=web"]);
+    assert!(refused.stderr.contains("no answer from docker"), "{refused:?}");
+    podman.service = service(&podman.folder);
+    domain.expect(&podman, &["--label=app=web"], &["web"]);
 }
