@@ -37,7 +37,7 @@ pub enum DockerError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The engine took too long.
-    #[error("the container engine at {socket} gave {source}")]
+    #[error("the container engine at {socket} took too long")]
     Late {
         /// The path of the socket.
         socket: String,

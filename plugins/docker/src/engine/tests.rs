@@ -141,8 +141,9 @@ async fn engine_that_hangs_is_left_after_its_time() {
         hand.step(LIMIT);
     };
     let (answer, ()) = tokio::join!(asked, passes);
-    let refused = answer.err().unwrap().to_string();
-    assert_eq!(refused, format!("the container engine at {} gave no answer within 3s", fake.socket()));
+    let refused = answer.err().unwrap();
+    assert_eq!(refused.to_string(), format!("the container engine at {} took too long", fake.socket()));
+    assert_eq!(refused.source().unwrap().to_string(), "no answer within 3s");
 }
 
 #[tokio::test]
