@@ -9,9 +9,11 @@
 mod agent;
 mod fetch;
 mod measure;
+mod pods;
 mod propagation;
 mod raw;
 mod reissue;
+mod secrets;
 mod signing;
 mod streams;
 mod tokens;
@@ -44,7 +46,13 @@ async fn main() {
     if wanted("streams") {
         streams::bench().await;
     }
+    if wanted("secrets") {
+        secrets::bench().await;
+    }
     if wanted("reissue") {
         reissue::bench().await;
+    }
+    if wanted("pods") {
+        pods::bench().await;
     }
 }

@@ -39,7 +39,15 @@ impl K8sAttestor {
         Self { config, roster: Roster::new(kubelet, clock.clone()), clock }
     }
 
-    /// The selectors of a container; none for one that the kubelet does not answer for.
+    /// The selectors of a container, however it came to be known; none for one that the kubelet does not answer for.
+    ///
+    /// # Errors
+    /// [`AttestError::Plugin`] with a [`K8sError`](crate::K8sError) when the kubelet cannot be asked, or contradicts the
+    /// kernel; when it does not report a container of a pod in time.
+    pub async fn attest_container(&self, container: &Container) -> Result<Vec<Selector>, AttestError> {
+        self.selectors(container).await.map_err(|error| AttestError::Plugin(Box::new(error)))
+    }
+
     async fn selectors(&self, container: &Container) -> Result<Vec<Selector>, Shared> {
         let began = self.clock.monotonic();
         // Labels change, so that a list is not believed for long.
@@ -89,9 +97,7 @@ impl WorkloadAttestor for K8sAttestor {
     async fn attest(&self, process: &PinnedProcess) -> Result<Vec<Selector>, AttestError> {
         match Container::of(process)? {
             // In a user's slice control groups have whatever names that user gave them.
-            Some(container) if container.owner.is_none() => {
-                self.selectors(&container).await.map_err(|error| AttestError::Plugin(Box::new(error)))
-            }
+            Some(container) if container.owner.is_none() => self.attest_container(&container).await,
             _ => Ok(Vec::new()),
         }
     }

@@ -113,7 +113,7 @@ impl Kubelet {
         }
     }
 
-    async fn ask(&self, access: &Access) -> Result<(StatusCode, Bytes), K8sError> {
+    async fn ask(&self, access: &Access) -> Result<(StatusCode, Vec<u8>), K8sError> {
         let unreachable = |source| K8sError::Unreachable { kubelet: self.name(), source };
         let stream = TcpStream::connect((self.host(), self.number())).await.map_err(unreachable)?;
         let Some(tls) = &access.tls else { return self.exchange(stream, access).await };
@@ -123,7 +123,7 @@ impl Kubelet {
         self.exchange(handshake.map_err(unverified)?, access).await
     }
 
-    async fn exchange<S>(&self, stream: S, access: &Access) -> Result<(StatusCode, Bytes), K8sError>
+    async fn exchange<S>(&self, stream: S, access: &Access) -> Result<(StatusCode, Vec<u8>), K8sError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -171,6 +171,14 @@ impl Kubelet {
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-async fn bounded(body: Incoming) -> Result<Bytes, BoxError> {
-    Ok(Limited::new(body, MAX_ANSWER_BYTES).collect().await?.to_bytes())
+/// The whole answer in one piece. It is megabytes: no frame of it is kept beside that.
+async fn bounded(body: Incoming) -> Result<Vec<u8>, BoxError> {
+    let mut body = Limited::new(body, MAX_ANSWER_BYTES);
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok(whole)
 }

@@ -5,6 +5,7 @@ mod report;
 mod tests;
 
 use std::collections::HashMap;
+use std::fmt;
 
 use finial_attest::{Container, ContainerId, PodUid};
 use finial_identity::Selector;
@@ -14,7 +15,7 @@ use crate::attestor::KIND;
 use crate::error::K8sError;
 
 /// The pods of a node and their containers.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Pods {
     pods: Vec<Known>,
     by_uid: HashMap<String, usize>,
@@ -22,17 +23,15 @@ pub(crate) struct Pods {
 }
 
 /// A pod, and what is known of it.
-#[derive(Debug)]
 struct Known {
     uid: String,
-    selectors: Vec<Selector>,
+    values: Values,
 }
 
 /// Where a container is.
-#[derive(Debug)]
 enum Place {
     /// In the pod with this number; a debugging container has no selectors.
-    In { pod: usize, selectors: Vec<Selector>, is_ephemeral: bool },
+    In { pod: usize, values: Values, is_ephemeral: bool },
     /// In more than one.
     Ambiguous,
 }
@@ -74,8 +73,8 @@ impl Pods {
                 Err(K8sError::OtherPod { id: id(), by_kernel: uid.clone() })
             }
             (Some(Place::In { is_ephemeral: true, .. }), _) => Ok(Found::Ephemeral),
-            (Some(Place::In { pod, selectors, .. }), _) => {
-                Ok(Found::Container { of_pod: self.pods[*pod].selectors.clone(), own: selectors.clone() })
+            (Some(Place::In { pod, values, .. }), _) => {
+                Ok(Found::Container { of_pod: self.pods[*pod].values.selectors(), own: values.selectors() })
             }
             (None, Some(uid)) => Ok(self.pod(uid)),
             (None, None) => Ok(Found::Nowhere),
@@ -84,88 +83,108 @@ impl Pods {
 
     fn pod(&self, uid: &PodUid) -> Found {
         match self.by_uid.get(uid.as_str()) {
-            Some(&pod) => Found::Pod { of_pod: self.pods[pod].selectors.clone() },
+            Some(&pod) => Found::Pod { of_pod: self.pods[pod].values.selectors() },
             None => Found::Nowhere,
         }
     }
 
     fn add(&mut self, pod: &Pod<'_>) {
         let number = self.pods.len();
-        self.pods.push(Known { uid: pod.metadata.uid.to_string(), selectors: of_pod(pod) });
+        self.pods.push(Known { uid: pod.metadata.uid.to_string(), values: of_pod(pod) });
         self.by_uid.insert(pod.metadata.uid.to_string(), number);
         let status = &pod.status;
         for container in status.container_statuses.iter().chain(&status.init_container_statuses) {
             self.place(container, number, of_container(container), false);
         }
         for container in &status.ephemeral_container_statuses {
-            self.place(container, number, Vec::new(), true);
+            self.place(container, number, Values::default(), true);
         }
     }
 
     /// A container that was not started yet has no id.
-    fn place(
-        &mut self,
-        container: &ContainerStatus<'_>,
-        pod: usize,
-        selectors: Vec<Selector>,
-        is_ephemeral: bool,
-    ) {
+    fn place(&mut self, container: &ContainerStatus<'_>, pod: usize, values: Values, is_ephemeral: bool) {
         let Some(id) = container.id() else { return };
         self.by_container.entry(id).and_modify(|place| *place = Place::Ambiguous).or_insert(Place::In {
             pod,
-            selectors,
+            values,
             is_ephemeral,
         });
     }
 }
 
-fn of_pod(pod: &Pod<'_>) -> Vec<Selector> {
+/// How many there are: what is in them does not belong in logs.
+impl fmt::Debug for Pods {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pods({})", self.pods.len())
+    }
+}
+
+fn of_pod(pod: &Pod<'_>) -> Values {
     let (metadata, status) = (&pod.metadata, &pod.status);
-    let mut found = Selectors::default();
-    found.add("ns", &metadata.namespace);
-    found.add("sa", &pod.spec.service_account_name);
-    found.add("node-name", &pod.spec.node_name);
-    found.add("pod-name", &metadata.name);
-    found.add("pod-uid", &metadata.uid);
+    let mut values = Values::default();
+    values.add(&["ns", &metadata.namespace]);
+    values.add(&["sa", &pod.spec.service_account_name]);
+    values.add(&["node-name", &pod.spec.node_name]);
+    values.add(&["pod-name", &metadata.name]);
+    values.add(&["pod-uid", &metadata.uid]);
     for (name, value) in &metadata.labels {
-        found.add("pod-label", &format!("{name}:{value}"));
+        values.add(&["pod-label", name, value]);
     }
     for owner in &metadata.owner_references {
-        found.add("pod-owner", &format!("{}:{}", owner.kind, owner.name));
-        found.add("pod-owner-uid", &format!("{}:{}", owner.kind, owner.uid));
+        values.add(&["pod-owner", &owner.kind, &owner.name]);
+        values.add(&["pod-owner-uid", &owner.kind, &owner.uid]);
     }
-    found.add_images("pod-image", &status.container_statuses);
-    found.add("pod-image-count", &status.container_statuses.len().to_string());
-    found.add_images("pod-init-image", &status.init_container_statuses);
-    found.add("pod-init-image-count", &status.init_container_statuses.len().to_string());
-    found.0
+    values.add_images("pod-image", &status.container_statuses);
+    values.add(&["pod-image-count", &status.container_statuses.len().to_string()]);
+    values.add_images("pod-init-image", &status.init_container_statuses);
+    values.add(&["pod-init-image-count", &status.init_container_statuses.len().to_string()]);
+    values
 }
 
-fn of_container(container: &ContainerStatus<'_>) -> Vec<Selector> {
-    let mut found = Selectors::default();
-    found.add("container-name", &container.name);
-    found.add_images("container-image", std::slice::from_ref(container));
-    found.0
+fn of_container(container: &ContainerStatus<'_>) -> Values {
+    let mut values = Values::default();
+    values.add(&["container-name", &container.name]);
+    values.add_images("container-image", std::slice::from_ref(container));
+    values
 }
 
+/// The values of selectors, in one piece: a node has thousands of them, of which a caller is given twenty.
 #[derive(Default)]
-struct Selectors(Vec<Selector>);
+struct Values {
+    text: String,
+    ends: Vec<usize>,
+}
 
-impl Selectors {
-    /// Nothing that is empty: a pod of the node itself has no service account, a waiting container no image id.
-    fn add(&mut self, name: &str, value: &str) {
-        if !value.is_empty() {
-            self.0.extend(Selector::new(KIND, format!("{name}:{value}")));
+impl Values {
+    /// Adds `name:value`, or `name:key:value`; nothing that is empty: a pod of the node itself has no service account, a
+    /// waiting container no image id.
+    fn add(&mut self, parts: &[&str]) {
+        if let [_, ""] = parts {
+            return;
         }
+        for (index, part) in parts.iter().enumerate() {
+            if index > 0 {
+                self.text.push(':');
+            }
+            self.text.push_str(part);
+        }
+        self.ends.push(self.text.len());
     }
 
     /// Each image twice: as the pod names it, and by the digest that was started.
     fn add_images(&mut self, name: &str, containers: &[ContainerStatus<'_>]) {
         for container in containers {
-            self.add(name, &container.image);
+            self.add(&[name, &container.image]);
             if container.image_id != container.image {
-                self.add(name, &container.image_id);
+                self.add(&[name, &container.image_id]);
             }
         }
+    }
+
+    fn selectors(&self) -> Vec<Selector> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        let values = starts.zip(&self.ends).map(|(&start, &end)| &self.text[start..end]);
+        // Has a type and, with the name, a value: never refused.
+        values.filter_map(|value| Selector::new(KIND, value).ok()).collect()
     }
 }
