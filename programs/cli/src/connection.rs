@@ -59,7 +59,14 @@ pub(crate) struct AdminSocket {
 
 impl AdminSocket {
     pub(crate) async fn connect(&self) -> Result<Channel> {
-        connect(&self.socket_path, "agent", "admin_socket_path in agent.conf").await
+        let path = &self.socket_path;
+        UnixStream::connect(path).await.with_context(|| {
+            format!(
+                "no agent answers at {}; set admin_socket_path in agent.conf, or give -socketPath",
+                path.display()
+            )
+        })?;
+        Ok(finial_receive::connect(&Endpoint::Unix(path.clone())))
     }
 }
 
