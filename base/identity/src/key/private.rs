@@ -33,6 +33,9 @@ enum Pair {
     Ed25519(Ed25519KeyPair),
 }
 
+const CURVES: [&EcdsaSigningAlgorithm; 3] =
+    [&ECDSA_P256_SHA256_ASN1_SIGNING, &ECDSA_P384_SHA384_ASN1_SIGNING, &ECDSA_P521_SHA512_ASN1_SIGNING];
+
 impl PrivateKey {
     /// Makes a new key: P-256, P-384, or RSA of 2048, 3072 or 4096 bits. RSA takes a thousand times as long as a curve.
     ///
@@ -66,18 +69,37 @@ impl PrivateKey {
     /// # Errors
     /// [`KeyError::PrivateKey`] when it is malformed or of another kind.
     pub fn from_pkcs8_der(pkcs8: &[u8]) -> Result<Self, KeyError> {
-        let curves: [&'static EcdsaSigningAlgorithm; 3] = [
-            &ECDSA_P256_SHA256_ASN1_SIGNING,
-            &ECDSA_P384_SHA384_ASN1_SIGNING,
-            &ECDSA_P521_SHA512_ASN1_SIGNING,
-        ];
-        let ecdsa = curves.into_iter().find_map(|curve| EcdsaKeyPair::from_pkcs8(curve, pkcs8).ok());
+        let ecdsa = CURVES.into_iter().find_map(|curve| EcdsaKeyPair::from_pkcs8(curve, pkcs8).ok());
         let pair = ecdsa
             .map(Pair::Ecdsa)
             .or_else(|| Ed25519KeyPair::from_pkcs8(pkcs8).ok().map(Pair::Ed25519))
             .or_else(|| RsaKeyPair::from_pkcs8(pkcs8).ok().map(Pair::Rsa))
             .ok_or(KeyError::PrivateKey)?;
         Self::of_pair(pair, pkcs8)
+    }
+
+    /// Takes a key in any of the forms that PEM files have: PKCS#8, PKCS#1 (RSA) or SEC1 (EC).
+    ///
+    /// # Errors
+    /// [`KeyError::PrivateKey`] when it is malformed or of a kind not in [`KeyKind`].
+    pub fn from_rustls(key: &PrivateKeyDer<'_>) -> Result<Self, KeyError> {
+        match key {
+            PrivateKeyDer::Pkcs8(key) => Self::from_pkcs8_der(key.secret_pkcs8_der()),
+            PrivateKeyDer::Pkcs1(key) => {
+                let pair = RsaKeyPair::from_der(key.secret_pkcs1_der()).map_err(|_| KeyError::PrivateKey)?;
+                let pkcs8: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| KeyError::PrivateKey)?;
+                Self::of_pair(Pair::Rsa(pair), pkcs8.as_ref())
+            }
+            PrivateKeyDer::Sec1(key) => {
+                let der = key.secret_sec1_der();
+                let pair =
+                    CURVES.iter().find_map(|curve| EcdsaKeyPair::from_private_key_der(curve, der).ok());
+                let pair = pair.ok_or(KeyError::PrivateKey)?;
+                let pkcs8 = pair.to_pkcs8v1().map_err(|_| KeyError::PrivateKey)?;
+                Self::of_pair(Pair::Ecdsa(pair), pkcs8.as_ref())
+            }
+            _ => Err(KeyError::PrivateKey),
+        }
     }
 
     fn of_pair(pair: Pair, pkcs8: &[u8]) -> Result<Self, KeyError> {

@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use aws_lc_rs::{
-    encoding::{AsDer, Pkcs8V1Der},
+    encoding::{AsDer, EcPrivateKeyRfc5915Der, Pkcs8V1Der},
     rsa::KeySize,
-    signature::{self, Ed25519KeyPair, RsaKeyPair},
+    signature::{self, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair},
 };
+use rustls_pki_types::PrivateKeyDer;
 
 use super::{KeyError, KeyKind, PrivateKey, PublicKey};
 
@@ -59,6 +60,27 @@ fn keys_of_every_kind_are_read_and_sign() {
         let key = PrivateKey::from_pkcs8_der(pkcs8).unwrap();
         assert_eq!(key.public_key().kind(), kind);
         assert!(key.public_key().has_signed(algorithm, b"m", &key.sign(b"m").unwrap()));
+    }
+}
+
+#[test]
+fn keys_in_the_older_forms_are_read_as_the_same_keys() {
+    let pair = EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+    let sec1: EcPrivateKeyRfc5915Der<'_> = pair.private_key().as_der().unwrap();
+    let sec1 = PrivateKeyDer::Sec1(sec1.as_ref().to_vec().into());
+    let pkcs8 = pair.to_pkcs8v1().unwrap();
+    let expected = PrivateKey::from_pkcs8_der(pkcs8.as_ref()).unwrap();
+    assert_eq!(PrivateKey::from_rustls(&sec1).unwrap().public_key(), expected.public_key());
+    assert_eq!(PrivateKey::from_rustls(&expected.to_rustls()).unwrap().public_key(), expected.public_key());
+
+    let expected = PrivateKey::generate(KeyKind::Rsa { bits: 2048 }).unwrap();
+    // PKCS#8 wraps PKCS#1 in a header whose length is that of every key of this size.
+    let pkcs1 = PrivateKeyDer::Pkcs1(expected.pkcs8_der()[26..].to_vec().into());
+    let read = PrivateKey::from_rustls(&pkcs1).unwrap();
+    assert_eq!(read.public_key(), expected.public_key());
+    assert_eq!(read.pkcs8_der(), expected.pkcs8_der());
+    for torn in [PrivateKeyDer::Sec1(vec![0x30].into()), PrivateKeyDer::Pkcs1(vec![0x30].into())] {
+        assert!(matches!(PrivateKey::from_rustls(&torn), Err(KeyError::PrivateKey)));
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct CertificateView {
     pub(crate) spki: Vec<u8>,
     /// The last one of the subject, when it is a text that can be read.
     pub(crate) common_name: Option<String>,
+    /// Those of the subject that are texts that can be read.
+    pub(crate) organizational_units: Vec<String>,
     pub(crate) subject_alt_names: Option<Vec<GeneralName>>,
     pub(crate) key_usage: Option<KeyUsage>,
     pub(crate) basic_constraints: Option<BasicConstraints>,
@@ -48,7 +50,8 @@ impl CertificateView {
             not_after: tbs.validity().not_after.to_system_time(),
             serial_number: tbs.serial_number().as_bytes().to_vec(),
             spki: tbs.subject_public_key_info().to_der().map_err(CertificateError::Der)?,
-            common_name: common_name(tbs.subject()),
+            common_name: texts(tbs.subject(), rfc4519::COMMON_NAME).pop().flatten(),
+            organizational_units: texts(tbs.subject(), rfc4519::OU).into_iter().flatten().collect(),
             subject_alt_names: None,
             key_usage: None,
             basic_constraints: None,
@@ -96,11 +99,15 @@ impl CertificateView {
     }
 }
 
-fn common_name(subject: &Name) -> Option<String> {
-    let value = &subject.iter().filter(|attribute| attribute.oid == rfc4519::COMMON_NAME).last()?.value;
-    let is_text = matches!(value.tag(), Tag::Utf8String | Tag::PrintableString | Tag::Ia5String);
-    let text = String::from_utf8(value.value().to_vec()).ok()?;
-    (is_text && !text.is_empty()).then_some(text)
+/// The attributes of this kind, each unless it is empty or no text that can be read.
+fn texts(subject: &Name, kind: ObjectIdentifier) -> Vec<Option<String>> {
+    let values = subject.iter().filter(|attribute| attribute.oid == kind).map(|attribute| &attribute.value);
+    let read = values.map(|value| {
+        let is_text = matches!(value.tag(), Tag::Utf8String | Tag::PrintableString | Tag::Ia5String);
+        let text = String::from_utf8(value.value().to_vec()).ok()?;
+        (is_text && !text.is_empty()).then_some(text)
+    });
+    read.collect()
 }
 
 /// Takes concatenated DER certificates apart, without looking into them.

@@ -6,8 +6,10 @@ mod tests;
 use std::{net::IpAddr, time::SystemTime};
 
 use aws_lc_rs::digest;
-use rustls_pki_types::CertificateDer;
-use webpki::{ExtendedKeyUsageValidator, KeyPurposeIdIter, VerifiedPath};
+use der::Decode;
+use rustls_pki_types::{CertificateDer, ServerName};
+use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, VerifiedPath};
+use x509_cert::Certificate;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use super::{
@@ -16,7 +18,7 @@ use super::{
     svid::signers,
     verify::{Anchors, verify_path},
 };
-use crate::{KeyError, KeyKind, PublicKey, X509Svid};
+use crate::{KeyError, KeyKind, PublicKey, Role, Verified, X509Svid};
 
 /// A chain of certificates, leaf first, of a PKI that need not be SPIFFE's.
 ///
@@ -27,8 +29,11 @@ pub struct ForeignChain {
     chain: Vec<CertificateDer<'static>>,
     signers: Vec<CertificateDer<'static>>,
     public_keys: Vec<PublicKey>,
+    not_after: SystemTime,
     common_name: Option<String>,
+    organizational_units: Vec<String>,
     serial_number: Vec<u8>,
+    dns_names: Vec<String>,
     uri_names: Vec<String>,
     ip_names: Vec<IpAddr>,
     has_digital_signature: bool,
@@ -56,8 +61,11 @@ impl ForeignChain {
         Ok(Self {
             signers: signers(above).map_err(ForeignChainError::Certificate)?,
             public_keys,
+            not_after: leaf.not_after,
             common_name: leaf.common_name,
+            organizational_units: leaf.organizational_units,
             serial_number: leaf.serial_number,
+            dns_names: names.iter().filter_map(dns).collect(),
             uri_names: names.iter().filter_map(uri).collect(),
             ip_names: names.iter().filter_map(ip).collect(),
             has_digital_signature: leaf.key_usage.is_some_and(|usage| usage.digital_signature()),
@@ -86,11 +94,32 @@ impl ForeignChain {
         self.common_name.as_deref()
     }
 
+    /// The organizational units of the leaf's subject, in its order.
+    pub fn organizational_units(&self) -> &[String] {
+        &self.organizational_units
+    }
+
+    /// The leaf's subject as RFC 4514 writes names, the last part first, for people: `CN=web,O=Example`.
+    pub fn subject(&self) -> String {
+        let leaf = Certificate::from_der(&self.chain[0]);
+        leaf.map(|leaf| leaf.tbs_certificate().subject().to_string()).unwrap_or_default()
+    }
+
+    /// The end of the leaf's validity, inclusive.
+    pub fn not_after(&self) -> SystemTime {
+        self.not_after
+    }
+
     /// The leaf's serial number in lower-case hex, without a leading zero byte.
     pub fn serial_number_hex(&self) -> String {
         let digits = self.serial_number.iter().skip_while(|byte| **byte == 0).copied();
         let digits: Vec<u8> = digits.collect();
         if digits.is_empty() { "00".to_owned() } else { hex::encode(digits) }
+    }
+
+    /// The DNS names of the leaf, in its order and case.
+    pub fn dns_names(&self) -> &[String] {
+        &self.dns_names
     }
 
     /// The URI names of the leaf, in its order.
@@ -133,6 +162,29 @@ impl ForeignChain {
         };
         verify_path(&self.chain[0], &self.signers, &anchors, at, AnyUsage, fingerprints)
             .map_err(ForeignChainError::of_path)
+    }
+
+    /// Verifies at this time that the chain leads to one of `authorities`, and that its leaf may be presented in this
+    /// role of a TLS handshake. Otherwise as [`verify`](Self::verify).
+    ///
+    /// # Errors
+    /// Why there is no valid path.
+    pub fn verify_for(
+        &self,
+        role: Role,
+        authorities: &[X509Authority],
+        at: SystemTime,
+    ) -> Result<Verified<Self>, ForeignChainError> {
+        let anchors = Anchors::at(authorities, at);
+        verify_path(&self.chain[0], &self.signers, &anchors, at, role, |_| ())
+            .map_err(ForeignChainError::of_path)?;
+        Ok(Verified::new(self.clone()))
+    }
+
+    /// Whether the leaf is for a server of this name: by a DNS or IP name (RFC 9525), never by its common name.
+    pub fn is_for(&self, name: &ServerName<'_>) -> bool {
+        EndEntityCert::try_from(&self.chain[0])
+            .is_ok_and(|leaf| leaf.verify_is_valid_for_subject_name(name).is_ok())
     }
 }
 
@@ -184,6 +236,13 @@ impl ExtendedKeyUsageValidator for AnyUsage {
 /// The SHA-1 of a certificate in lower-case hex. It names it, and proves nothing.
 pub(super) fn fingerprint(certificate: &[u8]) -> String {
     hex::encode(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, certificate))
+}
+
+fn dns(name: &GeneralName) -> Option<String> {
+    match name {
+        GeneralName::DnsName(dns) => Some(dns.as_str().to_owned()),
+        _ => None,
+    }
 }
 
 fn uri(name: &GeneralName) -> Option<String> {

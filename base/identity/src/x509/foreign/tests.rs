@@ -31,6 +31,42 @@ fn leaf_is_read() {
 }
 
 #[test]
+fn names_of_the_web_are_read() {
+    let names = ["web.test", "*.apps.test"].map(|name| SanType::DnsName(name.try_into().unwrap()));
+    let mut params = leaf(names.to_vec());
+    params.distinguished_name.push(DnType::CommonName, "web");
+    params.distinguished_name.push(DnType::OrganizationalUnitName, "payments");
+    let chain = chain(&TestCa::root("root"), &params);
+    assert_eq!(chain.dns_names(), ["web.test", "*.apps.test"]);
+    assert_eq!(chain.organizational_units(), ["payments"]);
+    assert!(chain.subject().contains("CN=web"), "{}", chain.subject());
+    for (name, is_for) in
+        [("web.test", true), ("a.apps.test", true), ("a.b.apps.test", false), ("web", false)]
+    {
+        assert_eq!(chain.is_for(&ServerName::try_from(name).unwrap()), is_for, "{name}");
+    }
+}
+
+#[test]
+fn chain_is_verified_for_the_role_that_its_leaf_may_play() {
+    let root = TestCa::root("root");
+    for (usage, role, permitted) in [
+        (None, Role::Client, true),
+        (None, Role::Server, true),
+        (Some(ExtendedKeyUsagePurpose::ClientAuth), Role::Client, true),
+        (Some(ExtendedKeyUsagePurpose::ClientAuth), Role::Server, false),
+        (Some(ExtendedKeyUsagePurpose::ServerAuth), Role::Client, false),
+    ] {
+        let mut params = leaf(vec![]);
+        params.extended_key_usages = usage.into_iter().collect();
+        let verified = chain(&root, &params).verify_for(role, &[root.x509_authority()], now());
+        assert_eq!(verified.is_ok(), permitted, "{role:?} {params:?}");
+        let others = [TestCa::root("root").x509_authority()];
+        assert!(chain(&root, &params).verify_for(role, &others, now()).is_err());
+    }
+}
+
+#[test]
 fn path_names_each_certificate_above_the_leaf() {
     let root = TestCa::root("root");
     let middle = root.intermediate(authority("middle"));
