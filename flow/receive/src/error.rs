@@ -46,6 +46,11 @@ pub enum ReceiveError {
         #[source]
         cause: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// The operating system holds no root that can be used.
+    #[error(
+        "the operating system trusts no certificate authority: install its package ca-certificates, or set SSL_CERT_FILE"
+    )]
+    NoSystemRoots(#[source] Option<Box<rustls_native_certs::Error>>),
     /// The Workload API refused the call.
     #[error("the Workload API refused {rpc}")]
     Refused {

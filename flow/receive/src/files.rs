@@ -1,6 +1,6 @@
 //! The source that PEM files feed: certificate, key and roots, read as one generation.
 
-mod load;
+pub(crate) mod load;
 #[cfg(test)]
 mod tests;
 

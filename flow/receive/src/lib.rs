@@ -10,6 +10,8 @@
 //! files ([`Source::from_files`]) or from a program that issues to itself ([`Source::channel`]). JWTs come from a
 //! [`JwtSource`].
 //!
+//! A program outside of SPIFFE, such as a proxy between certificates of a company's PKI, has a [`WebSource`] instead.
+//!
 //! What changes while a program runs is a [`Live`] value: waiting, current or withdrawn, and nothing is served in
 //! the first and the last of these.
 
@@ -25,6 +27,7 @@ mod live;
 mod source;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod web;
 mod workload;
 
 pub use context::X509Context;
@@ -34,3 +37,4 @@ pub use files::IdentityFiles;
 pub use jwt::JwtSource;
 pub use live::{Live, LiveWriter, NotLive};
 pub use source::{Source, SourceWriter};
+pub use web::{WebCredential, WebFiles, WebIdentity, WebPair, WebRoots, WebSource, WebSourceWriter};

@@ -100,6 +100,16 @@ impl Authority {
     }
 }
 
+/// Certificates as PEM, in their order.
+pub fn pem(chain: &[CertificateDer<'_>]) -> String {
+    let pem = |der: &CertificateDer<'_>| {
+        let mut bundle = Bundle::empty(TrustDomain::parse("example.org").unwrap());
+        bundle.x509_authorities = vec![X509Authority::parse_der(der.to_vec()).unwrap()];
+        bundle.to_pem()
+    };
+    chain.iter().map(pem).collect()
+}
+
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 fn params(id: &str, not_before: SystemTime, not_after: SystemTime) -> CertificateParams {

@@ -85,7 +85,7 @@ fn parse_key(path: &Path, pem: &[u8]) -> Result<PrivateKey, ReceiveError> {
         .map_err(|cause| fault(path, "holds a private key that cannot be used", cause))
 }
 
-async fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, ReceiveError> {
+pub(crate) async fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, ReceiveError> {
     let unreadable = |cause| fault(path, "cannot be read", cause);
     let file = File::open(path).await.map_err(unreadable)?;
     let length = file.metadata().await.map_err(unreadable)?.len().min(FILE_LIMIT);
@@ -98,7 +98,7 @@ async fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, ReceiveError> {
     Ok(bytes)
 }
 
-fn fault(
+pub(crate) fn fault(
     path: &Path,
     fault: &'static str,
     cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
