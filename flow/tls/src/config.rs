@@ -5,16 +5,16 @@ use std::time::SystemTime;
 
 use finial_daemon::Clock;
 use finial_receive::Source;
-use rustls::client::Resumption;
+use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::CryptoProvider;
-use rustls::server::NoServerSessionStorage;
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::UnixTime;
 
 use crate::Policy;
 use crate::resolver::OwnCredential;
-use crate::verifier::{ClientVerifier, PeerCheck, ServerVerifier};
+use crate::verifier::{ClientVerifier, PeerCheck, PeerVerifier, ServerVerifier};
 
 /// Newest first; both with forward secret AEAD suites only, since the provider has no others.
 static VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
@@ -42,7 +42,7 @@ pub fn server_config(
     alpn: &[Vec<u8>],
 ) -> ServerConfig {
     let check = PeerCheck::new(source.clone(), policy.clone());
-    server(Arc::new(OwnCredential::new(source.clone())), check, client_auth, alpn)
+    server(source.clock(), Arc::new(OwnCredential::new(source.clone())), check, client_auth, alpn)
 }
 
 /// A client that presents the default credential of `source` and accepts the servers that `policy` permits.
@@ -51,29 +51,46 @@ pub fn server_config(
 /// [`Connector`](crate::Connector). `alpn`: the application protocols, best first; none offers none.
 pub fn client_config(source: &Source, policy: &Policy, alpn: &[Vec<u8>]) -> ClientConfig {
     let check = PeerCheck::new(source.clone(), policy.clone());
-    client(Arc::new(OwnCredential::new(source.clone())), check, alpn)
+    client(source.clock(), Arc::new(OwnCredential::new(source.clone())), check, alpn)
 }
 
 pub(crate) fn server(
-    own: Arc<OwnCredential>,
-    check: PeerCheck,
+    clock: &Clock,
+    own: Arc<dyn ResolvesServerCert>,
+    check: impl PeerVerifier + 'static,
     client_auth: ClientAuth,
     alpn: &[Vec<u8>],
 ) -> ServerConfig {
-    let time = Arc::new(ClockTime(own.clock().clone()));
     let verifier = ClientVerifier::new(check, client_auth, Arc::clone(&PROVIDER));
-    let mut config = with_versions(ServerConfig::builder_with_details(Arc::clone(&PROVIDER), time))
-        .with_client_cert_verifier(Arc::new(verifier))
-        .with_cert_resolver(own);
-    // A resumed session skips the verifier, so that a peer would keep access after its authority was removed.
+    let config = server_builder(clock).with_client_cert_verifier(Arc::new(verifier)).with_cert_resolver(own);
+    without_resumption(config, alpn)
+}
+
+/// A server that asks for no certificate: its clients are nobody.
+pub(crate) fn open_server(clock: &Clock, own: Arc<dyn ResolvesServerCert>) -> ServerConfig {
+    without_resumption(server_builder(clock).with_no_client_auth().with_cert_resolver(own), &[])
+}
+
+fn server_builder(clock: &Clock) -> rustls::ConfigBuilder<ServerConfig, rustls::WantsVerifier> {
+    let time = Arc::new(ClockTime(clock.clone()));
+    with_versions(ServerConfig::builder_with_details(Arc::clone(&PROVIDER), time))
+}
+
+/// A resumed session skips the verifier, so that a peer would keep access after its authority was removed.
+fn without_resumption(mut config: ServerConfig, alpn: &[Vec<u8>]) -> ServerConfig {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.alpn_protocols = alpn.to_vec();
     config
 }
 
-pub(crate) fn client(own: Arc<OwnCredential>, check: PeerCheck, alpn: &[Vec<u8>]) -> ClientConfig {
-    let time = Arc::new(ClockTime(own.clock().clone()));
+pub(crate) fn client(
+    clock: &Clock,
+    own: Arc<dyn ResolvesClientCert>,
+    check: impl PeerVerifier + 'static,
+    alpn: &[Vec<u8>],
+) -> ClientConfig {
+    let time = Arc::new(ClockTime(clock.clone()));
     let verifier = ServerVerifier::new(check, Arc::clone(&PROVIDER));
     let mut config = with_versions(ClientConfig::builder_with_details(Arc::clone(&PROVIDER), time))
         .dangerous()

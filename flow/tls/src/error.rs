@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use finial_identity::{SpiffeId, X509Error};
+use finial_identity::{ForeignChainError, SpiffeId, X509Error};
 use finial_receive::NotLive;
 
 /// A connection was not secured.
@@ -19,6 +19,23 @@ pub enum TlsError {
     /// The peer's certificate is no X509-SVID of a trust domain that we trust.
     #[error("the peer's certificate is not a valid X509-SVID")]
     Untrusted(#[source] Arc<X509Error>),
+    /// The peer's certificate leads to no authority that we trust.
+    #[error("the peer's certificate is not trusted")]
+    UntrustedWeb(#[source] Arc<ForeignChainError>),
+    /// The peer's certificate is trusted, and for another server than the one that was dialled.
+    #[error("the server's certificate is not for {name}")]
+    WrongName {
+        /// The name that was dialled.
+        name: String,
+        /// The subject of the certificate.
+        subject: String,
+    },
+    /// The peer's certificate is trusted, and none of its names is permitted. The text is ghostunnel's.
+    #[error("unauthorized: invalid principal, or principal not allowed")]
+    UnauthorizedWeb {
+        /// The subject of the certificate.
+        subject: String,
+    },
     /// The peer presented no certificate.
     #[error("the peer presented no certificate")]
     NoCertificate,

@@ -93,6 +93,23 @@ impl Acceptor {
         self.perform(stream, ClientAuth::Optional).await
     }
 
+    /// Performs the handshake with a client that is asked for no certificate, and is nobody, whatever the policy.
+    ///
+    /// # Errors
+    /// When we have no credential to present, when the handshake fails or takes too long.
+    pub async fn accept_anybody<S>(&self, stream: S) -> Result<Secured<server::TlsStream<S>, ()>, TlsError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.party.keys.certified(&self.party.source.credential()?)?;
+        let (own, _, witness) = self.party.enter();
+        let config = config::open_server(self.party.source.clock(), own);
+        let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
+        let stream = self.party.within_limit(handshake).await?;
+        let (_, standing) = self.party.conclude(&witness, Role::Client);
+        Ok(Secured { stream, peer: (), standing })
+    }
+
     async fn perform<S>(
         &self,
         stream: S,
@@ -104,7 +121,7 @@ impl Acceptor {
         // A server always presents something; the reason why it cannot is worth more than an alert.
         self.party.keys.certified(&self.party.source.credential()?)?;
         let (own, check, witness) = self.party.enter();
-        let config = config::server(own, check, client_auth, &self.party.alpn);
+        let config = config::server(self.party.source.clock(), own, check, client_auth, &self.party.alpn);
         let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
         let stream = self.party.within_limit(handshake).await?;
         let (peer, standing) = self.party.conclude(&witness, Role::Client);
@@ -132,6 +149,13 @@ impl Connector {
         self
     }
 
+    /// Presents no credential: the server is verified, and does not learn who we are.
+    #[must_use]
+    pub fn without_credential(mut self) -> Self {
+        self.party.anonymous = true;
+        self
+    }
+
     /// Performs the handshake with a server. `server_name` is sent as SNI when it is a DNS name, and has no part
     /// in deciding whether the server is trusted.
     ///
@@ -149,11 +173,13 @@ impl Connector {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        if let Some(credential) = self.party.source.context()?.credential() {
+        if let Some(credential) = self.party.source.context()?.credential()
+            && !self.party.anonymous
+        {
             self.party.keys.certified(credential)?;
         }
         let (own, check, witness) = self.party.enter();
-        let config = config::client(own, check, &self.party.alpn);
+        let config = config::client(self.party.source.clock(), own, check, &self.party.alpn);
         let handshake = TlsConnector::from(Arc::new(config)).connect(server_name, stream);
         let stream = self.party.within_limit(handshake).await?;
         let (peer, standing) = self.party.conclude(&witness, Role::Server);
@@ -169,12 +195,21 @@ struct Party {
     alpn: Vec<Vec<u8>>,
     limit: Duration,
     keys: KeyCache,
+    /// Nothing is presented.
+    anonymous: bool,
 }
 
 impl Party {
     fn new(source: &Source, policy: Policy) -> Self {
         let source = source.clone();
-        Self { source, policy, alpn: Vec::new(), limit: HANDSHAKE_LIMIT, keys: KeyCache::default() }
+        Self {
+            source,
+            policy,
+            alpn: Vec::new(),
+            limit: HANDSHAKE_LIMIT,
+            keys: KeyCache::default(),
+            anonymous: false,
+        }
     }
 
     /// The two halves of one handshake that rustls calls, and the witness on which both write. A configuration for
@@ -182,6 +217,7 @@ impl Party {
     fn enter(&self) -> (Arc<OwnCredential>, PeerCheck, Arc<Witness>) {
         let witness = Arc::new(Witness::default());
         let own = OwnCredential::witnessed(self.source.clone(), self.keys.clone(), Arc::clone(&witness));
+        let own = if self.anonymous { own.withheld() } else { own };
         let check = PeerCheck::witnessed(self.source.clone(), self.policy.clone(), Arc::clone(&witness));
         (Arc::new(own), check, witness)
     }

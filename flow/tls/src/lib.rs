@@ -9,6 +9,9 @@
 //! when the trust it rests on goes. Who may be at the other end is a [`Policy`], always an argument and never
 //! "anyone". For stacks that take a rustls configuration there are [`server_config`] and [`client_config`].
 //!
+//! Programs outside of SPIFFE, which certificates of any PKI name, meet by a [`WebAcceptor`] or a [`WebDialer`]. They
+//! become [`WebPeer`]s, which nothing here takes for a [`Peer`].
+//!
 //! Each handshake reads the source anew: it presents the current credential, verifies against the current bundles
 //! by the clock of the source, and without either of them it is refused. TLS 1.2 and 1.3, forward secret AEAD
 //! suites only, and no resumption: a resumed session would skip the verifier.
@@ -18,6 +21,7 @@ mod error;
 #[cfg(test)]
 mod fixtures;
 mod handshake;
+mod name_rules;
 mod peer;
 mod policy;
 mod resolver;
@@ -29,8 +33,9 @@ mod web;
 pub use config::{ClientAuth, client_config, server_config};
 pub use error::TlsError;
 pub use handshake::{Acceptor, Connector, Secured};
+pub use name_rules::NameRules;
 pub use peer::Peer;
 pub use policy::Policy;
 pub use standing::{Fallen, Standing};
 pub use uri_pattern::{UriPatternError, UriPatterns};
-pub use web::{WebConnector, WebRootsError};
+pub use web::{WebAcceptor, WebConnector, WebDialer, WebPeer, WebRootsError};

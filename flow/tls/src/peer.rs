@@ -4,8 +4,8 @@ use finial_identity::{SpiffeId, Verified, X509Svid};
 
 /// The other end of a secured connection. Only a handshake in this crate makes one.
 ///
-/// A peer of another kind, such as one that a web certificate names, becomes a variant of its own: it can never be
-/// taken for a SPIFFE peer.
+/// What a certificate of another PKI names is a [`WebPeer`](crate::WebPeer), another type: it can never be taken for a
+/// SPIFFE peer.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Peer {

@@ -6,9 +6,9 @@ mod tests;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use finial_identity::{SpiffeId, TrustDomain};
+use finial_identity::{ForeignChain, SpiffeId, TrustDomain, X509Svid};
 
-use crate::UriPatterns;
+use crate::{NameRules, UriPatterns};
 
 /// Decides by the verified ID of a peer. There is no policy that permits everybody by default; one that lists
 /// nothing permits nobody. Cheap to clone.
@@ -23,6 +23,7 @@ enum Rule {
     Ids(BTreeSet<SpiffeId>),
     MembersOf(BTreeSet<TrustDomain>),
     Patterns(UriPatterns),
+    Names(Arc<NameRules>),
 }
 
 impl Policy {
@@ -46,19 +47,44 @@ impl Policy {
         Self::from(Rule::Patterns(patterns))
     }
 
+    /// Permits the SVIDs whose leaf has one of the names. The chain leads to the bundle of its own trust domain before
+    /// anybody looks at them.
+    pub fn names(rules: NameRules) -> Self {
+        Self::from(Rule::Names(Arc::new(rules)))
+    }
+
     /// Permits what either of the two permits.
     #[must_use]
     pub fn or(&self, other: &Policy) -> Self {
         Self { rules: self.rules.iter().chain(other.rules.iter()).cloned().collect() }
     }
 
-    /// Whether a peer that was verified as `id` may be at the other end.
+    /// Whether a peer that was verified as `id` may be at the other end, whatever other names its SVID has.
     pub fn permits(&self, id: &SpiffeId) -> bool {
         self.rules.iter().any(|rule| match rule {
             Rule::Ids(ids) => ids.contains(id),
             Rule::MembersOf(trust_domains) => trust_domains.contains(&id.trust_domain()),
             Rule::Patterns(patterns) => patterns.matches(id.as_str()),
+            Rule::Names(rules) => rules.permit_uri(id.as_str()),
         })
+    }
+
+    /// Whether the holder of an SVID that was verified may be at the other end.
+    pub(crate) fn permits_svid(&self, svid: &X509Svid) -> bool {
+        self.permits(svid.id()) || self.permits_names(svid)
+    }
+
+    fn permits_names(&self, svid: &X509Svid) -> bool {
+        let rules = self.rules.iter().filter_map(|rule| match rule {
+            Rule::Names(rules) => Some(rules),
+            _ => None,
+        });
+        let mut rules = rules.peekable();
+        if rules.peek().is_none() {
+            return false;
+        }
+        let names = ForeignChain::from_chain(svid.chain().to_vec());
+        names.is_ok_and(|names| rules.any(|rules| rules.permit(&names)))
     }
 }
 

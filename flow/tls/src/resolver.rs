@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use finial_daemon::Clock;
 use finial_identity::X509Credential;
 use finial_receive::{NotLive, Source};
 use rustls::SignatureScheme;
@@ -51,23 +50,28 @@ pub(crate) struct OwnCredential {
     source: Source,
     keys: KeyCache,
     witness: Option<Arc<Witness>>,
+    withheld: bool,
 }
 
 impl OwnCredential {
     pub(crate) fn new(source: Source) -> Self {
-        Self { source, keys: KeyCache::default(), witness: None }
+        Self { source, keys: KeyCache::default(), witness: None, withheld: false }
     }
 
     /// For one connection, whose witness notes what was presented.
     pub(crate) fn witnessed(source: Source, keys: KeyCache, witness: Arc<Witness>) -> Self {
-        Self { source, keys, witness: Some(witness) }
+        Self { source, keys, witness: Some(witness), withheld: false }
     }
 
-    pub(crate) fn clock(&self) -> &Clock {
-        self.source.clock()
+    /// Is not presented.
+    pub(crate) fn withheld(self) -> Self {
+        Self { withheld: true, ..self }
     }
 
     fn current(&self) -> Option<Arc<CertifiedKey>> {
+        if self.withheld {
+            return None;
+        }
         let credential = self.source.credential().ok()?;
         let key = self.keys.certified(&credential).ok()?;
         if let Some(witness) = &self.witness {
@@ -89,6 +93,6 @@ impl ResolvesClientCert for OwnCredential {
     }
 
     fn has_certs(&self) -> bool {
-        !matches!(self.source.credential(), Err(NotLive::Anonymous))
+        !self.withheld && !matches!(self.source.credential(), Err(NotLive::Anonymous))
     }
 }

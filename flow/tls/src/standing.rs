@@ -2,11 +2,13 @@
 
 #[cfg(test)]
 mod tests;
+mod web;
 
 use std::sync::Arc;
 
-use finial_identity::{Role, SpiffeId, Verified, X509Error, X509Svid};
+use finial_identity::{ForeignChainError, Role, SpiffeId, Verified, X509Error, X509Svid};
 use finial_receive::{NotLive, Source, X509Context};
+pub(crate) use web::WebStanding;
 
 /// Why an open connection must be closed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -29,6 +31,15 @@ pub enum Fallen {
         #[source]
         cause: Arc<X509Error>,
     },
+    /// The certificate of a peer of the web no longer leads to our roots.
+    #[error("the certificate of {subject} is no longer trusted")]
+    WebPeer {
+        /// Its subject.
+        subject: String,
+        /// Why its chain no longer verifies.
+        #[source]
+        cause: Arc<ForeignChainError>,
+    },
 }
 
 /// Watches the trust of one open connection. Whoever serves the connection waits on [`fallen`](Self::fallen)
@@ -38,7 +49,19 @@ pub enum Fallen {
 /// handshake: it proved then that it held the key, and its next connection needs the next SVID.
 #[derive(Clone, Debug)]
 #[must_use = "a connection must be closed when its standing has fallen"]
-pub struct Standing {
+pub struct Standing(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Spiffe(Box<SpiffeStanding>),
+    Web(WebStanding),
+    /// Nothing was asked of the peer, so that nothing of it can fall.
+    Nobody,
+}
+
+/// Watches our own identity, and an SVID of a peer.
+#[derive(Clone, Debug)]
+struct SpiffeStanding {
     source: Source,
     own: Option<SpiffeId>,
     peer: Option<(Verified<X509Svid>, Role)>,
@@ -53,11 +76,29 @@ impl Standing {
         peer: Option<(Verified<X509Svid>, Role)>,
         proven: Option<Arc<X509Context>>,
     ) -> Self {
-        Self { source, own, peer, proven }
+        Self(Kind::Spiffe(Box::new(SpiffeStanding { source, own, peer, proven })))
+    }
+
+    pub(crate) fn of_web(standing: WebStanding) -> Self {
+        Self(Kind::Web(standing))
+    }
+
+    pub(crate) fn of_nobody() -> Self {
+        Self(Kind::Nobody)
     }
 
     /// Resolves when the connection must be closed; never, while its trust stands.
     pub async fn fallen(&mut self) -> Fallen {
+        match &mut self.0 {
+            Kind::Spiffe(standing) => standing.fallen().await,
+            Kind::Web(standing) => standing.fallen().await,
+            Kind::Nobody => std::future::pending().await,
+        }
+    }
+}
+
+impl SpiffeStanding {
+    async fn fallen(&mut self) -> Fallen {
         loop {
             if let Err(fallen) = self.prove() {
                 return fallen;

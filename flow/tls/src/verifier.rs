@@ -1,5 +1,7 @@
-//! What we accept: an X509-SVID that verifies against the current bundles of a source and that a policy permits.
+//! What we accept of a SPIFFE peer: an X509-SVID that verifies against the current bundles of a source and that a
+//! policy permits. And the two sides of a handshake, whatever is accepted there.
 
+use std::fmt::Debug;
 use std::sync::{Arc, OnceLock};
 
 use finial_identity::{Role, SpiffeId, Verified, X509Error, X509Svid};
@@ -11,6 +13,18 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use crate::{ClientAuth, Policy, TlsError};
+
+/// The checks on the certificate of a peer: those of SPIFFE, or those of the web.
+pub(crate) trait PeerVerifier: Debug + Send + Sync {
+    /// Accepts a peer that plays `role`; a client has dialled it by `name`.
+    fn accept(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        role: Role,
+        name: Option<&ServerName<'_>>,
+    ) -> Result<(), TlsError>;
+}
 
 /// What happened in the handshake of one connection.
 #[derive(Debug, Default)]
@@ -53,12 +67,16 @@ impl PeerCheck {
     pub(crate) fn witnessed(source: Source, policy: Policy, witness: Arc<Witness>) -> Self {
         Self { source, policy, witness: Some(witness) }
     }
+}
 
+impl PeerVerifier for PeerCheck {
+    /// The server's name plays no part: its SPIFFE ID is its name.
     fn accept(
         &self,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         role: Role,
+        _: Option<&ServerName<'_>>,
     ) -> Result<(), TlsError> {
         let untrusted = |cause: X509Error| TlsError::Untrusted(Arc::new(cause));
         let context = self.source.context()?;
@@ -67,7 +85,7 @@ impl PeerCheck {
         let svid = X509Svid::from_chain(chain.collect()).map_err(untrusted)?;
         let now = self.source.clock().now();
         let svid = svid.verify(context.bundles(), now, role).map_err(untrusted)?;
-        if !self.policy.permits(svid.id()) {
+        if !self.policy.permits_svid(&svid) {
             return Err(TlsError::Unauthorized { id: svid.id().clone() });
         }
         if let Some(witness) = &self.witness {
@@ -79,19 +97,19 @@ impl PeerCheck {
 
 /// Verifies clients, for a server.
 #[derive(Debug)]
-pub(crate) struct ClientVerifier {
-    check: PeerCheck,
+pub(crate) struct ClientVerifier<C> {
+    check: C,
     client_auth: ClientAuth,
     provider: Arc<CryptoProvider>,
 }
 
-impl ClientVerifier {
-    pub(crate) fn new(check: PeerCheck, client_auth: ClientAuth, provider: Arc<CryptoProvider>) -> Self {
+impl<C: PeerVerifier> ClientVerifier<C> {
+    pub(crate) fn new(check: C, client_auth: ClientAuth, provider: Arc<CryptoProvider>) -> Self {
         Self { check, client_auth, provider }
     }
 }
 
-impl ClientCertVerifier for ClientVerifier {
+impl<C: PeerVerifier> ClientCertVerifier for ClientVerifier<C> {
     fn client_auth_mandatory(&self) -> bool {
         self.client_auth == ClientAuth::Required
     }
@@ -107,7 +125,7 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.check.accept(leaf, intermediates, Role::Client).map_err(TlsError::into_rustls)?;
+        self.check.accept(leaf, intermediates, Role::Client, None).map_err(TlsError::into_rustls)?;
         Ok(ClientCertVerified::assertion())
     }
 
@@ -134,29 +152,29 @@ impl ClientCertVerifier for ClientVerifier {
     }
 }
 
-/// Verifies servers, for a client. The server's name plays no part: its SPIFFE ID is its name.
+/// Verifies servers, for a client.
 #[derive(Debug)]
-pub(crate) struct ServerVerifier {
-    check: PeerCheck,
+pub(crate) struct ServerVerifier<C> {
+    check: C,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerVerifier {
-    pub(crate) fn new(check: PeerCheck, provider: Arc<CryptoProvider>) -> Self {
+impl<C: PeerVerifier> ServerVerifier<C> {
+    pub(crate) fn new(check: C, provider: Arc<CryptoProvider>) -> Self {
         Self { check, provider }
     }
 }
 
-impl ServerCertVerifier for ServerVerifier {
+impl<C: PeerVerifier> ServerCertVerifier for ServerVerifier<C> {
     fn verify_server_cert(
         &self,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
+        name: &ServerName<'_>,
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.check.accept(leaf, intermediates, Role::Server).map_err(TlsError::into_rustls)?;
+        self.check.accept(leaf, intermediates, Role::Server, Some(name)).map_err(TlsError::into_rustls)?;
         Ok(ServerCertVerified::assertion())
     }
 

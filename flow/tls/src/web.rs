@@ -1,5 +1,6 @@
-//! The client's side of handshakes with servers of the web, for documents that are published there, such as bundles.
+//! Peers of the web: servers on which documents such as bundles are published, and programs outside of SPIFFE.
 
+mod parties;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,8 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsConnector, client};
+
+pub use parties::{WebAcceptor, WebDialer, WebPeer};
 
 use crate::TlsError;
 use crate::config;

@@ -1,0 +1,172 @@
+//! Handshakes between programs that certificates of any PKI name: on both sides, or on the server's alone.
+
+mod check;
+mod credential;
+mod peer;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use finial_identity::Role;
+use finial_receive::WebSource;
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+
+use self::check::{WebCheck, WebWitness};
+use self::credential::{WebKeyCache, WebOwn};
+pub use self::peer::WebPeer;
+use crate::config::{self, ClientAuth};
+use crate::handshake::HANDSHAKE_LIMIT;
+use crate::standing::WebStanding;
+use crate::{NameRules, Secured, Standing, TlsError};
+
+/// Performs the server's side of handshakes with a certificate of any PKI. Clones share the signing key.
+#[derive(Clone, Debug)]
+pub struct WebAcceptor {
+    party: Party,
+}
+
+/// Performs the client's side of handshakes with servers that a certificate of any PKI names, and presents one of its
+/// own if its source has one. Clones share the signing key.
+#[derive(Clone, Debug)]
+pub struct WebDialer {
+    party: Party,
+}
+
+impl WebAcceptor {
+    /// Presents the certificate of `source` and accepts the clients that `rules` permit.
+    pub fn new(source: &WebSource, rules: NameRules) -> Self {
+        Self { party: Party::new(source, rules) }
+    }
+
+    /// Gives each handshake this long, by the source's clock, instead of ten seconds.
+    #[must_use]
+    pub fn with_handshake_limit(mut self, limit: Duration) -> Self {
+        self.party.limit = limit;
+        self
+    }
+
+    /// Performs the handshake with a client, which must present a certificate that leads to the roots of the source.
+    ///
+    /// # Errors
+    /// When the client has none or is not permitted, when the handshake fails or takes too long.
+    pub async fn accept<S>(&self, stream: S) -> Result<Secured<server::TlsStream<S>, WebPeer>, TlsError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (check, witness) = self.party.check(Check::Rules);
+        let config = config::server(self.party.clock(), self.party.own(), check, ClientAuth::Required, &[]);
+        let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
+        let stream = self.party.within_limit(handshake).await?;
+        let (peer, standing) = self.party.conclude(&witness, Role::Client)?;
+        Ok(Secured { stream, peer, standing })
+    }
+
+    /// Performs the handshake with a client that is asked for no certificate, and is nobody.
+    ///
+    /// # Errors
+    /// When the handshake fails or takes too long.
+    pub async fn accept_anybody<S>(&self, stream: S) -> Result<Secured<server::TlsStream<S>, ()>, TlsError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let config = config::open_server(self.party.clock(), self.party.own());
+        let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
+        let stream = self.party.within_limit(handshake).await?;
+        Ok(Secured { stream, peer: (), standing: Standing::of_nobody() })
+    }
+}
+
+impl WebDialer {
+    /// Accepts servers whose certificate leads to the roots of `source` and is for the name that was dialled. If there
+    /// are `rules`, one of them must permit the server as well.
+    pub fn new(source: &WebSource, rules: NameRules) -> Self {
+        Self { party: Party::new(source, rules) }
+    }
+
+    /// Gives each handshake this long, by the source's clock, instead of ten seconds.
+    #[must_use]
+    pub fn with_handshake_limit(mut self, limit: Duration) -> Self {
+        self.party.limit = limit;
+        self
+    }
+
+    /// Performs the handshake with the server that must be called `name`. In TLS 1.3 this side is done before the
+    /// server has looked at our certificate: its refusal comes as an error of the first read.
+    ///
+    /// # Errors
+    /// When the server has another name or is not permitted, when the handshake fails or takes too long.
+    pub async fn connect<S>(
+        &self,
+        stream: S,
+        name: ServerName<'static>,
+    ) -> Result<Secured<client::TlsStream<S>, WebPeer>, TlsError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (check, witness) = self.party.check(Check::Name);
+        let config = config::client(self.party.clock(), self.party.own(), check, &[]);
+        let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
+        let stream = self.party.within_limit(handshake).await?;
+        let (peer, standing) = self.party.conclude(&witness, Role::Server)?;
+        Ok(Secured { stream, peer, standing })
+    }
+}
+
+/// What a peer's certificate must say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Check {
+    /// One of the rules permits it.
+    Rules,
+    /// It is for the name that was dialled, and one of the rules permits it if there are any.
+    Name,
+}
+
+/// What both sides have in common.
+#[derive(Clone, Debug)]
+struct Party {
+    source: WebSource,
+    rules: Arc<NameRules>,
+    limit: Duration,
+    keys: WebKeyCache,
+}
+
+impl Party {
+    fn new(source: &WebSource, rules: NameRules) -> Self {
+        let (source, rules) = (source.clone(), Arc::new(rules));
+        Self { source, rules, limit: HANDSHAKE_LIMIT, keys: WebKeyCache::default() }
+    }
+
+    fn clock(&self) -> &finial_daemon::Clock {
+        self.source.clock()
+    }
+
+    fn own(&self) -> Arc<WebOwn> {
+        Arc::new(WebOwn::new(self.source.clone(), self.keys.clone()))
+    }
+
+    fn check(&self, check: Check) -> (WebCheck, Arc<WebWitness>) {
+        let witness = Arc::new(WebWitness::default());
+        let rules = Arc::clone(&self.rules);
+        (WebCheck::new(self.source.clone(), rules, check, Arc::clone(&witness)), witness)
+    }
+
+    async fn within_limit<T>(&self, handshake: impl Future<Output = io::Result<T>>) -> Result<T, TlsError> {
+        match self.clock().timeout(self.limit, handshake).await {
+            Ok(result) => result.map_err(TlsError::from_io),
+            Err(_) => Err(TlsError::Timeout(self.limit)),
+        }
+    }
+
+    /// Called only after rustls has ended the handshake, in which the peer proved that it holds its key.
+    fn conclude(&self, witness: &WebWitness, role: Role) -> Result<(WebPeer, Standing), TlsError> {
+        let (peer, proven) = witness.peer().ok_or(TlsError::NoCertificate)?;
+        let standing = WebStanding::new(self.source.clone(), peer.clone(), role, proven);
+        Ok((WebPeer::new(peer), Standing::of_web(standing)))
+    }
+}
