@@ -1,5 +1,8 @@
 //! `finial proxy server|client`: TLS for programs that know nothing of SPIFFE, with ghostunnel's flags.
 
+mod credentials;
+
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -7,10 +10,11 @@ use clap::{Args, Subcommand};
 use finial_daemon::{
     Clock, descriptors, go,
     log::{Format, Level, Output},
+    signals::ReloadRequests,
 };
-use finial_proxy::{Address, ClientConfig, Config, Limits, ServerConfig};
-use finial_receive::Endpoint;
+use finial_proxy::{AccessFlags, Address, ClientConfig, Config, Limits, Reloader, ServerConfig};
 
+use self::credentials::Credentials;
 use crate::{logging::Logging, server::terminated};
 
 #[derive(Subcommand)]
@@ -30,16 +34,57 @@ impl Command {
         descriptors::raise_limit().context("raise the limit of open files")?;
         let _level = logging.begin(Level::Info, Format::Text, Output::Stdout)?;
         let app = finial_proxy::build(config, &Clock::system()).await?;
-        app.run(terminated()).await?;
+        let until = terminated_after_reloads(app.reloader());
+        app.run(until).await?;
         Ok(())
+    }
+}
+
+/// Reads files again at SIGHUP and SIGUSR1; resolves at SIGINT or SIGTERM.
+async fn terminated_after_reloads(reloader: Reloader) {
+    let reload = async {
+        let mut requests = match ReloadRequests::new() {
+            Ok(requests) => requests,
+            Err(error) => {
+                tracing::warn!(%error, "signals cannot be received; files are read again at intervals only");
+                return std::future::pending().await;
+            }
+        };
+        loop {
+            let signal = requests.next().await;
+            tracing::info!(signal, "received {signal}, reloading TLS configuration");
+            reloader.reload();
+        }
+    };
+    tokio::select! {
+        () = terminated() => {}
+        () = reload => {}
     }
 }
 
 #[derive(Args)]
 pub(crate) struct Server {
-    /// Accept callers whose SPIFFE ID matches; * is one segment, ** at the end any number; give it several times
-    #[arg(long = "allow-uri", value_name = "PATTERN")]
+    /// Accept whoever has a certificate that verifies; excludes the other --allow flags
+    #[arg(long = "allow-all")]
+    allow_all: bool,
+    /// Accept callers whose certificate has this common name; give it several times, any of all rules permits
+    #[arg(long = "allow-cn", value_name = "CN")]
+    allow_cn: Vec<String>,
+    /// Accept callers whose certificate has this organizational unit
+    #[arg(long = "allow-ou", value_name = "OU")]
+    allow_ou: Vec<String>,
+    /// Accept callers whose certificate has this DNS name
+    #[arg(long = "allow-dns", alias = "allow-dns-san", value_name = "DNS")]
+    allow_dns: Vec<String>,
+    /// Accept callers whose certificate has this IP address
+    #[arg(long = "allow-ip", alias = "allow-ip-san", value_name = "IP")]
+    allow_ip: Vec<IpAddr>,
+    /// Accept callers whose SPIFFE ID, or another URI, matches; * is one segment, ** at the end any number
+    #[arg(long = "allow-uri", alias = "allow-uri-san", value_name = "PATTERN")]
     allow_uri: Vec<String>,
+    /// Ask callers for no certificate, and accept anybody
+    #[arg(long = "disable-authentication")]
+    disable_authentication: bool,
     /// The backend may be on another machine, and is reached in the clear
     #[arg(long = "unsafe-target")]
     unsafe_target: bool,
@@ -49,22 +94,49 @@ pub(crate) struct Server {
 
 impl Server {
     fn config(&self) -> Result<ServerConfig> {
-        let (listen, target, agent) = self.common.addresses()?;
+        let (listen, target) = self.common.addresses()?;
+        let allow = AccessFlags {
+            all: self.allow_all,
+            common_names: self.allow_cn.clone(),
+            organizational_units: self.allow_ou.clone(),
+            dns_names: self.allow_dns.clone(),
+            ip_names: self.allow_ip.clone(),
+            uris: self.allow_uri.clone(),
+        };
         Ok(ServerConfig {
-            allow_uri: self.allow_uri.clone(),
+            allow,
+            disable_authentication: self.disable_authentication,
             unsafe_target: self.unsafe_target,
             status: self.common.status()?,
             limits: self.common.limits(),
-            ..ServerConfig::new(listen, target, agent)
+            ..ServerConfig::new(listen, target, self.common.credentials.flags(false)?)
         })
     }
 }
 
 #[derive(Args)]
 pub(crate) struct Client {
-    /// Talk to servers whose SPIFFE ID matches; * is one segment, ** at the end any number; give it several times
-    #[arg(long = "verify-uri", value_name = "PATTERN")]
+    /// Talk to servers whose certificate has this common name; give it several times, any of all rules permits
+    #[arg(long = "verify-cn", value_name = "CN")]
+    verify_cn: Vec<String>,
+    /// Talk to servers whose certificate has this organizational unit
+    #[arg(long = "verify-ou", value_name = "OU")]
+    verify_ou: Vec<String>,
+    /// Talk to servers whose certificate has this DNS name
+    #[arg(long = "verify-dns", alias = "verify-dns-san", value_name = "DNS")]
+    verify_dns: Vec<String>,
+    /// Talk to servers whose certificate has this IP address
+    #[arg(long = "verify-ip", alias = "verify-ip-san", value_name = "IP")]
+    verify_ip: Vec<IpAddr>,
+    /// Talk to servers whose SPIFFE ID, or another URI, matches; * is one segment, ** at the end any number
+    #[arg(long = "verify-uri", alias = "verify-uri-san", value_name = "PATTERN")]
     verify_uri: Vec<String>,
+    /// Present no certificate to the server
+    #[arg(long = "disable-authentication")]
+    disable_authentication: bool,
+    /// The name that the server's certificate must be for, and SNI [default: the host of the target]
+    #[arg(long = "override-server-name", value_name = "NAME")]
+    server_name: Option<String>,
     /// Callers may come from other machines, and use this identity
     #[arg(long = "unsafe-listen")]
     unsafe_listen: bool,
@@ -74,13 +146,23 @@ pub(crate) struct Client {
 
 impl Client {
     fn config(&self) -> Result<ClientConfig> {
-        let (listen, target, agent) = self.common.addresses()?;
+        let (listen, target) = self.common.addresses()?;
+        let verify = AccessFlags {
+            all: false,
+            common_names: self.verify_cn.clone(),
+            organizational_units: self.verify_ou.clone(),
+            dns_names: self.verify_dns.clone(),
+            ip_names: self.verify_ip.clone(),
+            uris: self.verify_uri.clone(),
+        };
         Ok(ClientConfig {
-            verify_uri: self.verify_uri.clone(),
+            verify,
+            disable_authentication: self.disable_authentication,
+            server_name: self.server_name.clone(),
             unsafe_listen: self.unsafe_listen,
             status: self.common.status()?,
             limits: self.common.limits(),
-            ..ClientConfig::new(listen, target, agent)
+            ..ClientConfig::new(listen, target, self.common.credentials.flags(self.disable_authentication)?)
         })
     }
 }
@@ -93,12 +175,8 @@ struct Common {
     /// Where to forward to: HOST:PORT or unix:PATH
     #[arg(long, value_name = "ADDRESS")]
     target: String,
-    /// The agent, as unix:///path/agent.sock [default: $SPIFFE_ENDPOINT_SOCKET]
-    #[arg(long = "use-workload-api-addr", value_name = "ENDPOINT")]
-    workload_api: Option<String>,
-    /// The agent that $SPIFFE_ENDPOINT_SOCKET names gives the identity; the only way so far
-    #[arg(long = "use-workload-api")]
-    _use_workload_api: bool,
+    #[command(flatten)]
+    credentials: Credentials,
     /// How long to wait for the first identity; 0 for ever
     #[arg(long = "use-workload-api-timeout", default_value = "10m", value_name = "DURATION", value_parser = go::parse_duration)]
     workload_api_timeout: Duration,
@@ -119,14 +197,10 @@ struct Common {
 }
 
 impl Common {
-    fn addresses(&self) -> Result<(Address, Address, Endpoint)> {
-        let agent = match &self.workload_api {
-            Some(text) => Endpoint::parse(text).context("--use-workload-api-addr")?,
-            None => Endpoint::from_env().context("no --use-workload-api-addr is given")?,
-        };
+    fn addresses(&self) -> Result<(Address, Address)> {
         let listen = Address::parse(&self.listen).context("invalid --listen address")?;
         let target = Address::parse(&self.target).context("invalid --target address")?;
-        Ok((listen, target, agent))
+        Ok((listen, target))
     }
 
     fn status(&self) -> Result<Option<Address>> {

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use finial_daemon::{Clock, Tasks};
-use finial_receive::{NotLive, Source};
+use finial_receive::{NotLive, Source, WebFiles, WebSource};
 
 use crate::accept::{self, Listener};
-use crate::config::{Limits, Mode, Plan};
+use crate::config::{Limits, Mode, Own, Plan};
 use crate::proxy::Proxy;
+use crate::side::Identity;
 use crate::status::{self, Status};
 use crate::{Address, Config, ProxyError};
 
@@ -29,10 +30,34 @@ pub struct App {
     status: Option<Listener>,
     limits: Limits,
     clock: Clock,
+    reloader: Reloader,
     /// The connections of callers.
     sessions: Tasks,
     /// What must go on while connections drain: the identity, and the status.
     lasting: Tasks,
+}
+
+/// Asks a running proxy to read its files again.
+#[derive(Clone, Debug)]
+pub struct Reloader {
+    identity: Identity,
+}
+
+impl Reloader {
+    /// Reads the certificate files again, soon. Without effect with the Workload API, which tells by itself.
+    pub fn reload(&self) {
+        if let Identity::Web(source) = &self.identity {
+            source.reload();
+        }
+    }
+
+    /// How many generations were refused, since they could not be read or did not belong together.
+    pub fn refused(&self) -> u64 {
+        match &self.identity {
+            Identity::Spiffe(source) => source.refused(),
+            Identity::Web(source) => source.refused(),
+        }
+    }
 }
 
 /// Checks the configuration, binds, and waits for the first SVID.
@@ -45,24 +70,45 @@ pub struct App {
 pub async fn build(config: impl Into<Config>, clock: &Clock) -> Result<App, ProxyError> {
     let plan = Plan::new(config.into())?;
     let lasting = Tasks::new(clock.clone());
-    tracing::info!("using SPIFFE Workload API as certificate source");
-    let source = Source::from_workload_api(&plan.workload_api, clock, &lasting);
-    assemble(plan, source, lasting).await
+    let identity = match &plan.own {
+        Own::WorkloadApi(endpoint) => {
+            tracing::info!("using SPIFFE Workload API as certificate source");
+            Identity::Spiffe(Source::from_workload_api(endpoint, clock, &lasting))
+        }
+        Own::Files { files, every } => {
+            tracing::info!("{}", certificate_source(files));
+            let read = WebSource::from_files(files.clone(), *every, clock, &lasting).await;
+            Identity::Web(read.map_err(ProxyError::Files)?)
+        }
+    };
+    assemble(plan, identity, lasting).await
 }
 
-pub(crate) async fn assemble(plan: Plan, source: Source, lasting: Tasks) -> Result<App, ProxyError> {
-    let (listen, limits, clock) = (plan.listen.clone(), plan.limits.clone(), source.clock().clone());
+/// In ghostunnel's words.
+fn certificate_source(files: &WebFiles) -> &'static str {
+    match &files.own {
+        None => "no cert source configured -- running without certificate",
+        Some(pair) if pair.certificate == pair.key => "using keystore file on disk as certificate source",
+        Some(_) => "using cert/key files on disk as certificate source",
+    }
+}
+
+pub(crate) async fn assemble(plan: Plan, identity: Identity, lasting: Tasks) -> Result<App, ProxyError> {
+    let (listen, limits, clock) = (plan.listen.clone(), plan.limits.clone(), identity.clock().clone());
     tracing::info!("starting finial proxy in {} mode", plan.mode.name());
     let listener = Listener::bind(&listen, &clock).await?;
     let status = match &plan.status {
         Some(address) => Some(Listener::bind(address, &clock).await?),
         None => None,
     };
-    first_identity(&source, limits.workload_api_timeout).await.map_err(ProxyError::NoIdentity)?;
+    if let Identity::Spiffe(source) = &identity {
+        first_identity(source, limits.workload_api_timeout).await.map_err(ProxyError::NoIdentity)?;
+    }
     tracing::info!("using target address {}", plan.target);
-    let proxy = Arc::new(Proxy::new(plan, source));
+    let reloader = Reloader { identity: identity.clone() };
+    let proxy = Arc::new(Proxy::new(plan, identity));
     let sessions = Tasks::new(clock.clone());
-    Ok(App { proxy, listen, listener, status, limits, clock, sessions, lasting })
+    Ok(App { proxy, listen, listener, status, limits, clock, reloader, sessions, lasting })
 }
 
 /// When the time runs out, the error is why there is no identity by then.
@@ -85,6 +131,11 @@ impl App {
     /// Where the status is served; `None` without one, and for a Unix socket.
     pub fn status_address(&self) -> Option<SocketAddr> {
         self.status.as_ref().and_then(Listener::address)
+    }
+
+    /// For whoever knows when to read files again, such as a handler of signals.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
     }
 
     /// Serves until `until` resolves, then accepts no more, and waits for open connections.

@@ -1,16 +1,21 @@
 //! What a proxy is told to do, with ghostunnel's defaults, and the checks on it.
 
+mod access;
+mod credentials;
+mod plan;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use finial_receive::Endpoint;
-use finial_tls::{Policy, UriPatterns};
+pub use access::AccessFlags;
+pub use credentials::CredentialFlags;
+pub(crate) use credentials::{Own, Trust};
+pub(crate) use plan::{Mode, Plan};
 
-use crate::{Address, ProxyError};
+use crate::Address;
 
-/// A proxy that accepts mutual TLS and forwards in the clear.
+/// A proxy that accepts TLS and forwards in the clear.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// `--listen`: where callers connect, with TLS.
@@ -19,17 +24,19 @@ pub struct ServerConfig {
     pub target: Address,
     /// `--unsafe-target`: the backend may be elsewhere, and is reached in the clear.
     pub unsafe_target: bool,
-    /// `--allow-uri`: patterns over the SPIFFE IDs of callers; any of them permits. At least one is required.
-    pub allow_uri: Vec<String>,
-    /// `--use-workload-api-addr`: the agent that gives the identity.
-    pub workload_api: Endpoint,
+    /// `--allow-…`: which callers are permitted.
+    pub allow: AccessFlags,
+    /// `--disable-authentication`: callers are asked for no certificate, and anybody is permitted.
+    pub disable_authentication: bool,
+    /// Where the identity comes from.
+    pub credentials: CredentialFlags,
     /// `--status`: where the status is served, in the clear.
     pub status: Option<Address>,
     /// How long and how much.
     pub limits: Limits,
 }
 
-/// A proxy that accepts in the clear and forwards over mutual TLS.
+/// A proxy that accepts in the clear and forwards over TLS.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
     /// `--listen`: where callers connect, in the clear; must be on this machine.
@@ -38,10 +45,16 @@ pub struct ClientConfig {
     pub target: Address,
     /// `--unsafe-listen`: others than this machine may connect, and use the identity.
     pub unsafe_listen: bool,
-    /// `--verify-uri`: patterns over the SPIFFE ID of the server; any of them permits. At least one is required.
-    pub verify_uri: Vec<String>,
-    /// `--use-workload-api-addr`: the agent that gives the identity.
-    pub workload_api: Endpoint,
+    /// `--override-server-name`: what the server's certificate must be for, instead of the host of the target. Without
+    /// effect with the Workload API, where an ID names the server.
+    pub server_name: Option<String>,
+    /// `--verify-…`: which servers are permitted, beside that they have the name that was dialled. With the Workload
+    /// API, where no name counts, at least one is required.
+    pub verify: AccessFlags,
+    /// `--disable-authentication`: no certificate is presented to the server.
+    pub disable_authentication: bool,
+    /// Where the identity comes from.
+    pub credentials: CredentialFlags,
     /// `--status`: where the status is served, in the clear.
     pub status: Option<Address>,
     /// How long and how much.
@@ -73,18 +86,35 @@ pub enum Config {
 }
 
 impl ServerConfig {
-    /// With defaults for the rest; [`allow_uri`](Self::allow_uri) is still to be filled.
-    pub fn new(listen: Address, target: Address, workload_api: Endpoint) -> Self {
-        let limits = Limits::default();
-        Self { listen, target, unsafe_target: false, allow_uri: vec![], workload_api, status: None, limits }
+    /// With defaults for the rest, which permit nobody yet.
+    pub fn new(listen: Address, target: Address, credentials: CredentialFlags) -> Self {
+        Self {
+            listen,
+            target,
+            unsafe_target: false,
+            allow: AccessFlags::default(),
+            disable_authentication: false,
+            credentials,
+            status: None,
+            limits: Limits::default(),
+        }
     }
 }
 
 impl ClientConfig {
-    /// With defaults for the rest; [`verify_uri`](Self::verify_uri) is still to be filled.
-    pub fn new(listen: Address, target: Address, workload_api: Endpoint) -> Self {
-        let limits = Limits::default();
-        Self { listen, target, unsafe_listen: false, verify_uri: vec![], workload_api, status: None, limits }
+    /// With defaults for the rest.
+    pub fn new(listen: Address, target: Address, credentials: CredentialFlags) -> Self {
+        Self {
+            listen,
+            target,
+            unsafe_listen: false,
+            server_name: None,
+            verify: AccessFlags::default(),
+            disable_authentication: false,
+            credentials,
+            status: None,
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -110,71 +140,4 @@ impl From<ClientConfig> for Config {
     fn from(config: ClientConfig) -> Self {
         Self::Client(config)
     }
-}
-
-/// A configuration that passed every check. Only [`Plan::new`] makes one.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    pub(crate) mode: Mode,
-    pub(crate) listen: Address,
-    pub(crate) target: Address,
-    pub(crate) policy: Policy,
-    pub(crate) workload_api: Endpoint,
-    pub(crate) status: Option<Address>,
-    pub(crate) limits: Limits,
-}
-
-/// On which side the TLS is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    Server,
-    Client,
-}
-
-impl Plan {
-    /// # Errors
-    /// With the first rule broken, in ghostunnel's words where it has the rule.
-    pub(crate) fn new(config: Config) -> Result<Self, ProxyError> {
-        let plan = match config {
-            Config::Server(config) => Self::server(config)?,
-            Config::Client(config) => Self::client(config)?,
-        };
-        if plan.limits.connect_timeout.is_zero() {
-            return Err(ProxyError::NoConnectTimeout);
-        }
-        Ok(plan)
-    }
-
-    fn server(config: ServerConfig) -> Result<Self, ProxyError> {
-        let ServerConfig { listen, target, unsafe_target, allow_uri, workload_api, status, limits } = config;
-        let policy = policy(&allow_uri, "--allow-uri")?;
-        if !target.is_local() && !unsafe_target {
-            return Err(ProxyError::UnsafeTarget);
-        }
-        Ok(Self { mode: Mode::Server, listen, target, policy, workload_api, status, limits })
-    }
-
-    fn client(config: ClientConfig) -> Result<Self, ProxyError> {
-        let ClientConfig { listen, target, unsafe_listen, verify_uri, workload_api, status, limits } = config;
-        let policy = policy(&verify_uri, "--verify-uri")?;
-        if !listen.is_local() && !unsafe_listen {
-            return Err(ProxyError::UnsafeListen);
-        }
-        if matches!(target, Address::Unix(_)) {
-            return Err(ProxyError::UnixTarget);
-        }
-        Ok(Self { mode: Mode::Client, listen, target, policy, workload_api, status, limits })
-    }
-}
-
-fn policy(patterns: &[String], flag: &'static str) -> Result<Policy, ProxyError> {
-    if patterns.is_empty() {
-        return Err(ProxyError::NoAccessControl { flag });
-    }
-    let parse = |pattern: &String| {
-        let fail = |cause| ProxyError::UriPattern { flag, pattern: pattern.clone(), cause };
-        UriPatterns::parse([pattern]).map(Policy::uri_patterns).map_err(fail)
-    };
-    let policies = patterns.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-    Ok(policies.into_iter().fold(Policy::ids([]), |all, policy| all.or(&policy)))
 }

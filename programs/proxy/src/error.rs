@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use finial_daemon::socket::SocketError;
-use finial_receive::NotLive;
+use finial_receive::{NotLive, ReceiveError};
 use finial_tls::UriPatternError;
 
 use crate::Address;
@@ -12,11 +12,56 @@ use crate::Address;
 /// A proxy could not be built, or could not end in peace. Texts that ghostunnel has too are ghostunnel's.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
-    /// Nobody would be permitted.
-    #[error("at least one access control flag ({flag}) is required")]
-    NoAccessControl {
-        /// The flag of this mode.
-        flag: &'static str,
+    /// A server has nothing to present.
+    #[error(
+        "at least one of --keystore, --cert/--key, --auto-acme-cert, or --keychain-identity/issuer (if supported) flags is required"
+    )]
+    NoServerCredential,
+    /// A server would have several identities.
+    #[error(
+        "--keystore, --cert/--key, --auto-acme-cert, and --keychain-identity/issuer flags are mutually exclusive"
+    )]
+    ServerCredentials,
+    /// A client has nothing to present, and was not told to present nothing.
+    #[error(
+        "at least one of --keystore, --cert/--key, --keychain-identity/issuer (if supported), --use-workload-api or --disable-authentication flags is required"
+    )]
+    NoClientCredential,
+    /// A client would have several identities, or one and none.
+    #[error(
+        "--keystore, --cert/--key, --keychain-identity/issuer, --use-workload-api and --disable-authentication flags are mutually exclusive"
+    )]
+    ClientCredentials,
+    /// A certificate without its key, or the other way round.
+    #[error("--cert/--key must be set together, unless using PKCS11 for private key")]
+    HalfPair,
+    /// Authorities beside those that the agent gives.
+    #[error("--cacert and --use-workload-api are mutually exclusive: the agent gives the authorities")]
+    AuthoritiesOfAgent,
+    /// The files would be read all the time.
+    #[error("--timed-reload duration must not be zero")]
+    NoReloadInterval,
+    /// A server permits nobody.
+    #[error(
+        "at least one access control flag (--allow-{{all,cn,ou,dns,uri,spki-pin}}, or OPA flags, or --disable-authentication) is required"
+    )]
+    NoAccessControl,
+    /// A server permits everybody, and somebody.
+    #[error("--allow-all is mutually exclusive with other access control flags")]
+    AllowAllAndOthers,
+    /// A server asks for no certificate, and permits certificates.
+    #[error("--disable-authentication is mutually exclusive with other access control flags")]
+    OpenAndAccessControl,
+    /// A client of the Workload API would take any ID for its server's.
+    #[error(
+        "at least one verification flag (--verify-{{cn,ou,dns,uri}}) is required with --use-workload-api"
+    )]
+    NoVerification,
+    /// The certificate of a client's target can be for nobody.
+    #[error("`{name}` is no DNS name and no IP address: give the server's with --override-server-name")]
+    NoServerName {
+        /// The host of the target, or the name that was given.
+        name: String,
     },
     /// A pattern breaks the grammar.
     #[error("invalid URI pattern in {flag} flag (`{pattern}`)")]
@@ -58,6 +103,9 @@ pub enum ProxyError {
         "timed out or failed waiting for initial SPIFFE Workload API update (is the agent reachable and is there a registration entry?)"
     )]
     NoIdentity(#[source] NotLive),
+    /// Certificate, key or authorities cannot be read, or do not belong together.
+    #[error("cannot use the certificate files")]
+    Files(#[source] ReceiveError),
     /// Connections were still open when the time to drain ran out, and were cut.
     #[error("graceful shutdown timeout: forcing exit")]
     Forced {

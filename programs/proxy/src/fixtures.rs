@@ -16,7 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::config::Plan;
 use crate::proxy::Proxy;
-use crate::{Address, App, ClientConfig, Config, ProxyError, ServerConfig};
+use crate::side::Identity;
+use crate::{AccessFlags, Address, App, ClientConfig, Config, CredentialFlags, ProxyError, ServerConfig};
 
 pub(crate) const SERVER: &str = "spiffe://example.org/server";
 pub(crate) const CLIENT: &str = "spiffe://example.org/client";
@@ -53,24 +54,24 @@ impl World {
 
     pub(crate) fn server(&self, target: SocketAddr) -> ServerConfig {
         let config = ServerConfig::new(local(0), local(target.port()), nowhere());
-        ServerConfig { allow_uri: vec![CLIENT.to_owned()], ..config }
+        ServerConfig { allow: AccessFlags::uri(CLIENT), ..config }
     }
 
     pub(crate) fn client(&self, target: SocketAddr) -> ClientConfig {
         let config = ClientConfig::new(local(0), local(target.port()), nowhere());
-        ClientConfig { verify_uri: vec![SERVER.to_owned()], ..config }
+        ClientConfig { verify: AccessFlags::uri(SERVER), ..config }
     }
 }
 
 /// What sessions share, without a listener.
 pub(crate) fn proxy(config: impl Into<Config>, source: Source) -> Proxy {
-    Proxy::new(Plan::new(config.into()).unwrap(), source)
+    Proxy::new(Plan::new(config.into()).unwrap(), Identity::Spiffe(source))
 }
 
 /// A proxy with an identity from `source` in place of the Workload API.
 pub(crate) async fn app(config: impl Into<Config>, source: Source) -> Result<App, ProxyError> {
     let lasting = Tasks::new(source.clock().clone());
-    crate::app::assemble(Plan::new(config.into())?, source, lasting).await
+    crate::app::assemble(Plan::new(config.into())?, Identity::Spiffe(source), lasting).await
 }
 
 /// Runs `test` beside the app, which is told to stop when the test has ended. Boxed, as tests hold whole peers.
@@ -112,10 +113,10 @@ pub(crate) fn name() -> ServerName<'static> {
     ServerName::try_from("server.test").unwrap()
 }
 
-fn local(port: u16) -> Address {
+pub(crate) fn local(port: u16) -> Address {
     Address::Tcp { host: "127.0.0.1".to_owned(), port }
 }
 
-fn nowhere() -> Endpoint {
-    Endpoint::parse("unix:///nowhere/agent.sock").unwrap()
+fn nowhere() -> CredentialFlags {
+    CredentialFlags::workload_api(Endpoint::parse("unix:///nowhere/agent.sock").unwrap())
 }

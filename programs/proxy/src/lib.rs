@@ -21,9 +21,10 @@ mod fixtures;
 mod pipe;
 mod plain;
 mod proxy;
+mod side;
 mod status;
 
 pub use address::{Address, AddressError};
-pub use app::{App, build};
-pub use config::{ClientConfig, Config, Limits, ServerConfig};
+pub use app::{App, Reloader, build};
+pub use config::{AccessFlags, ClientConfig, Config, CredentialFlags, Limits, ServerConfig};
 pub use error::ProxyError;

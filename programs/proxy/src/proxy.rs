@@ -3,20 +3,18 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use finial_daemon::{Clock, Drain, Elapsed, go};
-use finial_identity::SpiffeId;
-use finial_receive::{NotLive, Source};
-use finial_tls::{Acceptor, Connector, Secured, Standing, TlsError};
-use rustls_pki_types::ServerName;
+use finial_receive::NotLive;
+use finial_tls::{Standing, TlsError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::Address;
-use crate::config::{Limits, Mode, Plan};
+use crate::config::{Limits, Plan};
 use crate::pipe::{Cut, Size, Traffic, relay};
 use crate::plain::Plain;
+use crate::side::{Back, Front, Identity, Met, Side};
 
 /// How long a caller is let speak before it is reset.
 const FIRST_WORD: Duration = Duration::from_secs(1);
@@ -26,15 +24,8 @@ const FIRST_WORD: Duration = Duration::from_secs(1);
 pub(crate) struct Proxy {
     side: Side,
     target: Address,
-    source: Source,
+    identity: Identity,
     limits: Limits,
-}
-
-/// On which side the TLS is.
-#[derive(Debug)]
-enum Side {
-    Server(Acceptor),
-    Client(Connector),
 }
 
 /// The target could not be reached, or not as itself.
@@ -49,14 +40,9 @@ pub(crate) enum DialError {
 }
 
 impl Proxy {
-    pub(crate) fn new(plan: Plan, source: Source) -> Self {
-        let Plan { mode, policy, target, limits, .. } = plan;
-        let limit = limits.connect_timeout;
-        let side = match mode {
-            Mode::Server => Side::Server(Acceptor::new(&source, policy).with_handshake_limit(limit)),
-            Mode::Client => Side::Client(Connector::new(&source, policy).with_handshake_limit(limit)),
-        };
-        Self { side, target, source, limits }
+    pub(crate) fn new(plan: Plan, identity: Identity) -> Self {
+        let side = Side::new(&plan, &identity);
+        Self { side, target: plan.target, identity, limits: plan.limits }
     }
 
     pub(crate) fn target(&self) -> &Address {
@@ -66,35 +52,35 @@ impl Proxy {
     /// Serves one caller to the end. A handshake that has not ended when the drain is requested is given up.
     pub(crate) async fn serve(&self, caller: Plain, drain: &Drain) {
         match &self.side {
-            Side::Server(acceptor) => self.serve_secured(acceptor, caller, drain).await,
-            Side::Client(connector) => self.serve_plain(connector, caller, drain).await,
+            Side::Server(front) => self.serve_secured(front, caller, drain).await,
+            Side::Client(back) => self.serve_plain(back, caller, drain).await,
         }
     }
 
     /// Whether there is an identity to present.
     pub(crate) fn check_identity(&self) -> Result<(), NotLive> {
-        self.source.credential().map(drop)
+        self.identity.check()
     }
 
     /// Reaches the target as for a caller, and leaves it again.
     pub(crate) async fn check_target(&self) -> Result<(), DialError> {
         match &self.side {
             Side::Server(_) => self.dial().await.map(drop),
-            Side::Client(connector) => self.dial_secured(connector).await.map(drop),
+            Side::Client(back) => self.dial_secured(back).await.map(drop),
         }
     }
 
-    async fn serve_secured(&self, acceptor: &Acceptor, caller: Plain, drain: &Drain) {
+    async fn serve_secured(&self, front: &Front, caller: Plain, drain: &Drain) {
         let from = caller.remote();
         let accepted = tokio::select! {
-            accepted = acceptor.accept(caller) => accepted,
+            accepted = front.accept(caller) => accepted,
             () = drain.requested() => return,
         };
-        let Secured { mut stream, peer, mut standing } = match accepted {
+        let Met { mut stream, peer, mut standing } = match accepted {
             Ok(secured) => secured,
             Err(error) => {
-                let spiffe_id = stranger(&error).map(tracing::field::display);
-                return tracing::warn!(spiffe_id, "error on TLS handshake from {from}: {}", Chain(&error));
+                let peer = stranger(&error);
+                return tracing::warn!(peer, "error on TLS handshake from {from}: {}", Chain(&error));
             }
         };
         let mut backend = match self.dial().await {
@@ -102,7 +88,7 @@ impl Proxy {
             Err(error) => return tracing::warn!("error on dial: {}", Chain(&error)),
         };
         backend.abort_on_close();
-        let name = format!("{from} [{}] <-> {} [no tls]", peer.spiffe_id(), self.target_name());
+        let name = format!("{from} [{peer}] <-> {} [no tls]", self.target_name());
         let traffic = Traffic::default();
         if self.pipe(&name, &mut stream, &mut backend, &mut standing, &traffic).await {
             backend.close_in_order();
@@ -111,22 +97,22 @@ impl Proxy {
 
     /// Reads nothing from the caller before the handshake with the target has ended: what the caller says is for
     /// nobody else, and the caller keeps it when there is no target.
-    async fn serve_plain(&self, connector: &Connector, mut caller: Plain, drain: &Drain) {
+    async fn serve_plain(&self, back: &Back, mut caller: Plain, drain: &Drain) {
         caller.abort_on_close();
         let dialled = tokio::select! {
-            dialled = self.dial_secured(connector) => dialled,
+            dialled = self.dial_secured(back) => dialled,
             () = drain.requested() => return,
         };
-        let Secured { mut stream, peer, mut standing } = match dialled {
+        let Met { mut stream, peer, mut standing } = match dialled {
             Ok(secured) => secured,
             Err(error) => {
-                let spiffe_id = error.stranger().map(tracing::field::display);
-                tracing::warn!(spiffe_id, "error on dial: {}", Chain(&error));
+                let peer = error.stranger();
+                tracing::warn!(peer, "error on dial: {}", Chain(&error));
                 return self.let_speak(&caller).await;
             }
         };
         let (from, to) = (caller.remote(), self.target_name());
-        let name = format!("{from} [no tls] <-> {to} [{}]", peer.spiffe_id());
+        let name = format!("{from} [no tls] <-> {to} [{peer}]");
         let traffic = Traffic::default();
         if self.pipe(&name, &mut caller, &mut stream, &mut standing, &traffic).await {
             caller.close_in_order();
@@ -186,22 +172,13 @@ impl Proxy {
 
     async fn dial_secured(
         &self,
-        connector: &Connector,
-    ) -> Result<Secured<impl AsyncRead + AsyncWrite + Unpin + use<>>, DialError> {
+        back: &Back,
+    ) -> Result<Met<impl AsyncRead + AsyncWrite + Unpin + use<>>, DialError> {
         let secured = async {
             let stream = Plain::dial(&self.target).await?;
-            Ok(connector.connect(stream, self.server_name()).await?)
+            Ok(back.connect(stream).await?)
         };
         self.clock().timeout(self.limits.connect_timeout, secured).await?
-    }
-
-    /// The host of the target; no SNI is sent for one that is no DNS name.
-    fn server_name(&self) -> ServerName<'static> {
-        let name = match &self.target {
-            Address::Tcp { host, .. } => ServerName::try_from(host.clone()).ok(),
-            Address::Unix(_) => None,
-        };
-        name.unwrap_or(ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
     }
 
     fn target_name(&self) -> String {
@@ -212,12 +189,12 @@ impl Proxy {
     }
 
     fn clock(&self) -> &Clock {
-        self.source.clock()
+        self.identity.clock()
     }
 }
 
 impl DialError {
-    fn stranger(&self) -> Option<&SpiffeId> {
+    fn stranger(&self) -> Option<&str> {
         match self {
             Self::Tls(error) => stranger(error),
             Self::Io(_) | Self::TooSlow(_) => None,
@@ -226,9 +203,10 @@ impl DialError {
 }
 
 /// Who was verified and is not permitted.
-fn stranger(error: &TlsError) -> Option<&SpiffeId> {
+fn stranger(error: &TlsError) -> Option<&str> {
     match error {
-        TlsError::Unauthorized { id } => Some(id),
+        TlsError::Unauthorized { id } => Some(id.as_str()),
+        TlsError::UnauthorizedWeb { subject } | TlsError::WrongName { subject, .. } => Some(subject),
         _ => None,
     }
 }

@@ -32,3 +32,5 @@ mod spire_agent;
 mod spire_server;
 #[cfg(test)]
 mod systemd;
+#[cfg(test)]
+mod web_pki;

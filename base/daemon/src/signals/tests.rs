@@ -21,3 +21,16 @@ async fn await_sigterm() {
     kill_process(getpid(), Signal::TERM).unwrap();
     assert_eq!(terminated.await.unwrap(), "SIGTERM");
 }
+
+#[test]
+fn sighup_and_sigusr1_ask_for_files_to_be_read_again() {
+    alone("signals::tests::sighup_and_sigusr1_ask_for_files_to_be_read_again", || run(await_reloads()));
+}
+
+async fn await_reloads() {
+    let mut requests = super::ReloadRequests::new().unwrap();
+    for (signal, name) in [(Signal::HUP, "SIGHUP"), (Signal::USR1, "SIGUSR1"), (Signal::HUP, "SIGHUP")] {
+        kill_process(getpid(), signal).unwrap();
+        assert_eq!(requests.next().await, name);
+    }
+}

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod web;
+
 use std::io::{ErrorKind, Write};
 use std::time::Duration;
 

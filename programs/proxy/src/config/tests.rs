@@ -7,54 +7,192 @@ use std::time::Duration;
 
 use finial_receive::Endpoint;
 
-use super::{ClientConfig, Config, Plan, ServerConfig};
+use super::{AccessFlags, ClientConfig, Config, CredentialFlags, Plan, ServerConfig};
 use crate::Address;
+
+fn agent() -> CredentialFlags {
+    CredentialFlags::workload_api(Endpoint::parse("unix:///run/agent.sock").unwrap())
+}
 
 fn server() -> ServerConfig {
     let (listen, target) = (Address::parse("0.0.0.0:1").unwrap(), Address::parse("localhost:2").unwrap());
-    let config = ServerConfig::new(listen, target, Endpoint::parse("unix:///run/agent.sock").unwrap());
-    ServerConfig { allow_uri: vec!["spiffe://example.org/a".to_owned()], ..config }
+    ServerConfig {
+        allow: AccessFlags::uri("spiffe://example.org/a"),
+        ..ServerConfig::new(listen, target, agent())
+    }
 }
 
 fn client() -> ClientConfig {
     let (listen, target) = (Address::parse("localhost:1").unwrap(), Address::parse("b.test:2").unwrap());
-    let config = ClientConfig::new(listen, target, Endpoint::parse("unix:///run/agent.sock").unwrap());
-    ClientConfig { verify_uri: vec!["spiffe://example.org/b".to_owned()], ..config }
+    ClientConfig {
+        verify: AccessFlags::uri("spiffe://example.org/b"),
+        ..ClientConfig::new(listen, target, agent())
+    }
+}
+
+fn files(text: &str) -> CredentialFlags {
+    let mut flags = CredentialFlags::default();
+    for word in text.split_whitespace() {
+        match word {
+            "agent" => flags.workload_api = agent().workload_api,
+            "keystore" => flags.keystore = Some("/keystore.pem".into()),
+            "cert" => flags.certificate = Some("/cert.pem".into()),
+            "key" => flags.key = Some("/key.pem".into()),
+            "ca" => flags.authorities = Some("/ca.pem".into()),
+            other => panic!("{other}"),
+        }
+    }
+    flags
 }
 
 fn refusal(config: impl Into<Config>) -> String {
     Plan::new(config.into()).unwrap_err().to_string()
 }
 
-#[test]
-fn without_a_pattern_nothing_starts() {
-    assert_eq!(
-        refusal(ServerConfig { allow_uri: vec![], ..server() }),
-        "at least one access control flag (--allow-uri) is required"
-    );
-    assert_eq!(
-        refusal(ClientConfig { verify_uri: vec![], ..client() }),
-        "at least one access control flag (--verify-uri) is required"
-    );
-}
+const NO_SERVER: &str = "at least one of --keystore, --cert/--key, --auto-acme-cert, or --keychain-identity/issuer (if supported) flags is required";
+const MANY_SERVER: &str =
+    "--keystore, --cert/--key, --auto-acme-cert, and --keychain-identity/issuer flags are mutually exclusive";
+const NO_CLIENT: &str = "at least one of --keystore, --cert/--key, --keychain-identity/issuer (if supported), --use-workload-api or --disable-authentication flags is required";
+const MANY_CLIENT: &str = "--keystore, --cert/--key, --keychain-identity/issuer, --use-workload-api and --disable-authentication flags are mutually exclusive";
+const HALF: &str = "--cert/--key must be set together, unless using PKCS11 for private key";
+const AGENTS: &str =
+    "--cacert and --use-workload-api are mutually exclusive: the agent gives the authorities";
 
 #[test]
-fn any_pattern_permits_and_no_other_identity() {
-    let allow_uri = vec!["spiffe://example.org/a".to_owned(), "spiffe://*/sa/**".to_owned()];
-    let plan = Plan::new(ServerConfig { allow_uri, ..server() }.into()).unwrap();
-    for (id, permitted) in [
-        ("spiffe://example.org/a", true),
-        ("spiffe://other.org/sa/b", true),
-        ("spiffe://example.org/b", false),
+fn a_server_has_exactly_one_identity() {
+    for (given, says) in [
+        ("", Some(NO_SERVER)),
+        ("ca", Some(NO_SERVER)),
+        ("agent keystore", Some(MANY_SERVER)),
+        ("keystore cert key", Some(MANY_SERVER)),
+        ("keystore cert", Some(MANY_SERVER)),
+        ("agent cert key", Some(MANY_SERVER)),
+        ("cert", Some(HALF)),
+        ("key", Some(HALF)),
+        ("agent ca", Some(AGENTS)),
+        ("agent", None),
+        ("keystore", None),
+        ("cert key", None),
+        ("cert key ca", None),
     ] {
-        assert_eq!(plan.policy.permits(&id.parse().unwrap()), permitted, "{id}");
+        let config = ServerConfig { credentials: files(given), ..server() };
+        let refused = Plan::new(config.into()).err().map(|error| error.to_string());
+        assert_eq!(refused.as_deref(), says, "{given}");
     }
 }
 
 #[test]
+fn a_client_has_one_identity_or_says_that_it_has_none() {
+    for (given, anonymous, says) in [
+        ("", false, Some(NO_CLIENT)),
+        ("ca", false, Some(NO_CLIENT)),
+        ("agent keystore", false, Some(MANY_CLIENT)),
+        ("keystore cert key", false, Some(MANY_CLIENT)),
+        ("keystore", true, Some(MANY_CLIENT)),
+        ("cert key", true, Some(MANY_CLIENT)),
+        ("cert", false, Some(HALF)),
+        ("agent", false, None),
+        ("agent", true, None),
+        ("", true, None),
+        ("ca", true, None),
+        ("keystore", false, None),
+        ("cert key ca", false, None),
+    ] {
+        let config =
+            ClientConfig { credentials: files(given), disable_authentication: anonymous, ..client() };
+        let refused = Plan::new(config.into()).err().map(|error| error.to_string());
+        assert_eq!(refused.as_deref(), says, "{given} {anonymous}");
+    }
+}
+
+#[test]
+fn a_server_says_whom_it_permits() {
+    let one = AccessFlags { common_names: vec!["web".to_owned()], ..AccessFlags::default() };
+    let all = AccessFlags { all: true, ..AccessFlags::default() };
+    let both = AccessFlags { all: true, ..one.clone() };
+    for (allow, open, says) in [
+        (
+            AccessFlags::default(),
+            false,
+            Some(
+                "at least one access control flag (--allow-{all,cn,ou,dns,uri,spki-pin}, or OPA flags, or --disable-authentication) is required",
+            ),
+        ),
+        (both, false, Some("--allow-all is mutually exclusive with other access control flags")),
+        (
+            one.clone(),
+            true,
+            Some("--disable-authentication is mutually exclusive with other access control flags"),
+        ),
+        (
+            all.clone(),
+            true,
+            Some("--disable-authentication is mutually exclusive with other access control flags"),
+        ),
+        (one, false, None),
+        (all, false, None),
+        (AccessFlags::default(), true, None),
+    ] {
+        let config = ServerConfig { allow, disable_authentication: open, ..server() };
+        let refused = Plan::new(config.into()).err().map(|error| error.to_string());
+        assert_eq!(refused.as_deref(), says);
+    }
+}
+
+#[test]
+fn faults_are_told_in_ghostunnels_order() {
+    let mut config = server();
+    config.limits.connect_timeout = Duration::ZERO;
+    config.credentials = files("");
+    config.allow = AccessFlags::default();
+    config.target = Address::parse("10.0.0.1:80").unwrap();
+    assert_eq!(refusal(config.clone()), "--connect-timeout duration must not be zero");
+    config.limits.connect_timeout = Duration::from_secs(1);
+    assert_eq!(refusal(config.clone()), NO_SERVER);
+    config.credentials = files("keystore");
+    assert!(refusal(config.clone()).starts_with("at least one access control flag"));
+    config.allow = AccessFlags { all: true, ..AccessFlags::default() };
+    assert_eq!(
+        refusal(config),
+        "--target must be unix:PATH or localhost:PORT (unless --unsafe-target is set)"
+    );
+}
+
+#[test]
+fn a_client_of_the_workload_api_says_which_server_it_means() {
+    let verify = AccessFlags::default();
+    assert_eq!(
+        refusal(ClientConfig { verify: verify.clone(), ..client() }),
+        "at least one verification flag (--verify-{cn,ou,dns,uri}) is required with --use-workload-api"
+    );
+    let config = ClientConfig { verify, credentials: files("keystore"), ..client() };
+    let plan = Plan::new(config.into()).unwrap();
+    assert_eq!(plan.server_name, Some("b.test".try_into().unwrap()));
+    assert!(plan.rules.is_empty());
+}
+
+#[test]
+fn the_name_of_a_server_is_the_host_unless_another_is_given() {
+    let config = ClientConfig { server_name: Some("c.test".to_owned()), ..client() };
+    assert_eq!(Plan::new(config.into()).unwrap().server_name, Some("c.test".try_into().unwrap()));
+    let odd = Some("no name".to_owned());
+    let config = ClientConfig { server_name: odd, credentials: files("keystore"), ..client() };
+    assert_eq!(
+        refusal(config),
+        "`no name` is no DNS name and no IP address: give the server's with --override-server-name"
+    );
+}
+
+#[test]
+fn files_are_not_read_again_without_pause() {
+    let credentials = CredentialFlags { timed_reload: Some(Duration::ZERO), ..files("keystore") };
+    assert_eq!(refusal(ServerConfig { credentials, ..server() }), "--timed-reload duration must not be zero");
+}
+
+#[test]
 fn a_bad_pattern_is_refused_with_its_flag_and_rule() {
-    let allow_uri = vec!["spiffe://example.org/a*".to_owned()];
-    let error = Plan::new(ServerConfig { allow_uri, ..server() }.into()).unwrap_err();
+    let allow = AccessFlags::uri("spiffe://example.org/a*");
+    let error = Plan::new(ServerConfig { allow, ..server() }.into()).unwrap_err();
     assert_eq!(error.to_string(), "invalid URI pattern in --allow-uri flag (`spiffe://example.org/a*`)");
     let rule = error.source().unwrap().to_string();
     assert_eq!(rule, "wildcard '*' can only appear between two separators");

@@ -1,0 +1,237 @@
+//! Proxies with certificates of a PKI that knows nothing of SPIFFE, from files.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use finial_daemon::{Clock, ClockHand};
+use finial_receive::testing::{Authority, start};
+use finial_tls::WebConnector;
+use rcgen::{DnType, SanType};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::fixtures::{beside, dial, listener, local, read_to_end};
+use crate::{AccessFlags, App, ClientConfig, CredentialFlags, ProxyError, ServerConfig, build};
+
+/// A folder with a root, and a pair for each party.
+struct Web {
+    folder: TempDir,
+    authority: Authority,
+    clock: Clock,
+    _hand: ClockHand,
+}
+
+impl Web {
+    fn new() -> Self {
+        let (clock, hand) = Clock::manual(start());
+        let (folder, authority) = (TempDir::new().unwrap(), Authority::new("example.org"));
+        fs::write(folder.path().join("ca.pem"), authority.bundle().to_pem()).unwrap();
+        let web = Self { folder, authority, clock, _hand: hand };
+        for name in ["server", "client", "other"] {
+            web.write_pair(name, name);
+        }
+        web
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write_pair(&self, file: &str, name: &str) {
+        let (chain, key) = self.authority.leaf("spiffe://example.org/x", start(), |params| {
+            params.subject_alt_names = vec![
+                SanType::DnsName("localhost".try_into().unwrap()),
+                SanType::IpAddress("127.0.0.1".parse().unwrap()),
+            ];
+            params.distinguished_name.push(DnType::CommonName, name);
+        });
+        let pem = finial_receive::testing::pem(&chain);
+        fs::write(self.path(&format!("{file}.pem")), pem).unwrap();
+        fs::write(self.path(&format!("{file}.key")), key.to_pem().as_bytes()).unwrap();
+    }
+
+    fn credentials(&self, name: &str) -> CredentialFlags {
+        CredentialFlags {
+            certificate: Some(self.path(&format!("{name}.pem"))),
+            key: Some(self.path(&format!("{name}.key"))),
+            authorities: Some(self.path("ca.pem")),
+            ..CredentialFlags::default()
+        }
+    }
+
+    fn server(&self, target: SocketAddr, common_name: &str) -> ServerConfig {
+        let allow = AccessFlags { common_names: vec![common_name.to_owned()], ..AccessFlags::default() };
+        let config = ServerConfig::new(local(0), local(target.port()), self.credentials("server"));
+        ServerConfig { allow, ..config }
+    }
+
+    fn client(&self, target: SocketAddr) -> ClientConfig {
+        ClientConfig::new(local(0), local(target.port()), self.credentials("client"))
+    }
+
+    async fn server_app(&self, config: ServerConfig) -> App {
+        build(config, &self.clock).await.unwrap()
+    }
+}
+
+/// A caller through both proxies gets what the backend says, or is cut.
+async fn speak(web: &Web, front: App, client: ClientConfig, backend: &tokio::net::TcpListener) -> bool {
+    let back = build(client, &web.clock).await.unwrap();
+    let address = back.address().unwrap();
+    let test = async {
+        let mut caller = dial(address).await;
+        caller.write_all(b"question").await.unwrap();
+        caller.shutdown().await.unwrap();
+        let answered = async {
+            tokio::select! {
+                answer = read_to_end(&mut caller) => answer.is_ok_and(|answer| answer == "answer"),
+                () = async {
+                    let (mut stream, _) = backend.accept().await.unwrap();
+                    assert_eq!(read_to_end(&mut stream).await.unwrap(), "question");
+                    stream.write_all(b"answer").await.unwrap();
+                    drop(stream);
+                    std::future::pending::<()>().await;
+                } => false,
+            }
+        };
+        answered.await
+    };
+    beside(front, &web.clock, beside(back, &web.clock, test)).await
+}
+
+#[tokio::test]
+async fn plain_programs_speak_through_two_proxies_with_certificates_of_their_own() {
+    let web = Web::new();
+    let (backend, target) = listener().await;
+    let front = web.server_app(web.server(target, "client")).await;
+    let client = web.client(front.address().unwrap());
+    assert!(speak(&web, front, client, &backend).await);
+}
+
+#[tokio::test]
+async fn client_of_another_common_name_is_cut() {
+    let web = Web::new();
+    let (backend, target) = listener().await;
+    let front = web.server_app(web.server(target, "other")).await;
+    let client = web.client(front.address().unwrap());
+    assert!(!speak(&web, front, client, &backend).await);
+}
+
+#[tokio::test]
+async fn server_that_is_for_another_name_is_left() {
+    let web = Web::new();
+    let (backend, target) = listener().await;
+    let front = web.server_app(web.server(target, "client")).await;
+    let client = web.client(front.address().unwrap());
+    let client = ClientConfig { server_name: Some("elsewhere.test".to_owned()), ..client };
+    assert!(!speak(&web, front, client, &backend).await);
+}
+
+#[tokio::test]
+async fn server_of_another_unit_than_verified_is_left() {
+    let web = Web::new();
+    let (backend, target) = listener().await;
+    let front = web.server_app(web.server(target, "client")).await;
+    let client = web.client(front.address().unwrap());
+    let verify = AccessFlags { organizational_units: vec!["payments".to_owned()], ..AccessFlags::default() };
+    assert!(!speak(&web, front, ClientConfig { verify, ..client }, &backend).await);
+}
+
+#[tokio::test]
+async fn server_without_authentication_takes_a_client_that_presents_nothing() {
+    let web = Web::new();
+    let (backend, target) = listener().await;
+    let config = ServerConfig {
+        allow: AccessFlags::default(),
+        disable_authentication: true,
+        ..web.server(target, "client")
+    };
+    let front = web.server_app(config).await;
+    let client = web.client(front.address().unwrap());
+    let credentials =
+        CredentialFlags { authorities: client.credentials.authorities, ..CredentialFlags::default() };
+    let client =
+        ClientConfig { credentials, disable_authentication: true, ..web.client(front.address().unwrap()) };
+    assert!(speak(&web, front, client, &backend).await);
+}
+
+#[tokio::test]
+async fn client_that_presents_nothing_is_cut_by_a_server_that_asks() {
+    let web = Web::new();
+    let (backend, target) = listener().await;
+    let front = web.server_app(web.server(target, "client")).await;
+    let client = web.client(front.address().unwrap());
+    let credentials = CredentialFlags { certificate: None, key: None, ..client.credentials.clone() };
+    let client = ClientConfig { credentials, disable_authentication: true, ..client };
+    assert!(!speak(&web, front, client, &backend).await);
+}
+
+/// The serial number of the certificate that the proxy presents.
+async fn presented(web: &Web, address: SocketAddr) -> Vec<u8> {
+    let roots = web.authority.bundle().x509_authorities.clone();
+    let roots = roots.iter().map(|root| root.certificate().clone());
+    let connector = WebConnector::with_roots(roots, &web.clock).unwrap();
+    let stream = connector.connect(dial(address).await, "localhost".try_into().unwrap()).await.unwrap();
+    stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
+}
+
+#[tokio::test]
+async fn reload_presents_the_next_certificate_and_a_bad_one_is_passed_over() {
+    let web = Web::new();
+    let (_backend, target) = listener().await;
+    let config = ServerConfig {
+        allow: AccessFlags::default(),
+        disable_authentication: true,
+        ..web.server(target, "client")
+    };
+    let front = web.server_app(config).await;
+    let (address, reloader) = (front.address().unwrap(), front.reloader());
+    beside(front, &web.clock, async {
+        let first = presented(&web, address).await;
+        fs::copy(web.path("other.key"), web.path("server.key")).unwrap();
+        reloader.reload();
+        while reloader.refused() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(presented(&web, address).await, first);
+        web.write_pair("server", "server");
+        reloader.reload();
+        while presented(&web, address).await == first {}
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn open_connection_is_cut_when_its_root_is_taken_out_of_the_file() {
+    let web = Web::new();
+    let (backend, target) = listener().await;
+    let front = web.server_app(web.server(target, "client")).await;
+    let reloader = front.reloader();
+    let back = build(web.client(front.address().unwrap()), &web.clock).await.unwrap();
+    let address = back.address().unwrap();
+    let test = async {
+        let mut caller = dial(address).await;
+        caller.write_all(b"!").await.unwrap();
+        let (mut stream, _) = backend.accept().await.unwrap();
+        assert_eq!(stream.read_u8().await.unwrap(), b'!');
+        let other = Arc::clone(&Authority::new("example.org").bundle());
+        fs::write(web.path("ca.pem"), other.to_pem()).unwrap();
+        reloader.reload();
+        assert!(stream.read_u8().await.is_err());
+        assert!(caller.read_u8().await.is_err());
+    };
+    beside(front, &web.clock, beside(back, &web.clock, test)).await;
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_used_are_named() {
+    let web = Web::new();
+    let (_backend, target) = listener().await;
+    fs::write(web.path("ca.pem"), "").unwrap();
+    let error = build(web.server(target, "client"), &web.clock).await.unwrap_err();
+    assert!(matches!(error, ProxyError::Files(_)));
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.ends_with("ca.pem holds no certificate in PEM"), "{cause}");
+}

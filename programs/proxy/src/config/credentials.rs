@@ -1,0 +1,105 @@
+//! Where the identity comes from: ghostunnel's flags, and its rules on which of them go together.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use finial_receive::{Endpoint, WebFiles, WebPair, WebRoots};
+
+use crate::ProxyError;
+
+/// The flags that name certificates. They exclude each other.
+#[derive(Clone, Debug, Default)]
+pub struct CredentialFlags {
+    /// `--keystore`: a PEM file with certificate and key.
+    pub keystore: Option<PathBuf>,
+    /// `--cert`: a PEM chain, leaf first.
+    pub certificate: Option<PathBuf>,
+    /// `--key`: the PEM key of the leaf.
+    pub key: Option<PathBuf>,
+    /// `--cacert`: the authorities of peers; without it those of the operating system.
+    pub authorities: Option<PathBuf>,
+    /// `--use-workload-api-addr`: the agent that gives identity and bundles.
+    pub workload_api: Option<Endpoint>,
+    /// `--timed-reload`: how often the files are read again.
+    pub timed_reload: Option<Duration>,
+}
+
+/// What is presented, and what peers are verified by. Both are read together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Own {
+    WorkloadApi(Endpoint),
+    Files { files: WebFiles, every: Option<Duration> },
+}
+
+/// Whether the other end is verified, and whether it verifies us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Both ends present a certificate.
+    Mutual,
+    /// The client presents none.
+    ServerOnly,
+}
+
+impl CredentialFlags {
+    /// The identity of this agent's workload.
+    pub fn workload_api(endpoint: Endpoint) -> Self {
+        Self { workload_api: Some(endpoint), ..Self::default() }
+    }
+
+    /// Of a server, which must present something.
+    pub(super) fn server(self, trust: Trust) -> Result<Own, ProxyError> {
+        match self.sources() {
+            0 => return Err(ProxyError::NoServerCredential),
+            1 => {}
+            _ => return Err(ProxyError::ServerCredentials),
+        }
+        let roots = if trust == Trust::Mutual { self.roots() } else { WebRoots::None };
+        self.read(roots)
+    }
+
+    /// Of a client, which may present nothing, and always verifies the server.
+    pub(super) fn client(self, trust: Trust) -> Result<Own, ProxyError> {
+        let anonymous = trust == Trust::ServerOnly;
+        match (self.sources(), anonymous) {
+            (0, false) => return Err(ProxyError::NoClientCredential),
+            (1, false) | (0, true) => {}
+            // The agent's bundles verify the server; nothing is presented.
+            (1, true) if self.workload_api.is_some() => {}
+            _ => return Err(ProxyError::ClientCredentials),
+        }
+        let roots = self.roots();
+        self.read(roots)
+    }
+
+    fn roots(&self) -> WebRoots {
+        self.authorities.clone().map_or(WebRoots::System, WebRoots::File)
+    }
+
+    /// How many of the ways to an identity were taken; half a pair counts, to be named as such.
+    fn sources(&self) -> usize {
+        let pair = self.certificate.is_some() || self.key.is_some();
+        [self.keystore.is_some(), pair, self.workload_api.is_some()]
+            .into_iter()
+            .filter(|given| *given)
+            .count()
+    }
+
+    fn read(self, roots: WebRoots) -> Result<Own, ProxyError> {
+        let own = match (self.keystore, self.certificate, self.key) {
+            (Some(path), _, _) => Some(WebPair { certificate: path.clone(), key: path }),
+            (None, Some(certificate), Some(key)) => Some(WebPair { certificate, key }),
+            (None, None, None) => None,
+            _ => return Err(ProxyError::HalfPair),
+        };
+        match self.workload_api {
+            Some(_) if self.authorities.is_some() => Err(ProxyError::AuthoritiesOfAgent),
+            Some(endpoint) => Ok(Own::WorkloadApi(endpoint)),
+            None => {
+                if self.timed_reload.is_some_and(|every| every.is_zero()) {
+                    return Err(ProxyError::NoReloadInterval);
+                }
+                Ok(Own::Files { files: WebFiles { own, roots }, every: self.timed_reload })
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The side of a proxy that is secured: with SPIFFE peers, or with peers of the web, behind one face.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+use finial_daemon::Clock;
+use finial_identity::SpiffeId;
+use finial_receive::{NotLive, Source, WebSource};
+use finial_tls::{
+    Acceptor, Connector, Peer, Policy, Secured, Standing, TlsError, WebAcceptor, WebDialer, WebPeer,
+};
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{client, server};
+
+use crate::config::{Mode, Plan, Trust};
+
+/// The identity of a proxy, kept up to date.
+#[derive(Clone, Debug)]
+pub(crate) enum Identity {
+    /// From the Workload API.
+    Spiffe(Source),
+    /// From files.
+    Web(WebSource),
+}
+
+impl Identity {
+    pub(crate) fn clock(&self) -> &Clock {
+        match self {
+            Self::Spiffe(source) => source.clock(),
+            Self::Web(source) => source.clock(),
+        }
+    }
+
+    /// Whether there is something to present, and to verify by.
+    pub(crate) fn check(&self) -> Result<(), NotLive> {
+        match self {
+            Self::Spiffe(source) => source.credential().map(drop),
+            Self::Web(source) => source.identity().map(drop),
+        }
+    }
+}
+
+/// On which side the TLS is, and with whom.
+#[derive(Debug)]
+pub(crate) enum Side {
+    Server(Front),
+    Client(Back),
+}
+
+/// Performs handshakes with callers.
+#[derive(Debug)]
+pub(crate) struct Front {
+    acceptor: AnyAcceptor,
+    trust: Trust,
+}
+
+/// Performs handshakes with the target.
+#[derive(Debug)]
+pub(crate) struct Back {
+    connector: AnyConnector,
+    name: ServerName<'static>,
+}
+
+#[derive(Debug)]
+enum AnyAcceptor {
+    Spiffe(Acceptor),
+    Web(WebAcceptor),
+}
+
+#[derive(Debug)]
+enum AnyConnector {
+    Spiffe(Connector),
+    Web(WebDialer),
+}
+
+/// A stream after its handshake, with whoever is at its other end.
+#[derive(Debug)]
+pub(crate) struct Met<S> {
+    pub(crate) stream: S,
+    pub(crate) peer: PeerName,
+    pub(crate) standing: Standing,
+}
+
+/// How log lines name a peer. Decides nothing.
+#[derive(Debug)]
+pub(crate) enum PeerName {
+    Spiffe(SpiffeId),
+    Web(String),
+    Nobody,
+}
+
+impl Side {
+    pub(crate) fn new(plan: &Plan, identity: &Identity) -> Self {
+        match plan.mode {
+            Mode::Server => Self::Server(Front::new(plan, identity)),
+            Mode::Client => Self::Client(Back::new(plan, identity)),
+        }
+    }
+}
+
+impl Front {
+    fn new(plan: &Plan, identity: &Identity) -> Self {
+        let (limit, rules) = (plan.limits.connect_timeout, plan.rules.clone());
+        let acceptor = match identity {
+            Identity::Spiffe(source) => {
+                let acceptor = Acceptor::new(source, Policy::names(rules));
+                AnyAcceptor::Spiffe(acceptor.with_handshake_limit(limit))
+            }
+            Identity::Web(source) => {
+                AnyAcceptor::Web(WebAcceptor::new(source, rules).with_handshake_limit(limit))
+            }
+        };
+        Self { acceptor, trust: plan.trust }
+    }
+
+    pub(crate) async fn accept<S>(&self, stream: S) -> Result<Met<server::TlsStream<S>>, TlsError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        match (&self.acceptor, self.trust) {
+            (AnyAcceptor::Spiffe(acceptor), Trust::Mutual) => acceptor.accept(stream).await.map(Met::from),
+            (AnyAcceptor::Web(acceptor), Trust::Mutual) => acceptor.accept(stream).await.map(Met::from),
+            (AnyAcceptor::Spiffe(acceptor), Trust::ServerOnly) => {
+                acceptor.accept_anybody(stream).await.map(Met::from)
+            }
+            (AnyAcceptor::Web(acceptor), Trust::ServerOnly) => {
+                acceptor.accept_anybody(stream).await.map(Met::from)
+            }
+        }
+    }
+}
+
+impl Back {
+    fn new(plan: &Plan, identity: &Identity) -> Self {
+        let (limit, rules) = (plan.limits.connect_timeout, plan.rules.clone());
+        let connector = match identity {
+            Identity::Spiffe(source) => {
+                let connector = Connector::new(source, Policy::names(rules)).with_handshake_limit(limit);
+                AnyConnector::Spiffe(match plan.trust {
+                    Trust::Mutual => connector,
+                    Trust::ServerOnly => connector.without_credential(),
+                })
+            }
+            Identity::Web(source) => {
+                AnyConnector::Web(WebDialer::new(source, rules).with_handshake_limit(limit))
+            }
+        };
+        // With SPIFFE the name only becomes SNI, which an address does not.
+        let nameless = ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        Self { connector, name: plan.server_name.clone().unwrap_or(nameless) }
+    }
+
+    pub(crate) async fn connect<S>(&self, stream: S) -> Result<Met<client::TlsStream<S>>, TlsError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let name = self.name.clone();
+        match &self.connector {
+            AnyConnector::Spiffe(connector) => connector.connect(stream, name).await.map(Met::from),
+            AnyConnector::Web(dialer) => dialer.connect(stream, name).await.map(Met::from),
+        }
+    }
+}
+
+impl<S, P: Into<PeerName>> From<Secured<S, P>> for Met<S> {
+    fn from(Secured { stream, peer, standing }: Secured<S, P>) -> Self {
+        Self { stream, peer: peer.into(), standing }
+    }
+}
+
+impl From<Peer> for PeerName {
+    fn from(peer: Peer) -> Self {
+        Self::Spiffe(peer.spiffe_id().clone())
+    }
+}
+
+impl From<WebPeer> for PeerName {
+    fn from(peer: WebPeer) -> Self {
+        Self::Web(peer.chain().subject())
+    }
+}
+
+impl From<()> for PeerName {
+    fn from((): ()) -> Self {
+        Self::Nobody
+    }
+}
+
+impl fmt::Display for PeerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spiffe(id) => write!(f, "{id}"),
+            // A subject may hold what would break a line.
+            Self::Web(subject) => write!(f, "{}", subject.escape_debug()),
+            Self::Nobody => f.write_str("no cert"),
+        }
+    }
+}
