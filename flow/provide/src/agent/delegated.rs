@@ -124,8 +124,10 @@ impl DelegatedIdentityApi for DelegatedIdentity {
         let fetch: Vec<_> = wanted.iter().map(|entry| self.jwt_svid(Arc::clone(entry), &audience)).collect();
         let svids = stream::iter(fetch).buffered(JWT_SVIDS_AT_ONCE).try_collect().await?;
         // The server may have taken its time: who asked, for whom, and what they may have, is looked at again.
-        (delegate.grow_stale(), workload.grow_stale());
-        (delegate.confirm().await?, workload.confirm().await?);
+        delegate.grow_stale();
+        workload.grow_stale();
+        delegate.confirm().await?;
+        workload.confirm().await?;
         let snapshot = self.cache.snapshot();
         let now = workload.entries(&delegate.authorize(snapshot.entries())?, snapshot.entries());
         let is_kept = |entry: &Arc<Entry>| {
