@@ -46,7 +46,7 @@ impl Cache {
         let jwt = Arc::new(JwtCache::new(Arc::clone(&upstream), &options, clock.clone()));
         tasks.spawn("changes", push::follow(Arc::clone(&upstream), pushes, clock.clone(), tasks.drain()));
         tasks.spawn("jwt-svids", Arc::clone(&jwt).renew_ahead(snapshots.clone(), tasks.drain()));
-        let owner = Owner::new(upstream, clock.clone(), options, Arc::clone(&readers), publish, report);
+        let owner = Owner::new(upstream, clock.clone(), &options, Arc::clone(&readers), publish, report);
         tasks.spawn("cache", owner.run(pushed, asked, Arc::clone(&nudge), tasks.drain()));
         Self { snapshots, state, readers, nudge, questions, jwt }
     }

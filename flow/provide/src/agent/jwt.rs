@@ -103,7 +103,7 @@ impl JwtCache {
         let mut table = self.table();
         match &answer {
             Ok(svid) => {
-                table.keep(key, svid.clone(), bundle, now);
+                table.keep(&key, svid.clone(), bundle, now);
                 self.changed.notify_one();
             }
             Err(status) => table.failed(&key, is_about_the_server(status), now),

@@ -71,7 +71,7 @@ impl Owner {
     pub(super) fn new(
         upstream: Arc<dyn Upstream>,
         clock: Clock,
-        options: CacheOptions,
+        options: &CacheOptions,
         readers: Arc<Readers>,
         publish: watch::Sender<Arc<AgentSnapshot>>,
         report: watch::Sender<SyncState>,
@@ -81,7 +81,7 @@ impl Owner {
             upstream,
             clock,
             schedule: Schedule::new(options.sync_interval),
-            rotation: Rotation::new(&options),
+            rotation: Rotation::new(options),
             key_kind: options.key_kind,
             readers,
             next,

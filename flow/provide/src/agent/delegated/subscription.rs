@@ -48,6 +48,10 @@ impl<V: View> Subscription<V> {
     pub(super) async fn next(&mut self) -> Result<V::Message, Status> {
         let mut gives_up_at = None;
         let mut is_late = false;
+        if self.sent.is_some() {
+            // A reader that takes its time may come back long after the last answer.
+            self.grow_stale();
+        }
         loop {
             let snapshot = self.snapshot()?;
             let view = V::of(self.entries(&snapshot)?, &snapshot);
@@ -55,6 +59,10 @@ impl<V: View> Subscription<V> {
             if is_fit && self.sent.as_ref() != Some(&view) {
                 if !self.confirm().await? {
                     self.entries = None;
+                    continue;
+                }
+                // What was taken away while they were looked at is not told any more.
+                if self.snapshots.has_changed().unwrap_or_default() {
                     continue;
                 }
                 return Ok(self.sent.insert(view).message());

@@ -17,7 +17,7 @@ use tokio::net::UnixStream;
 use tonic::{Code, Extensions, Status};
 
 use super::{DelegatedIdentity, StreamLimits};
-use crate::agent::testing::{Agent, draft, entry, spiffe_id};
+use crate::agent::testing::{Agent, draft, entry, entry_id, spiffe_id};
 use crate::agent::workload_api::WorkloadPeer;
 
 /// An attestor that finds in each process what it was told to find there.
@@ -266,6 +266,18 @@ async fn delegate_that_became_another_program_is_refused_at_the_next_change() {
     let mut changed = draft("web", &["test:web"]);
     changed.dns_names = vec!["web.example.org".to_owned()];
     case.agent.server.put(entry("web", changed));
+    assert_eq!(case.refusal(&mut stream).await.0, Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn delegate_that_reads_late_is_looked_at_before_it_is_answered() {
+    let case = Case::new([]);
+    let mut stream = case.open(selected(&["web"])).await;
+    case.next(&mut stream).await.unwrap();
+    case.become_other("web");
+    case.agent.server.put(web());
+    // Nothing is read from the stream until there is something to tell.
+    case.agent.soon(|snapshot| snapshot.credential(&entry_id("web")).is_some()).await;
     assert_eq!(case.refusal(&mut stream).await.0, Code::PermissionDenied);
 }
 

@@ -125,11 +125,11 @@ impl Table {
     }
 
     /// A new token came.
-    pub(super) fn keep(&mut self, key: Key, svid: JwtSvid, bundle: Arc<Bundle>, now: Moment) {
+    pub(super) fn keep(&mut self, key: &Key, svid: JwtSvid, bundle: Arc<Bundle>, now: Moment) {
         self.backoff.reset();
         self.resume_at = Duration::ZERO;
         // Its slot may have made room for another meanwhile.
-        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Some(slot) = self.slots.get_mut(key) else { return };
         let left = svid.expires_at().duration_since(now.wall).unwrap_or_default();
         let (renew_at, ends_at) = (now.wall + jitter(left / 2, SPREAD), now.wall + left * 9 / 10);
         slot.life = left;
