@@ -31,7 +31,7 @@ pub(crate) async fn bench() {
     let options = CacheOptions { most_x509_svids: ENTRIES, ..CacheOptions::new(Arc::new(bundle)) };
     let (_channels, channel) = watch::channel(agent.channel.clone());
     let began = clock.monotonic();
-    let cache = Cache::start(Arc::new(ServerUpstream::new(channel)), options, &clock, &tasks);
+    let cache = Cache::start(Arc::new(ServerUpstream::new(channel)), &options, &clock, &tasks);
     let mut snapshots = cache.subscribe();
     let all = snapshots.wait_for(|snapshot| snapshot.credential_count() == ENTRIES).await.unwrap();
     let before = serials(&all);

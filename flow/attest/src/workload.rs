@@ -16,6 +16,7 @@ use finial_identity::{Selector, SelectorSet};
 use futures_util::future::join_all;
 
 pub use self::examination::{Examination, Outcome};
+use crate::process::Image;
 use crate::{AttestError, PinnedProcess};
 
 /// A way to find out about a process.
@@ -69,7 +70,7 @@ impl WorkloadAttestors {
             let unchanged = process.image()? == before;
             process.still_the_same()?;
             if unchanged {
-                return proof(process, examination);
+                return proof(process, before, examination);
             }
         }
         Err(AttestError::Restless { pid: process.pid() })
@@ -131,7 +132,11 @@ impl WorkloadAttestors {
 }
 
 /// What was found becomes a proof, unless nothing could be.
-fn proof(process: &Arc<PinnedProcess>, examination: Examination) -> Result<AttestedProcess, AttestError> {
+fn proof(
+    process: &Arc<PinnedProcess>,
+    image: Image,
+    examination: Examination,
+) -> Result<AttestedProcess, AttestError> {
     for outcome in examination.outcomes() {
         let Err(error) = outcome.selectors() else { continue };
         let (attestor, error): (_, &dyn std::error::Error) = (outcome.attestor(), error);
@@ -146,13 +151,14 @@ fn proof(process: &Arc<PinnedProcess>, examination: Examination) -> Result<Attes
         return Err(AttestError::Workload);
     }
     let (selectors, missing) = examination.into_parts();
-    Ok(AttestedProcess { process: Arc::clone(process), selectors, missing })
+    Ok(AttestedProcess { process: Arc::clone(process), image, selectors, missing })
 }
 
 /// The proof that the process behind a socket has these selectors. Made by [`WorkloadAttestors`] alone.
 #[derive(Clone, Debug)]
 pub struct AttestedProcess {
     process: Arc<PinnedProcess>,
+    image: Image,
     selectors: SelectorSet,
     missing: Vec<String>,
 }
@@ -161,6 +167,12 @@ impl AttestedProcess {
     /// The process. Ask whether it is [still the same](PinnedProcess::still_the_same) before answering it.
     pub fn process(&self) -> &PinnedProcess {
         &self.process
+    }
+
+    /// Whether the process still lives and runs the program that was attested. Cheap: two system calls. It says nothing of
+    /// what else may have changed, such as its user.
+    pub fn is_current(&self) -> bool {
+        self.process.image().is_ok_and(|image| image == self.image)
     }
 
     /// What is known about it. Values do not belong in logs.

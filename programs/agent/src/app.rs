@@ -62,7 +62,7 @@ pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
     let tasks = Tasks::new(clock.clone());
     let upstream = Arc::new(ServerUpstream::new(identity.channels()));
     let options = config.delivery.cache(Arc::clone(identity.bundle()));
-    let cache = Cache::start(upstream, options, clock, &tasks);
+    let cache = Cache::start(upstream, &options, clock, &tasks);
     let attestors = attestors::build(&config, clock);
     let (reporter, health) = tonic_health::server::health_reporter();
     health::begin(&reporter).await;

@@ -268,3 +268,15 @@ async fn what_an_attestor_does_not_find_any_more_is_gone_at_once() {
     assert_eq!(selectors(&again.unwrap()), ["a:1"]);
     assert_eq!(took, Duration::ZERO);
 }
+
+#[tokio::test]
+async fn attestation_is_current_until_the_process_executes_another_program_or_ends() {
+    for change in [|peer: &mut Peer| peer.exec(Path::new("/bin/cat")), Peer::end] {
+        let mut peer = Peer::connect();
+        let (attestors, _) = attestors(vec![Attestor::Finds("a", "a:1")]);
+        let attested = attestors.attest(&peer.pin()).await.unwrap();
+        assert!(attested.is_current());
+        change(&mut peer);
+        assert!(!attested.is_current());
+    }
+}

@@ -37,16 +37,16 @@ pub struct Cache {
 impl Cache {
     /// Starts the owner task, the task that listens for pushed changes, and the one that renews JWT-SVIDs. All end when
     /// `tasks` drain; readers then see the channel of snapshots close.
-    pub fn start(upstream: Arc<dyn Upstream>, options: CacheOptions, clock: &Clock, tasks: &Tasks) -> Self {
+    pub fn start(upstream: Arc<dyn Upstream>, options: &CacheOptions, clock: &Clock, tasks: &Tasks) -> Self {
         let (publish, snapshots) = watch::channel(Arc::new(AgentSnapshot::new(Arc::clone(&options.bundle))));
         let (report, state) = watch::channel(SyncState::default());
         let (nudge, readers) = (Arc::<Notify>::default(), Arc::<Readers>::default());
         let (questions, asked) = mpsc::channel(QUESTIONS);
         let (pushes, pushed) = watch::channel(push::Push::default());
-        let jwt = Arc::new(JwtCache::new(Arc::clone(&upstream), &options, clock.clone()));
+        let jwt = Arc::new(JwtCache::new(Arc::clone(&upstream), options, clock.clone()));
         tasks.spawn("changes", push::follow(Arc::clone(&upstream), pushes, clock.clone(), tasks.drain()));
         tasks.spawn("jwt-svids", Arc::clone(&jwt).renew_ahead(snapshots.clone(), tasks.drain()));
-        let owner = Owner::new(upstream, clock.clone(), &options, Arc::clone(&readers), publish, report);
+        let owner = Owner::new(upstream, clock.clone(), options, Arc::clone(&readers), publish, report);
         tasks.spawn("cache", owner.run(pushed, asked, Arc::clone(&nudge), tasks.drain()));
         Self { snapshots, state, readers, nudge, questions, jwt }
     }

@@ -88,7 +88,7 @@ impl Agent {
         let tasks = Tasks::new(clock.clone());
         let mut options = CacheOptions::new(Arc::new(server.bundle_now()));
         limit(&mut options);
-        let cache = Cache::start(Arc::clone(&server) as _, options, &clock, &tasks);
+        let cache = Cache::start(Arc::clone(&server) as _, &options, &clock, &tasks);
         Self { server, cache, clock, hand, tasks, real: Clock::system() }
     }
 

@@ -1,6 +1,7 @@
 //! Who asks: the process behind the connection, attested again before each answer (rule 6 of the house).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use finial_attest::{AttestError, AttestedProcess, PinnedProcess, WorkloadAttestors};
 use finial_identity::SelectorSet;
@@ -8,24 +9,50 @@ use tonic::{Extensions, Status};
 
 /// The process that opened a connection to the Workload API: the connect info of the agent's accept loop.
 #[derive(Debug, Clone)]
-pub struct WorkloadPeer(Arc<PinnedProcess>);
+pub struct WorkloadPeer {
+    process: Arc<PinnedProcess>,
+    latest: Arc<Mutex<Option<Latest>>>,
+}
 
 impl WorkloadPeer {
     /// The process pinned when the connection was accepted.
     pub fn new(process: Arc<PinnedProcess>) -> Self {
-        Self(process)
+        Self { process, latest: Arc::default() }
     }
 
     /// The process.
     pub fn process(&self) -> &Arc<PinnedProcess> {
-        &self.0
+        &self.process
+    }
+}
+
+/// What the streams of one connection share when a change concerns them all: one look at the process for each change.
+#[derive(Debug)]
+struct Latest {
+    change: Change,
+    attested: AttestedProcess,
+}
+
+/// A change of what the agent holds, and when somebody began to answer because of it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::agent) struct Change {
+    /// Of the snapshot.
+    pub(in crate::agent) revision: u64,
+    /// On the monotonic scale.
+    pub(in crate::agent) at: Duration,
+}
+
+impl Change {
+    /// Whether a look taken for `earlier` is recent enough for this: it was for the same change, a moment ago.
+    fn is_covered_by(self, earlier: Self) -> bool {
+        self.revision == earlier.revision && self.at.saturating_sub(earlier.at) <= SHARED_FOR
     }
 }
 
 /// A caller and what it was last seen to be.
 #[derive(Debug)]
 pub(in crate::agent) struct Caller {
-    process: Arc<PinnedProcess>,
+    peer: WorkloadPeer,
     attestors: Arc<WorkloadAttestors>,
     attested: AttestedProcess,
     is_fresh: bool,
@@ -39,13 +66,12 @@ impl Caller {
     ) -> Result<Self, Status> {
         let peer = ctx.get::<WorkloadPeer>();
         let peer = peer.ok_or_else(|| Status::internal("the connection does not say who opened it"))?;
-        let process = Arc::clone(peer.process());
-        let attested = attestors.attest(&process).await.map_err(|error| refusal(&error))?;
-        Ok(Self { process, attestors: Arc::clone(attestors), attested, is_fresh: true })
+        let attested = attestors.attest(&peer.process).await.map_err(|error| refusal(&error))?;
+        Ok(Self { peer: peer.clone(), attestors: Arc::clone(attestors), attested, is_fresh: true })
     }
 
     pub(in crate::agent) fn process(&self) -> &PinnedProcess {
-        &self.process
+        &self.peer.process
     }
 
     pub(in crate::agent) fn attested(&self) -> &AttestedProcess {
@@ -67,9 +93,29 @@ impl Caller {
             return Ok(true);
         }
         let now = self.attestors.attest_again(&self.attested).await.map_err(|error| refusal(&error))?;
+        Ok(self.is_still(now))
+    }
+
+    /// As [`confirm`](Self::confirm), together with the other streams of the connection that answer to this change: the
+    /// first of them attests the process, and the others make sure that it still lives and runs the same program.
+    pub(in crate::agent) async fn confirm_together(&mut self, change: Change) -> Result<bool, Status> {
+        if self.is_fresh {
+            return Ok(true);
+        }
+        let shared = self.peer.latest(change).filter(AttestedProcess::is_current);
+        let Some(shared) = shared else {
+            let is_same = self.confirm().await?;
+            self.peer.share(change, &self.attested);
+            return Ok(is_same);
+        };
+        self.is_fresh = true;
+        Ok(self.is_still(shared))
+    }
+
+    fn is_still(&mut self, now: AttestedProcess) -> bool {
         let is_same = self.selectors() == now.selectors();
         self.attested = now;
-        Ok(is_same)
+        is_same
     }
 
     /// Whether every attestor has answered about it.
@@ -81,6 +127,25 @@ impl Caller {
         self.attested.selectors()
     }
 }
+
+impl WorkloadPeer {
+    fn latest(&self, change: Change) -> Option<AttestedProcess> {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let latest = latest.as_ref().filter(|latest| change.is_covered_by(latest.change))?;
+        Some(latest.attested.clone())
+    }
+
+    /// Lets others have it, if it is the whole truth.
+    fn share(&self, change: Change, attested: &AttestedProcess) {
+        if attested.missing().is_empty() {
+            let latest = Latest { change, attested: attested.clone() };
+            *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(latest);
+        }
+    }
+}
+
+/// How long one look at a process serves the streams of its connection.
+const SHARED_FOR: Duration = Duration::from_millis(50);
 
 /// A process that has ended gets nothing; one that could not be recognized may ask again.
 fn refusal(error: &AttestError) -> Status {

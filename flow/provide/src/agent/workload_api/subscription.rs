@@ -7,7 +7,7 @@ use finial_daemon::Clock;
 use tokio::sync::watch;
 use tonic::Status;
 
-use super::caller::Caller;
+use super::caller::{Caller, Change};
 use super::entitlement::Entitlement;
 use super::views::{Extent, View};
 use crate::agent::cache::Cache;
@@ -59,7 +59,8 @@ impl<V: View> Subscription<V> {
             let snapshot = self.snapshot();
             let view = self.entitlement(&snapshot).map(|entitlement| V::of(entitlement, &snapshot));
             if self.is_news(&view, is_late) {
-                if !self.caller.confirm().await? {
+                let change = Change { revision: snapshot.revision(), at: self.clock.monotonic() };
+                if !self.caller.confirm_together(change).await? {
                     self.entitlement = None;
                     continue;
                 }

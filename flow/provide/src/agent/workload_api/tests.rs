@@ -4,10 +4,12 @@
 mod bundles;
 mod identities;
 mod recognition;
+mod sharing;
 mod tokens;
 mod verifiers;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,11 +32,12 @@ use crate::agent::testing::{Agent, FakeServer};
 struct Told {
     kind: &'static str,
     values: Mutex<Option<BTreeSet<String>>>,
+    asked: AtomicUsize,
 }
 
 impl Told {
     fn new(kind: &'static str) -> Arc<Self> {
-        Arc::new(Self { kind, values: Mutex::new(Some(BTreeSet::new())) })
+        Arc::new(Self { kind, values: Mutex::new(Some(BTreeSet::new())), asked: AtomicUsize::new(0) })
     }
 
     fn find(&self, values: &[&str]) {
@@ -53,6 +56,7 @@ impl WorkloadAttestor for Told {
     }
 
     async fn attest(&self, process: &PinnedProcess) -> Result<Vec<Selector>, AttestError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         let values = self.values.lock().unwrap();
         let values = values.as_ref().ok_or(AttestError::Restless { pid: process.pid() })?;
         Ok(values.iter().map(|value| Selector::new(self.kind, value).unwrap()).collect())
