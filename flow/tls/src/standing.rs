@@ -54,7 +54,7 @@ pub struct Standing(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     Spiffe(Box<SpiffeStanding>),
-    Web(WebStanding),
+    Web(Box<WebStanding>),
     /// Nothing was asked of the peer, so that nothing of it can fall.
     Nobody,
 }
@@ -80,7 +80,7 @@ impl Standing {
     }
 
     pub(crate) fn of_web(standing: WebStanding) -> Self {
-        Self(Kind::Web(standing))
+        Self(Kind::Web(Box::new(standing)))
     }
 
     pub(crate) fn of_nobody() -> Self {

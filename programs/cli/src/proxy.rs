@@ -1,6 +1,7 @@
 //! `finial proxy server|client`: TLS for programs that know nothing of SPIFFE, with ghostunnel's flags.
 
 mod credentials;
+mod status;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use finial_daemon::{
 use finial_proxy::{AccessFlags, Address, ClientConfig, Config, Limits, Reloader, ServerConfig};
 
 use self::credentials::Credentials;
+use self::status::Status;
 use crate::{logging::Logging, server::terminated};
 
 #[derive(Subcommand)]
@@ -107,7 +109,8 @@ impl Server {
             allow,
             disable_authentication: self.disable_authentication,
             unsafe_target: self.unsafe_target,
-            status: self.common.status()?,
+            status: self.common.status.flags()?,
+            quiet: self.common.status.quiet(),
             limits: self.common.limits(),
             ..ServerConfig::new(listen, target, self.common.credentials.flags(false)?)
         })
@@ -160,7 +163,8 @@ impl Client {
             disable_authentication: self.disable_authentication,
             server_name: self.server_name.clone(),
             unsafe_listen: self.unsafe_listen,
-            status: self.common.status()?,
+            status: self.common.status.flags()?,
+            quiet: self.common.status.quiet(),
             limits: self.common.limits(),
             ..ClientConfig::new(listen, target, self.common.credentials.flags(self.disable_authentication)?)
         })
@@ -189,9 +193,14 @@ struct Common {
     /// How long one direction may go on after the other has ended
     #[arg(long = "close-timeout", default_value = "60s", value_name = "DURATION", value_parser = go::parse_duration)]
     close_timeout: Duration,
-    /// Serve /_status here, in the clear: HOST:PORT or unix:PATH
-    #[arg(long, value_name = "ADDRESS")]
-    status: Option<String>,
+    /// How long a connection may be open; 0 for ever
+    #[arg(long = "max-conn-lifetime", default_value = "0", value_name = "DURATION", value_parser = go::parse_duration)]
+    lifetime: Duration,
+    /// Connections at once; further ones wait [default: 10000]
+    #[arg(long = "max-concurrent-conns", value_name = "NUMBER")]
+    connections: Option<u32>,
+    #[command(flatten)]
+    status: Status,
     #[command(flatten)]
     logging: Logging,
 }
@@ -203,9 +212,13 @@ impl Common {
         Ok((listen, target))
     }
 
-    fn status(&self) -> Result<Option<Address>> {
-        let parse = |text: &String| Address::parse_status(text).context("invalid --status address");
-        self.status.as_ref().map(parse).transpose()
+    /// Zero is ghostunnel's for no limit.
+    fn connections(&self) -> usize {
+        match self.connections {
+            None => Limits::default().connections,
+            Some(0) => usize::MAX,
+            Some(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
+        }
     }
 
     fn limits(&self) -> Limits {
@@ -214,7 +227,8 @@ impl Common {
             connect_timeout: self.connect_timeout,
             shutdown_timeout: self.shutdown_timeout,
             close_timeout: self.close_timeout,
-            ..Limits::default()
+            lifetime: self.lifetime,
+            connections: self.connections(),
         }
     }
 }

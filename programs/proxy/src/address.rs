@@ -21,6 +21,15 @@ pub enum Address {
     Unix(PathBuf),
 }
 
+/// Where the status is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusAddress {
+    /// The socket.
+    pub address: Address,
+    /// By HTTPS with the certificate of the proxy, which asks for none; else in the clear.
+    pub tls: bool,
+}
+
 /// A text that is no address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{address}` {fault}")]
@@ -61,25 +70,32 @@ impl Address {
         Ok(Self::Tcp { host: host.to_owned(), port })
     }
 
-    /// Reads the address of a status server: as [`parse`](Self::parse), and with `http://` before it.
-    ///
-    /// # Errors
-    /// As [`parse`](Self::parse); `https://` is refused, since the status is served in the clear.
-    pub fn parse_status(text: &str) -> Result<Self, AddressError> {
-        let fault = "asks for TLS, and the status is served in the clear: write http://HOST:PORT";
-        match text.split_once("://") {
-            Some(("http", rest)) if !rest.starts_with("unix:") => Self::parse(rest),
-            Some(("https", _)) => Err(AddressError { address: text.to_owned(), fault }),
-            _ => Self::parse(text),
-        }
-    }
-
     /// Whether only this machine can be at the other end: ghostunnel's test, which resolves no names.
     pub(crate) fn is_local(&self) -> bool {
         match self {
             Self::Unix(_) => true,
             Self::Tcp { host, .. } => matches!(host.as_str(), "127.0.0.1" | "::1" | "localhost"),
         }
+    }
+}
+
+impl StatusAddress {
+    /// Reads `HOST:PORT` or `https://HOST:PORT` (by TLS), `http://HOST:PORT` or `unix:PATH` (in the clear).
+    ///
+    /// # Errors
+    /// As [`Address::parse`].
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let (scheme, rest) = match text.split_once("://") {
+            Some((scheme @ ("http" | "https"), rest)) => (Some(scheme), rest),
+            _ => (None, text),
+        };
+        let address = Address::parse(rest)?;
+        if scheme.is_some() && matches!(address, Address::Unix(_)) {
+            let fault = "has a scheme, which is of HOST:PORT only: write unix:PATH";
+            return Err(AddressError { address: text.to_owned(), fault });
+        }
+        let tls = scheme != Some("http") && matches!(address, Address::Tcp { .. });
+        Ok(Self { address, tls })
     }
 }
 

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use finial_daemon::{Clock, Tasks};
 use finial_receive::{NotLive, Source, WebFiles, WebSource};
+use tokio::sync::Notify;
 
 use crate::accept::{self, Listener};
-use crate::config::{Limits, Mode, Own, Plan};
+use crate::config::{Limits, Mode, Own, Plan, StatusFlags};
 use crate::proxy::Proxy;
-use crate::side::Identity;
+use crate::side::{Front, Identity};
 use crate::status::{self, Status};
-use crate::{Address, Config, ProxyError};
+use crate::{Address, Config, ProxyError, StatusAddress};
 
 /// For what is not a connection, once all connections have ended.
 const LAST_GRACE: Duration = Duration::from_secs(1);
@@ -28,6 +29,7 @@ pub struct App {
     listen: Address,
     listener: Listener,
     status: Option<Listener>,
+    status_flags: StatusFlags,
     limits: Limits,
     clock: Clock,
     reloader: Reloader,
@@ -97,10 +99,11 @@ pub(crate) async fn assemble(plan: Plan, identity: Identity, lasting: Tasks) -> 
     let (listen, limits, clock) = (plan.listen.clone(), plan.limits.clone(), identity.clock().clone());
     tracing::info!("starting finial proxy in {} mode", plan.mode.name());
     let listener = Listener::bind(&listen, &clock).await?;
-    let status = match &plan.status {
-        Some(address) => Some(Listener::bind(address, &clock).await?),
+    let status = match &plan.status.address {
+        Some(StatusAddress { address, .. }) => Some(Listener::bind(address, &clock).await?),
         None => None,
     };
+    let status_flags = plan.status.clone();
     if let Identity::Spiffe(source) = &identity {
         first_identity(source, limits.workload_api_timeout).await.map_err(ProxyError::NoIdentity)?;
     }
@@ -108,7 +111,7 @@ pub(crate) async fn assemble(plan: Plan, identity: Identity, lasting: Tasks) -> 
     let reloader = Reloader { identity: identity.clone() };
     let proxy = Arc::new(Proxy::new(plan, identity));
     let sessions = Tasks::new(clock.clone());
-    Ok(App { proxy, listen, listener, status, limits, clock, reloader, sessions, lasting })
+    Ok(App { proxy, listen, listener, status, status_flags, limits, clock, reloader, sessions, lasting })
 }
 
 /// When the time runs out, the error is why there is no identity by then.
@@ -144,17 +147,12 @@ impl App {
     /// [`ProxyError::Forced`] when connections had to be cut after [`Limits::shutdown_timeout`];
     /// [`ProxyError::Panicked`] when a part of the proxy failed, which ends it.
     pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), ProxyError> {
-        let Self { proxy, listener, status, limits, clock, sessions, lasting, .. } = self;
         let listen_address =
-            listener.address().map_or(self.listen.to_string(), |address| address.to_string());
+            self.listener.address().map_or(self.listen.to_string(), |address| address.to_string());
+        let shutdown = self.status_flags.shutdown.then(Arc::<Notify>::default);
+        let told = Arc::new(self.told(listen_address.clone(), shutdown.clone()));
+        let Self { proxy, listener, status, limits, sessions, lasting, .. } = self;
         if let Some(status) = status {
-            let told = Arc::new(Status {
-                proxy: Arc::clone(&proxy),
-                listen_address: listen_address.clone(),
-                stopping: sessions.drain(),
-                hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-                clock,
-            });
             let answer = move |stream| {
                 let told = Arc::clone(&told);
                 async move { told.serve(stream).await }
@@ -175,6 +173,7 @@ impl App {
         let (failed, fallen) = (lasting.drain(), sessions.drain());
         tokio::select! {
             () = until => {}
+            () = asked_for(shutdown.as_deref()) => {}
             () = failed.requested() => {}
             () = fallen.requested() => {}
         }
@@ -186,6 +185,33 @@ impl App {
             None if drained => Ok(()),
             None => Err(ProxyError::Forced { limit: limits.shutdown_timeout }),
         }
+    }
+}
+
+impl App {
+    /// What the status server tells.
+    fn told(&self, listen_address: String, shutdown: Option<Arc<Notify>>) -> Status {
+        let identity = self.proxy.identity();
+        let tls = self.status_flags.address.as_ref().is_some_and(|address| address.tls);
+        let front = (tls && identity.can_serve()).then(|| Front::open(identity, self.limits.connect_timeout));
+        Status {
+            proxy: Arc::clone(&self.proxy),
+            front,
+            listen_address,
+            stopping: self.sessions.drain(),
+            shutdown,
+            hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            clock: self.clock.clone(),
+            began: self.clock.now(),
+        }
+    }
+}
+
+/// Never, where nobody may ask.
+async fn asked_for(shutdown: Option<&Notify>) {
+    match shutdown {
+        Some(shutdown) => shutdown.notified().await,
+        None => std::future::pending().await,
     }
 }
 

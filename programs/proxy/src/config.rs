@@ -3,6 +3,7 @@
 mod access;
 mod credentials;
 mod plan;
+mod status;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ pub use access::AccessFlags;
 pub use credentials::CredentialFlags;
 pub(crate) use credentials::{Own, Trust};
 pub(crate) use plan::{Mode, Plan};
+pub use status::{Quiet, StatusFlags};
 
 use crate::Address;
 
@@ -30,8 +32,10 @@ pub struct ServerConfig {
     pub disable_authentication: bool,
     /// Where the identity comes from.
     pub credentials: CredentialFlags,
-    /// `--status`: where the status is served, in the clear.
-    pub status: Option<Address>,
+    /// What is told of the proxy, and to whom.
+    pub status: StatusFlags,
+    /// `--quiet`: what is not logged.
+    pub quiet: Quiet,
     /// How long and how much.
     pub limits: Limits,
 }
@@ -55,8 +59,10 @@ pub struct ClientConfig {
     pub disable_authentication: bool,
     /// Where the identity comes from.
     pub credentials: CredentialFlags,
-    /// `--status`: where the status is served, in the clear.
-    pub status: Option<Address>,
+    /// What is told of the proxy, and to whom.
+    pub status: StatusFlags,
+    /// `--quiet`: what is not logged.
+    pub quiet: Quiet,
     /// How long and how much.
     pub limits: Limits,
 }
@@ -72,6 +78,8 @@ pub struct Limits {
     pub shutdown_timeout: Duration,
     /// `--close-timeout`: for one direction after the other has ended; zero closes at once. 60 seconds.
     pub close_timeout: Duration,
+    /// `--max-conn-lifetime`: for a connection from handshake to end; zero sets no limit, and is the default.
+    pub lifetime: Duration,
     /// `--max-concurrent-conns`: connections at once; further ones wait in the kernel's backlog. 10 000.
     pub connections: usize,
 }
@@ -95,7 +103,8 @@ impl ServerConfig {
             allow: AccessFlags::default(),
             disable_authentication: false,
             credentials,
-            status: None,
+            status: StatusFlags::default(),
+            quiet: Quiet::default(),
             limits: Limits::default(),
         }
     }
@@ -112,7 +121,8 @@ impl ClientConfig {
             verify: AccessFlags::default(),
             disable_authentication: false,
             credentials,
-            status: None,
+            status: StatusFlags::default(),
+            quiet: Quiet::default(),
             limits: Limits::default(),
         }
     }
@@ -125,6 +135,7 @@ impl Default for Limits {
             connect_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(5 * 60),
             close_timeout: Duration::from_secs(60),
+            lifetime: Duration::ZERO,
             connections: 10_000,
         }
     }

@@ -86,6 +86,9 @@ pub enum ProxyError {
     /// Nothing could ever connect.
     #[error("--connect-timeout duration must not be zero")]
     NoConnectTimeout,
+    /// Nobody could ask for the end.
+    #[error("--enable-shutdown requires --status to be set")]
+    ShutdownWithoutStatus,
     /// A TCP port could not be bound.
     #[error("cannot listen on {address}: is another program there, or may this user not?")]
     Listen {

@@ -18,13 +18,16 @@ mod config;
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod metrics;
 mod pipe;
 mod plain;
 mod proxy;
 mod side;
 mod status;
 
-pub use address::{Address, AddressError};
+pub use address::{Address, AddressError, StatusAddress};
 pub use app::{App, Reloader, build};
-pub use config::{AccessFlags, ClientConfig, Config, CredentialFlags, Limits, ServerConfig};
+pub use config::{
+    AccessFlags, ClientConfig, Config, CredentialFlags, Limits, Quiet, ServerConfig, StatusFlags,
+};
 pub use error::ProxyError;

@@ -24,6 +24,8 @@ pub(crate) enum Cut {
     Copy(#[from] io::Error),
     #[error("one end was done and the other not within {}", go::format_duration(*.0))]
     HalfOpen(Duration),
+    #[error("it was open for {}, which is the limit", go::format_duration(*.0))]
+    Outlived(Duration),
     #[error("the trust it rests on has gone")]
     Fallen(#[from] Fallen),
 }

@@ -11,7 +11,8 @@ use finial_tls::{Standing, TlsError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::Address;
-use crate::config::{Limits, Plan};
+use crate::config::{Limits, Plan, Quiet};
+use crate::metrics::{Failure, Metrics};
 use crate::pipe::{Cut, Size, Traffic, relay};
 use crate::plain::Plain;
 use crate::side::{Back, Front, Identity, Met, Side};
@@ -26,6 +27,8 @@ pub(crate) struct Proxy {
     target: Address,
     identity: Identity,
     limits: Limits,
+    quiet: Quiet,
+    metrics: Metrics,
 }
 
 /// The target could not be reached, or not as itself.
@@ -42,7 +45,17 @@ pub(crate) enum DialError {
 impl Proxy {
     pub(crate) fn new(plan: Plan, identity: Identity) -> Self {
         let side = Side::new(&plan, &identity);
-        Self { side, target: plan.target, identity, limits: plan.limits }
+        let metrics = Metrics::new(plan.status.metrics_prefix, identity.clock());
+        let Plan { target, limits, quiet, .. } = plan;
+        Self { side, target, identity, limits, quiet, metrics }
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) fn target(&self) -> &Address {
@@ -51,6 +64,7 @@ impl Proxy {
 
     /// Serves one caller to the end. A handshake that has not ended when the drain is requested is given up.
     pub(crate) async fn serve(&self, caller: Plain, drain: &Drain) {
+        let _open = self.metrics.accept();
         match &self.side {
             Side::Server(front) => self.serve_secured(front, caller, drain).await,
             Side::Client(back) => self.serve_plain(back, caller, drain).await,
@@ -72,6 +86,7 @@ impl Proxy {
 
     async fn serve_secured(&self, front: &Front, caller: Plain, drain: &Drain) {
         let from = caller.remote();
+        let began = self.clock().monotonic();
         let accepted = tokio::select! {
             accepted = front.accept(caller) => accepted,
             () = drain.requested() => return,
@@ -79,13 +94,18 @@ impl Proxy {
         let Met { mut stream, peer, mut standing } = match accepted {
             Ok(secured) => secured,
             Err(error) => {
-                let peer = stranger(&error);
-                return tracing::warn!(peer, "error on TLS handshake from {from}: {}", Chain(&error));
+                self.metrics.fail(failure(&error));
+                if !self.quiet.handshake_errors {
+                    let peer = stranger(&error);
+                    tracing::warn!(peer, "error on TLS handshake from {from}: {}", Chain(&error));
+                }
+                return;
             }
         };
+        self.metrics.handshakes().note(self.clock().monotonic().saturating_sub(began));
         let mut backend = match self.dial().await {
             Ok(backend) => backend,
-            Err(error) => return tracing::warn!("error on dial: {}", Chain(&error)),
+            Err(error) => return self.undialled(&error),
         };
         backend.abort_on_close();
         let name = format!("{from} [{peer}] <-> {} [no tls]", self.target_name());
@@ -99,6 +119,7 @@ impl Proxy {
     /// nobody else, and the caller keeps it when there is no target.
     async fn serve_plain(&self, back: &Back, mut caller: Plain, drain: &Drain) {
         caller.abort_on_close();
+        let began = self.clock().monotonic();
         let dialled = tokio::select! {
             dialled = self.dial_secured(back) => dialled,
             () = drain.requested() => return,
@@ -106,11 +127,11 @@ impl Proxy {
         let Met { mut stream, peer, mut standing } = match dialled {
             Ok(secured) => secured,
             Err(error) => {
-                let peer = error.stranger();
-                tracing::warn!(peer, "error on dial: {}", Chain(&error));
+                self.undialled(&error);
                 return self.let_speak(&caller).await;
             }
         };
+        self.metrics.handshakes().note(self.clock().monotonic().saturating_sub(began));
         let (from, to) = (caller.remote(), self.target_name());
         let name = format!("{from} [no tls] <-> {to} [{peer}]");
         let traffic = Traffic::default();
@@ -118,6 +139,14 @@ impl Proxy {
             caller.close_in_order();
         } else if traffic.forwarded() == 0 && traffic.returned() == 0 {
             self.let_speak(&caller).await;
+        }
+    }
+
+    fn undialled(&self, error: &DialError) {
+        self.metrics.fail(error.failure());
+        if !self.quiet.connection_errors {
+            let peer = error.stranger();
+            tracing::warn!(peer, "error on dial: {}", Chain(error));
         }
     }
 
@@ -140,18 +169,52 @@ impl Proxy {
         A: AsyncRead + AsyncWrite + Unpin,
         B: AsyncRead + AsyncWrite + Unpin,
     {
-        let clock = self.clock();
-        let opened = clock.monotonic();
-        tracing::info!("opening pipe: {name}");
-        let limit = (clock, self.limits.close_timeout);
-        let ended = relay(caller, target, standing, traffic, limit).await;
-        match &ended {
+        self.metrics.succeed();
+        let opened = self.clock().monotonic();
+        if !self.quiet.connections {
+            tracing::info!("opening pipe: {name}");
+        }
+        let ended = self.relay(caller, target, standing, traffic).await;
+        let open = self.clock().monotonic().saturating_sub(opened);
+        self.metrics.lifetimes().note(open);
+        self.tell_end(name, &ended, traffic, open);
+        ended.is_ok()
+    }
+
+    async fn relay<A, B>(
+        &self,
+        caller: &mut A,
+        target: &mut B,
+        standing: &mut Standing,
+        traffic: &Traffic,
+    ) -> Result<(), Cut>
+    where
+        A: AsyncRead + AsyncWrite + Unpin,
+        B: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (clock, lifetime) = (self.clock(), self.limits.lifetime);
+        let relay = relay(caller, target, standing, traffic, (clock, self.limits.close_timeout));
+        if lifetime.is_zero() {
+            return relay.await;
+        }
+        clock.timeout(lifetime, relay).await.unwrap_or(Err(Cut::Outlived(lifetime)))
+    }
+
+    fn tell_end(&self, name: &str, ended: &Result<(), Cut>, traffic: &Traffic, open: Duration) {
+        match ended {
             Err(cut) if cut.is_departure() => tracing::debug!("{}", Chain(cut)),
-            Err(cut @ Cut::Copy(_)) => tracing::warn!("{}", Chain(cut)),
-            Err(cut @ (Cut::Fallen(_) | Cut::HalfOpen(_))) => {
-                tracing::info!("cutting pipe: {name}: {}", Chain(cut));
+            Err(cut @ Cut::Copy(_)) if !self.quiet.connection_errors => tracing::warn!("{}", Chain(cut)),
+            Err(cut @ Cut::Fallen(_)) => tracing::info!("cutting pipe: {name}: {}", Chain(cut)),
+            Err(cut @ (Cut::HalfOpen(_) | Cut::Outlived(_))) => {
+                self.metrics.time_out();
+                if !self.quiet.connections {
+                    tracing::info!("cutting pipe: {name}: {}", Chain(cut));
+                }
             }
-            Ok(()) => {}
+            _ => {}
+        }
+        if self.quiet.connections {
+            return;
         }
         let (forwarded, returned) = (traffic.forwarded(), traffic.returned());
         tracing::info!(
@@ -160,9 +223,8 @@ impl Proxy {
             "closed pipe: {name} [forwarded {}, returned {}, open {}]",
             Size(forwarded),
             Size(returned),
-            rounded(clock.monotonic().saturating_sub(opened)),
+            rounded(open),
         );
-        ended.is_ok()
     }
 
     async fn dial(&self) -> Result<Plain, DialError> {
@@ -200,6 +262,14 @@ impl DialError {
             Self::Io(_) | Self::TooSlow(_) => None,
         }
     }
+
+    fn failure(&self) -> Failure {
+        match self {
+            Self::Tls(error) => failure(error),
+            Self::TooSlow(_) => Failure::Slow,
+            Self::Io(_) => Failure::Refused,
+        }
+    }
 }
 
 /// Who was verified and is not permitted.
@@ -208,6 +278,13 @@ fn stranger(error: &TlsError) -> Option<&str> {
         TlsError::Unauthorized { id } => Some(id.as_str()),
         TlsError::UnauthorizedWeb { subject } | TlsError::WrongName { subject, .. } => Some(subject),
         _ => None,
+    }
+}
+
+fn failure(error: &TlsError) -> Failure {
+    match error {
+        TlsError::Timeout(_) => Failure::Slow,
+        _ => Failure::Refused,
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, SystemTime};
 
 use finial_daemon::Clock;
 use finial_identity::SpiffeId;
 use finial_receive::{NotLive, Source, WebSource};
 use finial_tls::{
-    Acceptor, Connector, Peer, Policy, Secured, Standing, TlsError, WebAcceptor, WebDialer, WebPeer,
+    Acceptor, Connector, NameRules, Peer, Policy, Secured, Standing, TlsError, WebAcceptor, WebDialer,
+    WebPeer,
 };
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -37,6 +39,24 @@ impl Identity {
         match self {
             Self::Spiffe(source) => source.credential().map(drop),
             Self::Web(source) => source.identity().map(drop),
+        }
+    }
+}
+
+impl Identity {
+    /// Whether there is a certificate with which a server can be.
+    pub(crate) fn can_serve(&self) -> bool {
+        match self {
+            Self::Spiffe(_) => true,
+            Self::Web(source) => source.identity().is_ok_and(|identity| identity.credential().is_some()),
+        }
+    }
+
+    /// When what is presented was read from files.
+    pub(crate) fn read_at(&self) -> Option<SystemTime> {
+        match self {
+            Self::Spiffe(_) => None,
+            Self::Web(source) => source.identity().ok().map(|identity| identity.read_at()),
         }
     }
 }
@@ -101,7 +121,15 @@ impl Side {
 
 impl Front {
     fn new(plan: &Plan, identity: &Identity) -> Self {
-        let (limit, rules) = (plan.limits.connect_timeout, plan.rules.clone());
+        Self::with(identity, plan.rules.clone(), plan.trust, plan.limits.connect_timeout)
+    }
+
+    /// Asks callers for no certificate.
+    pub(crate) fn open(identity: &Identity, limit: Duration) -> Self {
+        Self::with(identity, NameRules::default(), Trust::ServerOnly, limit)
+    }
+
+    fn with(identity: &Identity, rules: NameRules, trust: Trust, limit: Duration) -> Self {
         let acceptor = match identity {
             Identity::Spiffe(source) => {
                 let acceptor = Acceptor::new(source, Policy::names(rules));
@@ -111,7 +139,7 @@ impl Front {
                 AnyAcceptor::Web(WebAcceptor::new(source, rules).with_handshake_limit(limit))
             }
         };
-        Self { acceptor, trust: plan.trust }
+        Self { acceptor, trust }
     }
 
     pub(crate) async fn accept<S>(&self, stream: S) -> Result<Met<server::TlsStream<S>>, TlsError>

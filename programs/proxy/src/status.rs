@@ -1,23 +1,26 @@
-//! `GET /_status`: whether this proxy can serve, as JSON with ghostunnel's keys.
+//! The status server: whether this proxy can serve, and what it has counted, by ghostunnel's paths and keys.
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use finial_daemon::{Clock, Drain};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 
 use crate::plain::Plain;
 use crate::proxy::{Chain, Proxy};
+use crate::side::Front;
 
 /// Requests at once; further ones wait.
 pub(crate) const CONNECTIONS: usize = 32;
@@ -28,17 +31,33 @@ const LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Status {
     pub(crate) proxy: Arc<Proxy>,
+    /// Performs handshakes, where the status is not served in the clear.
+    pub(crate) front: Option<Front>,
     /// Where callers connect.
     pub(crate) listen_address: String,
     /// Requested when the proxy no longer accepts.
     pub(crate) stopping: Drain,
+    /// Told when somebody asks for the end; nobody may without it.
+    pub(crate) shutdown: Option<Arc<Notify>>,
     pub(crate) hostname: String,
     pub(crate) clock: Clock,
+    /// When the proxy began, in the place of a reload.
+    pub(crate) began: SystemTime,
 }
 
 impl Status {
     /// Answers the one request of a connection.
     pub(crate) async fn serve(&self, stream: Plain) {
+        match &self.front {
+            None => self.serve_http(stream).await,
+            Some(front) => match front.accept(stream).await {
+                Ok(met) => self.serve_http(met.stream).await,
+                Err(error) => tracing::debug!("a request for the status failed: {}", Chain(&error)),
+            },
+        }
+    }
+
+    async fn serve_http(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
         let service = service_fn(async |request| Ok::<_, Infallible>(self.answer(request).await));
         let connection =
             http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service);
@@ -50,22 +69,41 @@ impl Status {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::default());
-        if request.uri().path() != "/_status" {
-            *response.status_mut() = StatusCode::NOT_FOUND;
-        } else if request.method() != Method::GET && request.method() != Method::HEAD {
-            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-            response.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
-        } else {
-            let (ok, report) = self.report().await;
-            let code = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-            *response.status_mut() = code;
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
-            *response.body_mut() = Full::from(report.to_string());
+        let prometheus = request
+            .uri()
+            .query()
+            .is_some_and(|query| query.split('&').any(|pair| pair == "format=prometheus"));
+        match (request.uri().path(), request.method()) {
+            ("/_shutdown", method) if let Some(shutdown) = &self.shutdown => match *method {
+                Method::POST => {
+                    tracing::info!("shutdown was requested via status endpoint");
+                    shutdown.notify_one();
+                    Response::new(Full::default())
+                }
+                _ => not_allowed("POST"),
+            },
+            ("/_status" | "/_metrics" | "/_metrics/json" | "/_metrics/prometheus", method)
+                if method != Method::GET && method != Method::HEAD =>
+            {
+                not_allowed("GET, HEAD")
+            }
+            ("/_status", _) => {
+                let (ok, report) = self.report().await;
+                let code = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+                answer(code, JSON, report.to_string())
+            }
+            ("/_metrics", _) if prometheus => self.prometheus(),
+            ("/_metrics/prometheus", _) => self.prometheus(),
+            ("/_metrics" | "/_metrics/json", _) => {
+                let list = self.proxy.metrics().to_json(&self.hostname, self.clock.now());
+                answer(StatusCode::OK, JSON, list.to_string())
+            }
+            _ => answer(StatusCode::NOT_FOUND, TEXT, String::new()),
         }
-        response
+    }
+
+    fn prometheus(&self) -> Response<Full<Bytes>> {
+        answer(StatusCode::OK, TEXT, self.proxy.metrics().to_prometheus())
     }
 
     /// Whether all is well, and the whole answer. Each call reaches for the target.
@@ -90,10 +128,32 @@ impl Status {
         if let Err(error) = &identity {
             tell("identity_error", json!(error.to_string()));
         }
-        tell("time", json!(Timestamp::try_from(self.clock.now()).unwrap_or_default().to_string()));
+        let last_reload = self.proxy.identity().read_at().unwrap_or(self.began);
+        tell("time", json!(rfc3339(self.clock.now())));
+        tell("last_reload", json!(rfc3339(last_reload)));
         tell("hostname", json!(self.hostname));
         tell("message", json!(if stopping { "stopping" } else { "listening" }));
         tell("revision", json!(env!("CARGO_PKG_VERSION")));
         (ok, Value::Object(report))
     }
+}
+
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+fn answer(code: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = code;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+fn not_allowed(allowed: &'static str) -> Response<Full<Bytes>> {
+    let mut response = answer(StatusCode::METHOD_NOT_ALLOWED, TEXT, String::new());
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+fn rfc3339(instant: SystemTime) -> String {
+    Timestamp::try_from(instant).unwrap_or_default().to_string()
 }

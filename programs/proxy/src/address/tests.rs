@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use super::Address;
+use super::{Address, StatusAddress};
 
 fn tcp(host: &str, port: u16) -> Address {
     Address::Tcp { host: host.to_owned(), port }
@@ -42,13 +42,20 @@ fn bad_addresses_are_refused_with_the_text_and_a_remedy() {
 }
 
 #[test]
-fn a_status_address_may_say_http_and_not_https() {
-    assert_eq!(Address::parse_status("http://localhost:6060"), Ok(tcp("localhost", 6060)));
-    assert_eq!(Address::parse_status("localhost:6060"), Ok(tcp("localhost", 6060)));
-    assert_eq!(Address::parse_status("unix:/run/status"), Ok(Address::Unix("/run/status".into())));
-    assert!(Address::parse_status("http://unix:/run/status").is_err());
-    let refusal = Address::parse_status("https://localhost:6060").unwrap_err().to_string();
-    assert!(refusal.ends_with("the status is served in the clear: write http://HOST:PORT"), "{refusal}");
+fn status_is_by_tls_unless_it_says_http_or_has_no_network() {
+    for (text, address, tls) in [
+        ("http://localhost:6060", tcp("localhost", 6060), false),
+        ("https://localhost:6060", tcp("localhost", 6060), true),
+        ("localhost:6060", tcp("localhost", 6060), true),
+        ("unix:/run/status", Address::Unix("/run/status".into()), false),
+    ] {
+        assert_eq!(StatusAddress::parse(text), Ok(StatusAddress { address, tls }), "{text}");
+    }
+    for text in ["http://unix:/run/status", "https://unix:/run/status"] {
+        let refusal = StatusAddress::parse(text).unwrap_err().to_string();
+        assert!(refusal.contains("has a scheme, which is of HOST:PORT only"), "{refusal}");
+    }
+    assert!(StatusAddress::parse("ftp://localhost:21").is_err());
 }
 
 #[test]

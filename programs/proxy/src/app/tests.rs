@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod status;
 mod web;
 
 use std::io::{ErrorKind, Write};
@@ -346,48 +347,4 @@ async fn a_client_listens_on_a_unix_socket() {
     })
     .await;
     assert!(!path.exists());
-}
-
-#[tokio::test]
-async fn status_tells_whether_the_backend_answers() {
-    let world = World::new();
-    let (backend, target) = listener().await;
-    let (writer, source) = world.party(SERVER);
-    let status = Some(Address::Tcp { host: "127.0.0.1".to_owned(), port: 0 });
-    let app = app(crate::ServerConfig { status, ..world.server(target) }, source).await.unwrap();
-    let (address, listens) = (app.status_address().unwrap(), app.address().unwrap());
-    let ask = async |request: &str| {
-        let mut stream = dial(address).await;
-        stream.write_all(format!("{request} HTTP/1.1\r\nhost: status\r\n\r\n").as_bytes()).await.unwrap();
-        let answer = read_to_end(&mut stream).await.unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let code = head.split(' ').nth(1).unwrap().to_owned();
-        (code, serde_json::from_str::<serde_json::Value>(body).unwrap_or_default())
-    };
-    beside(app, &world.clock, async {
-        let (code, report) = ask("GET /_status").await;
-        assert_eq!(code, "200");
-        assert_eq!(report["ok"], true);
-        assert_eq!(report["status"], "ok");
-        assert_eq!(report["backend_status"], "ok");
-        assert_eq!(report["message"], "listening");
-        assert_eq!(report["listen_address"], listens.to_string());
-        assert_eq!(report["forward_address"], target.to_string());
-        assert_eq!(report["time"], "2027-01-15T08:00:00Z");
-
-        assert_eq!(ask("POST /_status").await.0, "405");
-        assert_eq!(ask("GET /elsewhere").await.0, "404");
-
-        drop(backend);
-        let (code, report) = ask("GET /_status").await;
-        assert_eq!(code, "503");
-        assert_eq!(report["status"], "critical");
-        assert_eq!(report["backend_ok"], false);
-        assert!(report["backend_error"].is_string());
-
-        writer.withdraw("the entry was deleted");
-        let (_, report) = ask("GET /_status").await;
-        assert_eq!(report["identity_error"], "the identity was withdrawn: the entry was deleted");
-    })
-    .await;
 }

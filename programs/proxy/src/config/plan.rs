@@ -3,7 +3,7 @@
 use finial_tls::NameRules;
 use rustls_pki_types::ServerName;
 
-use super::{ClientConfig, Config, Limits, Own, ServerConfig, Trust};
+use super::{ClientConfig, Config, Limits, Own, Quiet, ServerConfig, StatusFlags, Trust};
 use crate::{Address, ProxyError};
 
 /// A configuration that passed every check. Only [`Plan::new`] makes one.
@@ -17,7 +17,8 @@ pub(crate) struct Plan {
     pub(crate) rules: NameRules,
     pub(crate) trust: Trust,
     pub(crate) own: Own,
-    pub(crate) status: Option<Address>,
+    pub(crate) status: StatusFlags,
+    pub(crate) quiet: Quiet,
     pub(crate) limits: Limits,
 }
 
@@ -32,8 +33,9 @@ impl Plan {
     /// # Errors
     /// With the first rule broken, in ghostunnel's words where it has the rule.
     pub(crate) fn new(config: Config) -> Result<Self, ProxyError> {
-        let (Config::Server(ServerConfig { limits, .. }) | Config::Client(ClientConfig { limits, .. })) =
-            &config;
+        let (Config::Server(ServerConfig { limits, status, .. })
+        | Config::Client(ClientConfig { limits, status, .. })) = &config;
+        status.check()?;
         if limits.connect_timeout.is_zero() {
             return Err(ProxyError::NoConnectTimeout);
         }
@@ -44,7 +46,7 @@ impl Plan {
     }
 
     fn server(config: ServerConfig) -> Result<Self, ProxyError> {
-        let ServerConfig { listen, target, allow, status, limits, .. } = config;
+        let ServerConfig { listen, target, allow, status, quiet, limits, .. } = config;
         let trust = if config.disable_authentication { Trust::ServerOnly } else { Trust::Mutual };
         let own = config.credentials.server(trust)?;
         match (trust, allow.all, allow.name_somebody()) {
@@ -60,11 +62,11 @@ impl Plan {
         }
         let rules = allow.rules("--allow-uri")?;
         let mode = Mode::Server;
-        Ok(Self { mode, listen, target, server_name: None, rules, trust, own, status, limits })
+        Ok(Self { mode, listen, target, server_name: None, rules, trust, own, status, quiet, limits })
     }
 
     fn client(config: ClientConfig) -> Result<Self, ProxyError> {
-        let ClientConfig { listen, target, verify, status, limits, .. } = config;
+        let ClientConfig { listen, target, verify, status, quiet, limits, .. } = config;
         let trust = if config.disable_authentication { Trust::ServerOnly } else { Trust::Mutual };
         let own = config.credentials.client(trust)?;
         if !listen.is_local() && !config.unsafe_listen {
@@ -80,6 +82,6 @@ impl Plan {
             return Err(ProxyError::NoServerName { name: name.clone() });
         }
         let rules = verify.rules("--verify-uri")?;
-        Ok(Self { mode: Mode::Client, listen, target, server_name, rules, trust, own, status, limits })
+        Ok(Self { mode: Mode::Client, listen, target, server_name, rules, trust, own, status, quiet, limits })
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use finial_receive::Endpoint;
 
-use super::{AccessFlags, ClientConfig, Config, CredentialFlags, Plan, ServerConfig};
+use super::{AccessFlags, ClientConfig, Config, CredentialFlags, Plan, ServerConfig, StatusFlags};
 use crate::Address;
 
 fn agent() -> CredentialFlags {
@@ -181,6 +181,12 @@ fn the_name_of_a_server_is_the_host_unless_another_is_given() {
         refusal(config),
         "`no name` is no DNS name and no IP address: give the server's with --override-server-name"
     );
+}
+
+#[test]
+fn nobody_may_end_a_proxy_that_has_no_status() {
+    let status = StatusFlags { shutdown: true, ..StatusFlags::default() };
+    assert_eq!(refusal(ServerConfig { status, ..server() }), "--enable-shutdown requires --status to be set");
 }
 
 #[test]

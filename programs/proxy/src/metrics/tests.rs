@@ -1,0 +1,129 @@
+//! What is counted, and how it is told.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::time::Duration;
+
+use finial_daemon::{Clock, ClockHand};
+use finial_receive::testing::start;
+
+use super::{Failure, Metrics};
+
+fn metrics() -> (Metrics, ClockHand) {
+    let (clock, hand) = Clock::manual(start());
+    (Metrics::new("ghostunnel".to_owned(), &clock), hand)
+}
+
+fn told(metrics: &Metrics, name: &str) -> f64 {
+    let list = metrics.to_json("host", start());
+    let found = list.as_array().unwrap().iter().find(|entry| entry["metric"] == name);
+    let entry = found.unwrap_or_else(|| panic!("{name} is not in {list}"));
+    assert_eq!(entry["timestamp"], 1_800_000_000);
+    assert_eq!(entry["hostname"], "host");
+    entry["value"].as_f64().unwrap()
+}
+
+#[test]
+fn connections_are_counted() {
+    let (metrics, _hand) = metrics();
+    let open = metrics.accept();
+    metrics.succeed();
+    drop(metrics.accept());
+    metrics.fail(Failure::Slow);
+    drop(metrics.accept());
+    metrics.fail(Failure::Refused);
+    for (name, value) in [
+        ("ghostunnel.accept.total", 3.0),
+        ("ghostunnel.accept.success", 1.0),
+        ("ghostunnel.accept.error", 2.0),
+        ("ghostunnel.accept.timeout", 1.0),
+        ("ghostunnel.conn.open", 1.0),
+        ("ghostunnel.conn.timeout", 0.0),
+    ] {
+        assert_eq!(told(&metrics, name), value, "{name}");
+    }
+    drop(open);
+    metrics.time_out();
+    assert_eq!(told(&metrics, "ghostunnel.conn.open"), 0.0);
+    assert_eq!(told(&metrics, "ghostunnel.conn.timeout"), 1.0);
+}
+
+#[test]
+fn spans_are_spread_in_nanoseconds() {
+    let (metrics, _hand) = metrics();
+    for span in 1..=99 {
+        metrics.handshakes().note(Duration::from_nanos(span));
+    }
+    for (name, value) in [
+        ("count", 99.0),
+        ("min", 1.0),
+        ("max", 99.0),
+        ("mean", 50.0),
+        ("50-percentile", 50.0),
+        ("75-percentile", 75.0),
+        ("95-percentile", 95.0),
+        ("99-percentile", 99.0),
+    ] {
+        assert_eq!(told(&metrics, &format!("ghostunnel.conn.handshake.{name}")), value, "{name}");
+    }
+    assert_eq!(told(&metrics, "ghostunnel.conn.lifetime.50-percentile"), 0.0);
+}
+
+#[test]
+fn memory_for_spans_is_bounded_and_holds_the_last() {
+    let (metrics, _hand) = metrics();
+    for _ in 0..5_000 {
+        metrics.handshakes().note(Duration::from_nanos(7));
+    }
+    for _ in 0..1_028 {
+        metrics.handshakes().note(Duration::from_nanos(9));
+    }
+    assert_eq!(told(&metrics, "ghostunnel.conn.handshake.min"), 9.0);
+    assert_eq!(told(&metrics, "ghostunnel.conn.handshake.count"), 6_028.0);
+}
+
+#[test]
+fn rates_follow_what_comes_and_fade() {
+    let (metrics, hand) = metrics();
+    for _ in 0..50 {
+        metrics.lifetimes().note(Duration::from_secs(1));
+    }
+    hand.step(Duration::from_secs(5));
+    let rates = metrics.lifetimes().spread().rates;
+    assert_eq!(rates, [10.0; 3]);
+    hand.step(Duration::from_secs(60));
+    let [one, five, fifteen] = metrics.lifetimes().spread().rates;
+    assert!((one - 10.0 * (-1.0_f64).exp()).abs() < 1e-9, "{one}");
+    assert!(one < five && five < fifteen && fifteen < 10.0);
+    hand.step(Duration::from_secs(365 * 86_400));
+    assert!(metrics.lifetimes().spread().rates.iter().all(|rate| *rate < 1e-6));
+}
+
+#[test]
+fn prometheus_is_told_each_value_once_with_its_type() {
+    let (metrics, _hand) = metrics();
+    let _open = metrics.accept();
+    metrics.handshakes().note(Duration::from_nanos(4));
+    let text = metrics.to_prometheus();
+    for line in [
+        "# TYPE ghostunnel_conn_open gauge",
+        "ghostunnel_conn_open 1",
+        "ghostunnel_accept_total 1",
+        "ghostunnel_conn_handshake_count 1",
+        "ghostunnel_conn_handshake_sum 4",
+        "ghostunnel_conn_handshake_std_dev 0",
+        "ghostunnel_conn_lifetime_rate15 0",
+    ] {
+        assert_eq!(text.lines().filter(|told| *told == line).count(), 1, "{line}\n{text}");
+    }
+    let values: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(values.iter().all(|line| line.split_once(' ').unwrap().1.parse::<f64>().is_ok()));
+}
+
+#[test]
+fn the_prefix_is_the_operators() {
+    let (clock, _hand) = Clock::manual(start());
+    let metrics = Metrics::new("edge-1".to_owned(), &clock);
+    assert_eq!(told(&metrics, "edge-1.conn.open"), 0.0);
+    assert!(metrics.to_prometheus().contains("\nedge_1_conn_open 0\n"));
+}
