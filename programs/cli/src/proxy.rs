@@ -6,14 +6,16 @@ mod status;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use clap::{Args, Subcommand};
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand, ValueEnum};
 use finial_daemon::{
     Clock, descriptors, go,
     log::{Format, Level, Output},
     signals::ReloadRequests,
 };
-use finial_proxy::{AccessFlags, Address, ClientConfig, Config, Limits, Reloader, ServerConfig};
+use finial_proxy::{
+    AccessFlags, Address, ClientConfig, Config, Limits, ProxyProtocol, Reloader, ServerConfig,
+};
 
 use self::credentials::Credentials;
 use self::status::Status;
@@ -84,6 +86,12 @@ pub(crate) struct Server {
     /// Accept callers whose SPIFFE ID, or another URI, matches; * is one segment, ** at the end any number
     #[arg(long = "allow-uri", alias = "allow-uri-san", value_name = "PATTERN")]
     allow_uri: Vec<String>,
+    /// Tell the backend the addresses of callers by PROXY protocol, version 2; the same as the mode `conn`
+    #[arg(long = "proxy-protocol")]
+    proxy_protocol: bool,
+    /// Tell the backend of callers by PROXY protocol, version 2
+    #[arg(long = "proxy-protocol-mode", value_name = "MODE")]
+    proxy_protocol_mode: Option<Told>,
     /// Ask callers for no certificate, and accept anybody
     #[arg(long = "disable-authentication")]
     disable_authentication: bool,
@@ -94,7 +102,28 @@ pub(crate) struct Server {
     common: Common,
 }
 
+/// What a backend is told of callers.
+#[derive(Clone, Copy, ValueEnum)]
+enum Told {
+    /// Their addresses
+    Conn,
+    /// Beside these the version of TLS, the name they asked for and the application protocol
+    Tls,
+    /// Beside these the certificate that was verified
+    TlsFull,
+}
+
 impl Server {
+    fn proxy_protocol(&self) -> Result<Option<ProxyProtocol>> {
+        Ok(match (self.proxy_protocol, self.proxy_protocol_mode) {
+            (true, Some(_)) => bail!("--proxy-protocol and --proxy-protocol-mode are mutually exclusive"),
+            (true, None) | (false, Some(Told::Conn)) => Some(ProxyProtocol::Connection),
+            (false, Some(Told::Tls)) => Some(ProxyProtocol::Tls),
+            (false, Some(Told::TlsFull)) => Some(ProxyProtocol::TlsFull),
+            (false, None) => None,
+        })
+    }
+
     fn config(&self) -> Result<ServerConfig> {
         let (listen, target) = self.common.addresses()?;
         let allow = AccessFlags {
@@ -107,6 +136,7 @@ impl Server {
         };
         Ok(ServerConfig {
             allow,
+            proxy_protocol: self.proxy_protocol()?,
             disable_authentication: self.disable_authentication,
             unsafe_target: self.unsafe_target,
             status: self.common.status.flags()?,

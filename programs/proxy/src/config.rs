@@ -15,7 +15,7 @@ pub(crate) use credentials::{Own, Trust};
 pub(crate) use plan::{Mode, Plan};
 pub use status::{Quiet, StatusFlags};
 
-use crate::Address;
+use crate::{Address, ProxyProtocol};
 
 /// A proxy that accepts TLS and forwards in the clear.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct ServerConfig {
     pub unsafe_target: bool,
     /// `--allow-…`: which callers are permitted.
     pub allow: AccessFlags,
+    /// `--proxy-protocol-mode`: what the backend is told of callers before their bytes.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// `--disable-authentication`: callers are asked for no certificate, and anybody is permitted.
     pub disable_authentication: bool,
     /// Where the identity comes from.
@@ -101,6 +103,7 @@ impl ServerConfig {
             target,
             unsafe_target: false,
             allow: AccessFlags::default(),
+            proxy_protocol: None,
             disable_authentication: false,
             credentials,
             status: StatusFlags::default(),

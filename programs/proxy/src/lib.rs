@@ -22,6 +22,7 @@ mod metrics;
 mod pipe;
 mod plain;
 mod proxy;
+mod proxy_protocol;
 mod side;
 mod status;
 
@@ -31,3 +32,4 @@ pub use config::{
     AccessFlags, ClientConfig, Config, CredentialFlags, Limits, Quiet, ServerConfig, StatusFlags,
 };
 pub use error::ProxyError;
+pub use proxy_protocol::ProxyProtocol;

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::Address;
+use crate::proxy_protocol::Ends;
 
 /// After how much silence TCP asks whether the other end still lives, and how often.
 const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -36,6 +37,14 @@ impl Plain {
                 Err(_) => "tcp:gone".to_owned(),
             },
             Self::Unix(_) => "unix:".to_owned(),
+        }
+    }
+
+    /// Both ends, the other one first.
+    pub(crate) fn ends(&self) -> Ends {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().ok().zip(stream.local_addr().ok()),
+            Self::Unix(_) => None,
         }
     }
 

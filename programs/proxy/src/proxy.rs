@@ -8,13 +8,14 @@ use std::time::Duration;
 use finial_daemon::{Clock, Drain, Elapsed, go};
 use finial_receive::NotLive;
 use finial_tls::{Standing, TlsError};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::Address;
 use crate::config::{Limits, Plan, Quiet};
 use crate::metrics::{Failure, Metrics};
 use crate::pipe::{Cut, Size, Traffic, relay};
 use crate::plain::Plain;
+use crate::proxy_protocol::{ProxyProtocol, TlsFacts};
 use crate::side::{Back, Front, Identity, Met, Side};
 
 /// How long a caller is let speak before it is reset.
@@ -29,6 +30,7 @@ pub(crate) struct Proxy {
     limits: Limits,
     quiet: Quiet,
     metrics: Metrics,
+    proxy_protocol: Option<ProxyProtocol>,
 }
 
 /// The target could not be reached, or not as itself.
@@ -46,8 +48,8 @@ impl Proxy {
     pub(crate) fn new(plan: Plan, identity: Identity) -> Self {
         let side = Side::new(&plan, &identity);
         let metrics = Metrics::new(plan.status.metrics_prefix, identity.clock());
-        let Plan { target, limits, quiet, .. } = plan;
-        Self { side, target, identity, limits, quiet, metrics }
+        let Plan { target, limits, quiet, proxy_protocol, .. } = plan;
+        Self { side, target, identity, limits, quiet, metrics, proxy_protocol }
     }
 
     pub(crate) fn identity(&self) -> &Identity {
@@ -85,7 +87,7 @@ impl Proxy {
     }
 
     async fn serve_secured(&self, front: &Front, caller: Plain, drain: &Drain) {
-        let from = caller.remote();
+        let (from, ends) = (caller.remote(), caller.ends());
         let began = self.clock().monotonic();
         let accepted = tokio::select! {
             accepted = front.accept(caller) => accepted,
@@ -103,7 +105,8 @@ impl Proxy {
             }
         };
         self.metrics.handshakes().note(self.clock().monotonic().saturating_sub(began));
-        let mut backend = match self.dial().await {
+        let header = self.proxy_protocol.map(|told| told.header(ends, &TlsFacts::of(stream.get_ref().1)));
+        let mut backend = match self.dial_backend(header.as_deref()).await {
             Ok(backend) => backend,
             Err(error) => return self.undialled(&error),
         };
@@ -225,6 +228,16 @@ impl Proxy {
             Size(returned),
             rounded(open),
         );
+    }
+
+    /// The header stands before the first byte of the caller, and is the proxy's own: nothing of the caller can come
+    /// before it.
+    async fn dial_backend(&self, header: Option<&[u8]>) -> Result<Plain, DialError> {
+        let mut backend = self.dial().await?;
+        if let Some(header) = header {
+            self.clock().timeout(self.limits.connect_timeout, backend.write_all(header)).await??;
+        }
+        Ok(backend)
     }
 
     async fn dial(&self) -> Result<Plain, DialError> {

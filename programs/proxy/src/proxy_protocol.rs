@@ -82,7 +82,7 @@ impl ProxyProtocol {
         }
         let mut header = SIGNATURE.to_vec();
         header.extend([PROXY, family]);
-        // Certificates of a handshake are below 64 KiB together, as rustls sees to; so the sum is, or tells the less.
+        // A caller can choose a long name and a long certificate: both together may not fit, and then neither is told.
         let Ok(length) = u16::try_from(rest.len()) else { return Self::Connection.header(ends, facts) };
         header.extend(length.to_be_bytes());
         header.extend(rest);

@@ -180,3 +180,22 @@ fn sighup_presents_the_next_certificate_and_a_torn_one_is_passed_over() {
     assert!(answer.stdout.contains(Backend::GREETING), "{answer:?}");
     assert!(answer.stderr.replace(' ', "").contains("CN=next"), "{answer:?}");
 }
+
+#[test]
+fn curl_reads_status_and_metrics_by_https_and_ends_the_proxy() {
+    let Some(pki) = Pki::new() else { return };
+    let Some(curl) = program("curl") else { return };
+    let backend = Backend::start();
+    let port = free_port();
+    let flags = format!("--allow-cn client --enable-shutdown --status 127.0.0.1:{port}");
+    let (mut proxy, front) = pki.server(backend.port(), &flags);
+    assert!(pki.s_client(front, CLIENT).stdout.contains(Backend::GREETING));
+    let ask = |path: &str, flags: &str| {
+        pki.curl(&curl, &format!("https://localhost:{port}{path}"), &format!("--cacert ca.pem {flags}"))
+    };
+    assert!(ask("/_status", "--fail").expect_success().contains("\"ok\":true"));
+    let metrics = ask("/_metrics/prometheus", "--fail").expect_success();
+    assert!(metrics.lines().any(|line| line == "ghostunnel_accept_success 1"), "{metrics}");
+    ask("/_shutdown", "--fail -X POST").expect_success();
+    assert!(proxy.wait().success());
+}

@@ -4,7 +4,7 @@ use finial_tls::NameRules;
 use rustls_pki_types::ServerName;
 
 use super::{ClientConfig, Config, Limits, Own, Quiet, ServerConfig, StatusFlags, Trust};
-use crate::{Address, ProxyError};
+use crate::{Address, ProxyError, ProxyProtocol};
 
 /// A configuration that passed every check. Only [`Plan::new`] makes one.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Plan {
     pub(crate) server_name: Option<ServerName<'static>>,
     pub(crate) rules: NameRules,
     pub(crate) trust: Trust,
+    /// Of a server only.
+    pub(crate) proxy_protocol: Option<ProxyProtocol>,
     pub(crate) own: Own,
     pub(crate) status: StatusFlags,
     pub(crate) quiet: Quiet,
@@ -46,7 +48,7 @@ impl Plan {
     }
 
     fn server(config: ServerConfig) -> Result<Self, ProxyError> {
-        let ServerConfig { listen, target, allow, status, quiet, limits, .. } = config;
+        let ServerConfig { listen, target, allow, proxy_protocol, status, quiet, limits, .. } = config;
         let trust = if config.disable_authentication { Trust::ServerOnly } else { Trust::Mutual };
         let own = config.credentials.server(trust)?;
         match (trust, allow.all, allow.name_somebody()) {
@@ -62,7 +64,19 @@ impl Plan {
         }
         let rules = allow.rules("--allow-uri")?;
         let mode = Mode::Server;
-        Ok(Self { mode, listen, target, server_name: None, rules, trust, own, status, quiet, limits })
+        Ok(Self {
+            mode,
+            listen,
+            target,
+            server_name: None,
+            rules,
+            trust,
+            proxy_protocol,
+            own,
+            status,
+            quiet,
+            limits,
+        })
     }
 
     fn client(config: ClientConfig) -> Result<Self, ProxyError> {
@@ -82,6 +96,18 @@ impl Plan {
             return Err(ProxyError::NoServerName { name: name.clone() });
         }
         let rules = verify.rules("--verify-uri")?;
-        Ok(Self { mode: Mode::Client, listen, target, server_name, rules, trust, own, status, quiet, limits })
+        Ok(Self {
+            mode: Mode::Client,
+            proxy_protocol: None,
+            listen,
+            target,
+            server_name,
+            rules,
+            trust,
+            own,
+            status,
+            quiet,
+            limits,
+        })
     }
 }

@@ -9,11 +9,15 @@ use finial_daemon::{Clock, ClockHand};
 use finial_receive::testing::{Authority, start};
 use finial_tls::WebConnector;
 use rcgen::{DnType, SanType};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::fixtures::{beside, dial, listener, local, read_to_end};
-use crate::{AccessFlags, App, ClientConfig, CredentialFlags, ProxyError, ServerConfig, build};
+use crate::{
+    AccessFlags, App, ClientConfig, CredentialFlags, ProxyError, ProxyProtocol, ServerConfig, build,
+};
 
 /// A folder with a root, and a pair for each party.
 struct Web {
@@ -50,6 +54,10 @@ impl Web {
         let pem = finial_receive::testing::pem(&chain);
         fs::write(self.path(&format!("{file}.pem")), pem).unwrap();
         fs::write(self.path(&format!("{file}.key")), key.to_pem().as_bytes()).unwrap();
+    }
+
+    fn client_der(&self) -> Vec<u8> {
+        CertificateDer::from_pem_file(self.path("client.pem")).unwrap().to_vec()
     }
 
     fn credentials(&self, name: &str) -> CredentialFlags {
@@ -234,4 +242,33 @@ async fn files_that_cannot_be_used_are_named() {
     assert!(matches!(error, ProxyError::Files(_)));
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.ends_with("ca.pem holds no certificate in PEM"), "{cause}");
+}
+
+#[tokio::test]
+async fn backend_is_told_of_the_caller_before_its_first_byte() {
+    let web = Web::new();
+    let (backend, target) = listener().await;
+    let told = Some(ProxyProtocol::TlsFull);
+    let front = web.server_app(ServerConfig { proxy_protocol: told, ..web.server(target, "client") }).await;
+    let port = front.address().unwrap().port();
+    let back = build(web.client(front.address().unwrap()), &web.clock).await.unwrap();
+    let address = back.address().unwrap();
+    let test = async {
+        let mut caller = dial(address).await;
+        caller.write_all(b"PROXY TCP4 1.2.3.4 1.2.3.4 1 1\r\n").await.unwrap();
+        let (mut stream, _) = backend.accept().await.unwrap();
+        let mut header = [0; 28];
+        stream.read_exact(&mut header).await.unwrap();
+        assert_eq!(header[..14], *b"\r\n\r\n\0\r\nQUIT\n\x21\x11");
+        assert_eq!(header[16..24], [127, 0, 0, 1, 127, 0, 0, 1]);
+        assert_eq!(header[26..], port.to_be_bytes());
+        let mut fields = vec![0; usize::from(u16::from_be_bytes([header[14], header[15]])) - 12];
+        stream.read_exact(&mut fields).await.unwrap();
+        let der = web.client_der();
+        assert!(fields.windows(der.len()).any(|window| window == der));
+        let mut first = [0; 6];
+        stream.read_exact(&mut first).await.unwrap();
+        assert_eq!(first, *b"PROXY ");
+    };
+    beside(front, &web.clock, beside(back, &web.clock, test)).await;
 }
