@@ -14,7 +14,7 @@ use finial_daemon::{
     signals::ReloadRequests,
 };
 use finial_proxy::{
-    AccessFlags, Address, ClientConfig, Config, Limits, ProxyProtocol, Reloader, ServerConfig,
+    AccessFlags, Address, ClientConfig, Config, Limits, ProxyProtocol, Reloader, ServerConfig, Upstream,
 };
 
 use self::credentials::Credentials;
@@ -170,6 +170,9 @@ pub(crate) struct Client {
     /// The name that the server's certificate must be for, and SNI [default: the host of the target]
     #[arg(long = "override-server-name", value_name = "NAME")]
     server_name: Option<String>,
+    /// Reach the target by way of this proxy: http://[USER:PASSWORD@]HOST:PORT (CONNECT) or socks5://…
+    #[arg(long = "proxy", alias = "connect-proxy", value_name = "URL")]
+    proxy: Option<String>,
     /// Callers may come from other machines, and use this identity
     #[arg(long = "unsafe-listen")]
     unsafe_listen: bool,
@@ -192,6 +195,7 @@ impl Client {
             verify,
             disable_authentication: self.disable_authentication,
             server_name: self.server_name.clone(),
+            upstream: self.proxy.as_deref().map(Upstream::parse).transpose().context("invalid --proxy")?,
             unsafe_listen: self.unsafe_listen,
             status: self.common.status.flags()?,
             quiet: self.common.status.quiet(),

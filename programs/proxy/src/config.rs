@@ -15,7 +15,7 @@ pub(crate) use credentials::{Own, Trust};
 pub(crate) use plan::{Mode, Plan};
 pub use status::{Quiet, StatusFlags};
 
-use crate::{Address, ProxyProtocol};
+use crate::{Address, ProxyProtocol, Upstream};
 
 /// A proxy that accepts TLS and forwards in the clear.
 #[derive(Clone, Debug)]
@@ -54,6 +54,8 @@ pub struct ClientConfig {
     /// `--override-server-name`: what the server's certificate must be for, instead of the host of the target. Without
     /// effect with the Workload API, where an ID names the server.
     pub server_name: Option<String>,
+    /// `--proxy`: what leads to the target.
+    pub upstream: Option<Upstream>,
     /// `--verify-…`: which servers are permitted, beside that they have the name that was dialled. With the Workload
     /// API, where no name counts, at least one is required.
     pub verify: AccessFlags,
@@ -121,6 +123,7 @@ impl ClientConfig {
             target,
             unsafe_listen: false,
             server_name: None,
+            upstream: None,
             verify: AccessFlags::default(),
             disable_authentication: false,
             credentials,

@@ -25,6 +25,7 @@ mod proxy;
 mod proxy_protocol;
 mod side;
 mod status;
+mod upstream;
 
 pub use address::{Address, AddressError, StatusAddress};
 pub use app::{App, Reloader, build};
@@ -33,3 +34,4 @@ pub use config::{
 };
 pub use error::ProxyError;
 pub use proxy_protocol::ProxyProtocol;
+pub use upstream::{Upstream, UpstreamAddressError};

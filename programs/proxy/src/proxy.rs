@@ -17,6 +17,7 @@ use crate::pipe::{Cut, Size, Traffic, relay};
 use crate::plain::Plain;
 use crate::proxy_protocol::{ProxyProtocol, TlsFacts};
 use crate::side::{Back, Front, Identity, Met, Side};
+use crate::upstream::{Upstream, UpstreamError};
 
 /// How long a caller is let speak before it is reset.
 const FIRST_WORD: Duration = Duration::from_secs(1);
@@ -31,6 +32,7 @@ pub(crate) struct Proxy {
     quiet: Quiet,
     metrics: Metrics,
     proxy_protocol: Option<ProxyProtocol>,
+    upstream: Option<Upstream>,
 }
 
 /// The target could not be reached, or not as itself.
@@ -41,6 +43,8 @@ pub(crate) enum DialError {
     #[error(transparent)]
     TooSlow(#[from] Elapsed),
     #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    #[error(transparent)]
     Tls(#[from] TlsError),
 }
 
@@ -48,8 +52,8 @@ impl Proxy {
     pub(crate) fn new(plan: Plan, identity: Identity) -> Self {
         let side = Side::new(&plan, &identity);
         let metrics = Metrics::new(plan.status.metrics_prefix, identity.clock());
-        let Plan { target, limits, quiet, proxy_protocol, .. } = plan;
-        Self { side, target, identity, limits, quiet, metrics, proxy_protocol }
+        let Plan { target, limits, quiet, proxy_protocol, upstream, .. } = plan;
+        Self { side, target, identity, limits, quiet, metrics, proxy_protocol, upstream }
     }
 
     pub(crate) fn identity(&self) -> &Identity {
@@ -250,10 +254,20 @@ impl Proxy {
         back: &Back,
     ) -> Result<Met<impl AsyncRead + AsyncWrite + Unpin + use<>>, DialError> {
         let secured = async {
-            let stream = Plain::dial(&self.target).await?;
+            let stream = self.dial_server().await?;
             Ok(back.connect(stream).await?)
         };
         self.clock().timeout(self.limits.connect_timeout, secured).await?
+    }
+
+    /// By the way of the configured proxy, if any.
+    async fn dial_server(&self) -> Result<Plain, DialError> {
+        let (Some(upstream), Address::Tcp { host, port }) = (&self.upstream, &self.target) else {
+            return Ok(Plain::dial(&self.target).await?);
+        };
+        let mut stream = Plain::dial(upstream.address()).await?;
+        upstream.lead(&mut stream, host, *port).await?;
+        Ok(stream)
     }
 
     fn target_name(&self) -> String {
@@ -272,7 +286,7 @@ impl DialError {
     fn stranger(&self) -> Option<&str> {
         match self {
             Self::Tls(error) => stranger(error),
-            Self::Io(_) | Self::TooSlow(_) => None,
+            Self::Io(_) | Self::TooSlow(_) | Self::Upstream(_) => None,
         }
     }
 
@@ -280,7 +294,7 @@ impl DialError {
         match self {
             Self::Tls(error) => failure(error),
             Self::TooSlow(_) => Failure::Slow,
-            Self::Io(_) => Failure::Refused,
+            Self::Io(_) | Self::Upstream(_) => Failure::Refused,
         }
     }
 }

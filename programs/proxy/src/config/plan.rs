@@ -4,7 +4,7 @@ use finial_tls::NameRules;
 use rustls_pki_types::ServerName;
 
 use super::{ClientConfig, Config, Limits, Own, Quiet, ServerConfig, StatusFlags, Trust};
-use crate::{Address, ProxyError, ProxyProtocol};
+use crate::{Address, ProxyError, ProxyProtocol, Upstream};
 
 /// A configuration that passed every check. Only [`Plan::new`] makes one.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Plan {
     pub(crate) server_name: Option<ServerName<'static>>,
     pub(crate) rules: NameRules,
     pub(crate) trust: Trust,
+    /// Of a client only.
+    pub(crate) upstream: Option<Upstream>,
     /// Of a server only.
     pub(crate) proxy_protocol: Option<ProxyProtocol>,
     pub(crate) own: Own,
@@ -69,6 +71,7 @@ impl Plan {
             listen,
             target,
             server_name: None,
+            upstream: None,
             rules,
             trust,
             proxy_protocol,
@@ -80,7 +83,7 @@ impl Plan {
     }
 
     fn client(config: ClientConfig) -> Result<Self, ProxyError> {
-        let ClientConfig { listen, target, verify, status, quiet, limits, .. } = config;
+        let ClientConfig { listen, target, upstream, verify, status, quiet, limits, .. } = config;
         let trust = if config.disable_authentication { Trust::ServerOnly } else { Trust::Mutual };
         let own = config.credentials.client(trust)?;
         if !listen.is_local() && !config.unsafe_listen {
@@ -99,6 +102,7 @@ impl Plan {
         Ok(Self {
             mode: Mode::Client,
             proxy_protocol: None,
+            upstream,
             listen,
             target,
             server_name,

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::fixtures::{beside, dial, listener, local, read_to_end};
 use crate::{
-    AccessFlags, App, ClientConfig, CredentialFlags, ProxyError, ProxyProtocol, ServerConfig, build,
+    AccessFlags, App, ClientConfig, CredentialFlags, ProxyError, ProxyProtocol, ServerConfig, Upstream, build,
 };
 
 /// A folder with a root, and a pair for each party.
@@ -271,4 +271,27 @@ async fn backend_is_told_of_the_caller_before_its_first_byte() {
         assert_eq!(first, *b"PROXY ");
     };
     beside(front, &web.clock, beside(back, &web.clock, test)).await;
+}
+
+#[tokio::test]
+async fn client_reaches_its_target_by_way_of_a_proxy() {
+    let web = Web::new();
+    let (backend, target) = listener().await;
+    let (way, way_address) = listener().await;
+    let front = web.server_app(web.server(target, "client")).await;
+    let front_address = front.address().unwrap();
+    let upstream = Some(Upstream::parse(&format!("http://{way_address}")).unwrap());
+    let client = ClientConfig { upstream, ..web.client(front_address) };
+    let way = async {
+        let (mut stream, _) = way.accept().await.unwrap();
+        let request = format!("CONNECT {front_address} HTTP/1.1\r\nHost: {front_address}\r\n\r\n");
+        let mut told = vec![0; request.len()];
+        stream.read_exact(&mut told).await.unwrap();
+        assert_eq!(String::from_utf8(told).unwrap(), request);
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        let mut onward = dial(front_address).await;
+        let _ = tokio::io::copy_bidirectional(&mut stream, &mut onward).await;
+    };
+    let (answered, ()) = tokio::join!(speak(&web, front, client, &backend), way);
+    assert!(answered);
 }
