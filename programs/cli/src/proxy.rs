@@ -24,9 +24,9 @@ use crate::{logging::Logging, server::terminated};
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Accept mutual TLS, forward in the clear to a backend on this machine
-    Server(Server),
+    Server(Box<Server>),
     /// Accept in the clear on this machine, forward over mutual TLS
-    Client(Client),
+    Client(Box<Client>),
 }
 
 impl Command {

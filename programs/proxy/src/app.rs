@@ -186,9 +186,7 @@ impl App {
             None => Err(ProxyError::Forced { limit: limits.shutdown_timeout }),
         }
     }
-}
 
-impl App {
     /// What the status server tells.
     fn told(&self, listen_address: String, shutdown: Option<Arc<Notify>>) -> Status {
         let identity = self.proxy.identity();
