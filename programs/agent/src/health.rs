@@ -70,7 +70,9 @@ impl Health {
         match (before.serves, self.serves) {
             (false, true) => tracing::info!("the agent is ready"),
             (true, false) => {
-                tracing::error!("no identity is valid any more, and the server cannot be reached for new ones");
+                tracing::error!(
+                    "no identity is valid any more, and the server cannot be reached for new ones"
+                );
             }
             _ => {}
         }
