@@ -125,7 +125,7 @@ impl Kubelet {
         let body = format!(r#"{{"items":[{}]}}"#, (0..PODS).map(pod).collect::<Vec<_>>().join(","));
         let (size, cpu_ns, garbles) = (body.len(), Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
         let (spent, garbled) = (Arc::clone(&cpu_ns), Arc::clone(&garbles));
-        std::thread::spawn(move || serve(&listener, body, &spent, &garbled));
+        std::thread::spawn(move || serve(&listener, &body, &spent, &garbled));
         Self { port, size, cpu_ns, garbles }
     }
 
@@ -158,7 +158,7 @@ impl Kubelet {
     }
 }
 
-fn serve(listener: &TcpListener, body: String, cpu_ns: &AtomicU64, garbles: &AtomicU64) {
+fn serve(listener: &TcpListener, body: &str, cpu_ns: &AtomicU64, garbles: &AtomicU64) {
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate =
         rcgen::CertificateParams::new(["node-1".to_owned()]).unwrap().self_signed(&key).unwrap();

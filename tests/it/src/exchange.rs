@@ -18,7 +18,7 @@ async fn an_svid_is_exchanged_for_an_agents_and_again_after_an_eviction() {
     let domain = Domain::start_with(&clock, NodeAttestorsConfig { join_token: true, x509pop }).await;
     let outer = domain.start_agent().await;
     domain.entry_for_this_process("/spire-exchange/guest").await;
-    domain.meanwhile(&hand, domain.x509_svids()).await;
+    let _svids = domain.meanwhile(&hand, domain.x509_svids()).await;
 
     let mut config = domain.agent_config_without_token().await;
     config.move_to(&domain.path("guest"));
