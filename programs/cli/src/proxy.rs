@@ -207,7 +207,7 @@ impl Client {
 
 #[derive(Args)]
 struct Common {
-    /// Where to listen: HOST:PORT or unix:PATH
+    /// Where to listen: HOST:PORT, unix:PATH or systemd:NAME
     #[arg(long, value_name = "ADDRESS")]
     listen: String,
     /// Where to forward to: HOST:PORT or unix:PATH

@@ -1,5 +1,7 @@
 //! Accepting connections: one at a time, each into a session of its own, never more than the limit.
 
+mod passed;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use finial_daemon::{Backoff, Clock, Tasks};
 use tokio::net::TcpListener;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
+use self::passed::Passed;
 use crate::plain::Plain;
 use crate::{Address, ProxyError};
 
@@ -21,12 +24,14 @@ const LAST_RETRY: Duration = Duration::from_secs(1);
 pub(crate) enum Listener {
     Tcp { listener: TcpListener, clock: Clock, backoff: Backoff },
     Unix(UnixSocket),
+    Passed(Passed),
 }
 
 impl Listener {
     /// A Unix socket is open to this user and group only: whoever connects to a client uses its identity.
     pub(crate) async fn bind(address: &Address, clock: &Clock) -> Result<Self, ProxyError> {
         match address {
+            Address::Passed(name) => Ok(Self::Passed(Passed::take(name, clock)?)),
             Address::Unix(path) => Ok(Self::Unix(socket::bind(path, Access::OWNER_AND_GROUP, clock)?)),
             Address::Tcp { host, port } => {
                 let bound = TcpListener::bind((host.as_str(), *port)).await;
@@ -43,6 +48,7 @@ impl Listener {
         match self {
             Self::Tcp { listener, .. } => listener.local_addr().ok(),
             Self::Unix(_) => None,
+            Self::Passed(passed) => passed.address(),
         }
     }
 
@@ -50,6 +56,7 @@ impl Listener {
     async fn accept(&mut self) -> Plain {
         match self {
             Self::Unix(socket) => Plain::from(socket.accept().await),
+            Self::Passed(passed) => passed.accept().await,
             Self::Tcp { listener, clock, backoff } => loop {
                 match listener.accept().await {
                     Ok((stream, _)) => {

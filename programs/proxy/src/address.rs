@@ -1,4 +1,4 @@
-//! Where the proxy listens and forwards: `HOST:PORT` or `unix:PATH`, as ghostunnel writes it.
+//! Where the proxy listens and forwards: `HOST:PORT`, `unix:PATH` or `systemd:NAME`, as ghostunnel writes it.
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +19,8 @@ pub enum Address {
     },
     /// A Unix socket, by path.
     Unix(PathBuf),
+    /// A socket that systemd has bound and passes, by its `FileDescriptorName=`. Only listens.
+    Passed(String),
 }
 
 /// Where the status is served.
@@ -39,7 +41,7 @@ pub struct AddressError {
 }
 
 impl Address {
-    /// Reads `HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`.
+    /// Reads `HOST:PORT`, `[IPv6]:PORT`, `unix:PATH` or `systemd:NAME`.
     ///
     /// # Errors
     /// With the text, what is wrong with it, and the remedy.
@@ -51,8 +53,16 @@ impl Address {
                 path => Ok(Self::Unix(PathBuf::from(path))),
             };
         }
-        if text.starts_with("systemd:") || text.starts_with("launchd:") {
-            return Err(fail("is a passed socket, which is not served: use HOST:PORT or unix:PATH"));
+        if let Some(name) = text.strip_prefix("systemd:") {
+            return match name {
+                "" => Err(fail("names no socket: write systemd:NAME, as in FileDescriptorName=NAME")),
+                name => Ok(Self::Passed(name.to_owned())),
+            };
+        }
+        if text.starts_with("launchd:") {
+            return Err(fail(
+                "is a socket of launchd, which is not on this system: use HOST:PORT or unix:PATH",
+            ));
         }
         let (host, port) = text.rsplit_once(':').ok_or_else(|| fail("has no port: write HOST:PORT"))?;
         let port = port.parse().map_err(|_| fail("has a port that is no number from 0 to 65535"))?;
@@ -73,14 +83,15 @@ impl Address {
     /// Whether only this machine can be at the other end: ghostunnel's test, which resolves no names.
     pub(crate) fn is_local(&self) -> bool {
         match self {
-            Self::Unix(_) => true,
+            Self::Unix(_) | Self::Passed(_) => true,
             Self::Tcp { host, .. } => matches!(host.as_str(), "127.0.0.1" | "::1" | "localhost"),
         }
     }
 }
 
 impl StatusAddress {
-    /// Reads `HOST:PORT` or `https://HOST:PORT` (by TLS), `http://HOST:PORT` or `unix:PATH` (in the clear).
+    /// Reads `HOST:PORT` or `https://HOST:PORT` (by TLS), `http://HOST:PORT`, `unix:PATH` or `systemd:NAME` (in
+    /// the clear).
     ///
     /// # Errors
     /// As [`Address::parse`].
@@ -90,7 +101,7 @@ impl StatusAddress {
             _ => (None, text),
         };
         let address = Address::parse(rest)?;
-        if scheme.is_some() && matches!(address, Address::Unix(_)) {
+        if scheme.is_some() && !matches!(address, Address::Tcp { .. }) {
             let fault = "has a scheme, which is of HOST:PORT only: write unix:PATH";
             return Err(AddressError { address: text.to_owned(), fault });
         }
@@ -113,6 +124,7 @@ impl fmt::Display for Address {
             Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Passed(name) => write!(f, "systemd:{name}"),
         }
     }
 }

@@ -78,11 +78,21 @@ pub enum ProxyError {
     #[error("--target must be unix:PATH or localhost:PORT (unless --unsafe-target is set)")]
     UnsafeTarget,
     /// Others than this machine could use the identity of a client.
-    #[error("--listen must be unix:PATH or localhost:PORT (unless --unsafe-listen is set)")]
+    #[error(
+        "--listen must be unix:PATH, localhost:PORT, systemd:NAME or launchd:NAME (unless --unsafe-listen is set)"
+    )]
     UnsafeListen,
-    /// A client's target is a Unix socket.
-    #[error("invalid --target network \"unix\": client mode requires a HOST:PORT TCP target")]
-    UnixTarget,
+    /// A client's target is no TCP port.
+    #[error("invalid --target network \"{network}\": client mode requires a HOST:PORT TCP target")]
+    ClientTarget {
+        /// What it is instead.
+        network: &'static str,
+    },
+    /// A server's target only listens.
+    #[error(
+        "invalid --target network \"systemd\": only tcp and unix targets are supported (systemd:/launchd: cannot be dialed)"
+    )]
+    PassedTarget,
     /// Nothing could ever connect.
     #[error("--connect-timeout duration must not be zero")]
     NoConnectTimeout,
@@ -94,6 +104,29 @@ pub enum ProxyError {
     Listen {
         /// The address.
         address: Address,
+        /// What the operating system says.
+        #[source]
+        cause: io::Error,
+    },
+    /// systemd passes no socket of this name.
+    #[error("expected listener with name {name}, but found none")]
+    NoPassedSocket {
+        /// The name.
+        name: String,
+    },
+    /// systemd passes several sockets of one name.
+    #[error("expected exactly 1 listening socket configured in systemd for name {name}, found {count}")]
+    PassedSockets {
+        /// The name.
+        name: String,
+        /// How many.
+        count: usize,
+    },
+    /// What systemd passes does not listen for connections.
+    #[error("cannot listen on the socket {name} of systemd: use ListenStream= in its unit")]
+    PassedSocket {
+        /// The name.
+        name: String,
         /// What the operating system says.
         #[source]
         cause: io::Error,

@@ -26,6 +26,7 @@ impl Plain {
         match address {
             Address::Tcp { host, port } => Ok(Self::from(TcpStream::connect((host.as_str(), *port)).await?)),
             Address::Unix(path) => Ok(Self::from(UnixStream::connect(path).await?)),
+            Address::Passed(_) => Err(io::Error::other("a socket of systemd only listens")),
         }
     }
 

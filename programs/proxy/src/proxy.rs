@@ -273,7 +273,7 @@ impl Proxy {
     fn target_name(&self) -> String {
         match &self.target {
             Address::Tcp { .. } => format!("tcp:{}", self.target),
-            Address::Unix(_) => self.target.to_string(),
+            Address::Unix(_) | Address::Passed(_) => self.target.to_string(),
         }
     }
 

@@ -11,8 +11,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-pub use address::{Upstream, UpstreamAddressError};
 use address::{Kind, Login};
+pub use address::{Upstream, UpstreamAddressError};
 
 /// The longest head of an answer to CONNECT, in bytes.
 const HEAD: usize = 8 * 1024;
@@ -41,12 +41,7 @@ impl Upstream {
     }
 }
 
-async fn connect<S>(
-    stream: &mut S,
-    login: Option<&Login>,
-    host: &str,
-    port: u16,
-) -> Result<(), UpstreamError>
+async fn connect<S>(stream: &mut S, login: Option<&Login>, host: &str, port: u16) -> Result<(), UpstreamError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -84,12 +79,7 @@ const VERSION: u8 = 5;
 const OPEN: u8 = 0;
 const PASSWORD: u8 = 2;
 
-async fn socks5<S>(
-    stream: &mut S,
-    login: Option<&Login>,
-    host: &str,
-    port: u16,
-) -> Result<(), UpstreamError>
+async fn socks5<S>(stream: &mut S, login: Option<&Login>, host: &str, port: u16) -> Result<(), UpstreamError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -134,7 +124,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (user, password) = (&login.user, &login.password);
-    let request = [&[1, short(user)?][..], user.as_bytes(), &[short(password)?], password.as_bytes()].concat();
+    let request =
+        [&[1, short(user)?][..], user.as_bytes(), &[short(password)?], password.as_bytes()].concat();
     stream.write_all(&request).await?;
     match read(stream).await? {
         [1, 0] => Ok(()),
@@ -144,7 +135,8 @@ where
 }
 
 fn short(text: &str) -> Result<u8, UpstreamError> {
-    u8::try_from(text.len()).map_err(|_| UpstreamError::Protocol("SOCKS5: names have at most 255 bytes there"))
+    u8::try_from(text.len())
+        .map_err(|_| UpstreamError::Protocol("SOCKS5: names have at most 255 bytes there"))
 }
 
 async fn read<const N: usize>(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<[u8; N]> {

@@ -163,6 +163,23 @@ fn curl_in_the_clear_passes_a_client_and_a_server_with_keystores() {
 }
 
 #[test]
+fn a_socket_that_systemd_has_bound_is_served() {
+    let Some(pki) = Pki::new() else { return };
+    let Some(activate) = program("systemd-socket-activate") else { return };
+    let backend = Backend::start();
+    let port = free_port();
+    let mut command = Command::new(activate);
+    command.current_dir(&pki.folder).args(["--listen", &format!("127.0.0.1:{port}"), "--fdname", "web"]);
+    command.arg(finial()).args(["proxy", "server", "--listen", "systemd:web"]);
+    let flags = "--cert server.pem --key server.key --cacert ca.pem --allow-cn client";
+    command.args(["--target", &format!("localhost:{}", backend.port())]).args(flags.split(' '));
+    let mut process = Process::spawn("server proxy of systemd", &mut command);
+    process.wait_for_port(port);
+    let answer = pki.s_client(port, CLIENT);
+    assert!(answer.stdout.contains(Backend::GREETING), "{answer:?}\n{}", process.log());
+}
+
+#[test]
 fn sighup_presents_the_next_certificate_and_a_torn_one_is_passed_over() {
     let Some(pki) = Pki::new() else { return };
     let backend = Backend::start();

@@ -35,7 +35,11 @@ fn bad_addresses_are_refused_with_the_text_and_a_remedy() {
         ("::1:80", "`::1:80` is neither HOST:PORT nor [IPv6]:PORT nor unix:PATH"),
         ("http://localhost:80", "`http://localhost:80` is neither HOST:PORT nor [IPv6]:PORT nor unix:PATH"),
         ("unix:", "`unix:` names no path: write unix:PATH"),
-        ("systemd:web", "`systemd:web` is a passed socket, which is not served: use HOST:PORT or unix:PATH"),
+        ("systemd:", "`systemd:` names no socket: write systemd:NAME, as in FileDescriptorName=NAME"),
+        (
+            "launchd:web",
+            "`launchd:web` is a socket of launchd, which is not on this system: use HOST:PORT or unix:PATH",
+        ),
     ] {
         assert_eq!(Address::parse(text).unwrap_err().to_string(), message);
     }
@@ -48,6 +52,7 @@ fn status_is_by_tls_unless_it_says_http_or_has_no_network() {
         ("https://localhost:6060", tcp("localhost", 6060), true),
         ("localhost:6060", tcp("localhost", 6060), true),
         ("unix:/run/status", Address::Unix("/run/status".into()), false),
+        ("systemd:status", Address::Passed("status".to_owned()), false),
     ] {
         assert_eq!(StatusAddress::parse(text), Ok(StatusAddress { address, tls }), "{text}");
     }
@@ -65,6 +70,7 @@ fn only_loopback_names_and_paths_are_local() {
         (tcp("::1", 1), true),
         (tcp("localhost", 1), true),
         (Address::Unix("/run/a".into()), true),
+        (Address::parse("systemd:web").unwrap(), true),
         (tcp("0.0.0.0", 1), false),
         (tcp("127.0.0.1.example.org", 1), false),
         (tcp("localhost.example.org", 1), false),

@@ -64,6 +64,9 @@ impl Plan {
         if !target.is_local() && !config.unsafe_target {
             return Err(ProxyError::UnsafeTarget);
         }
+        if matches!(target, Address::Passed(_)) {
+            return Err(ProxyError::PassedTarget);
+        }
         let rules = allow.rules("--allow-uri")?;
         let mode = Mode::Server;
         Ok(Self {
@@ -89,7 +92,11 @@ impl Plan {
         if !listen.is_local() && !config.unsafe_listen {
             return Err(ProxyError::UnsafeListen);
         }
-        let Address::Tcp { host, .. } = &target else { return Err(ProxyError::UnixTarget) };
+        let host = match &target {
+            Address::Tcp { host, .. } => host,
+            Address::Unix(_) => return Err(ProxyError::ClientTarget { network: "unix" }),
+            Address::Passed(_) => return Err(ProxyError::ClientTarget { network: "systemd" }),
+        };
         if matches!(own, Own::WorkloadApi(_)) && !verify.name_somebody() {
             return Err(ProxyError::NoVerification);
         }

@@ -218,7 +218,7 @@ fn the_plain_side_stays_on_this_machine_unless_told_otherwise() {
     let config = ClientConfig { listen, ..client() };
     assert_eq!(
         refusal(config.clone()),
-        "--listen must be unix:PATH or localhost:PORT (unless --unsafe-listen is set)"
+        "--listen must be unix:PATH, localhost:PORT, systemd:NAME or launchd:NAME (unless --unsafe-listen is set)"
     );
     assert!(Plan::new(ClientConfig { unsafe_listen: true, ..config }.into()).is_ok());
 }
@@ -230,6 +230,20 @@ fn a_client_reaches_its_target_over_tcp() {
         refusal(ClientConfig { target, ..client() }),
         "invalid --target network \"unix\": client mode requires a HOST:PORT TCP target"
     );
+}
+
+#[test]
+fn a_socket_of_systemd_only_listens() {
+    let passed = Address::parse("systemd:web").unwrap();
+    assert_eq!(
+        refusal(ServerConfig { target: passed.clone(), ..server() }),
+        "invalid --target network \"systemd\": only tcp and unix targets are supported (systemd:/launchd: cannot be dialed)"
+    );
+    assert_eq!(
+        refusal(ClientConfig { target: passed.clone(), ..client() }),
+        "invalid --target network \"systemd\": client mode requires a HOST:PORT TCP target"
+    );
+    assert!(Plan::new(ClientConfig { listen: passed, ..client() }.into()).is_ok());
 }
 
 #[test]

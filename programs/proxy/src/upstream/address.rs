@@ -39,7 +39,9 @@ pub enum UpstreamAddressError {
     #[error("it names no host and port: write SCHEME://HOST:PORT")]
     Host,
     /// User or password have escapes that are none.
-    #[error("user and password must be UTF-8 without control characters, and each % be followed by two hexadecimal digits")]
+    #[error(
+        "user and password must be UTF-8 without control characters, and each % be followed by two hexadecimal digits"
+    )]
     Login,
 }
 

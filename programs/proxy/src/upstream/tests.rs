@@ -45,7 +45,8 @@ async fn connect_leaves_what_follows_its_answer_to_the_target() {
 
 #[tokio::test]
 async fn connect_logs_in_and_writes_ipv6_in_brackets() {
-    let request = b"CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\nProxy-Authorization: Basic dTpwOnA=\r\n\r\n";
+    let request =
+        b"CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\nProxy-Authorization: Basic dTpwOnA=\r\n\r\n";
     let steps: [(&[u8], &[u8]); 1] = [(request, b"HTTP/1.0 200\r\n\r\n")];
     assert_eq!(lead("http://u:p%3Ap@proxy.test", "::1", &steps).await.0, Ok(()));
 }
@@ -59,7 +60,10 @@ async fn connect_that_is_refused_or_misunderstood_is_an_error() {
         (b"SSH-2.0-x\r\n\r\n", "the proxy on the way speaks something else than HTTP/1.1"),
         (b"HTTP/1.1 200 OK\r\n", "the proxy on the way broke off"),
         (b"", "the proxy on the way broke off"),
-        (&long, "the proxy on the way speaks something else than HTTP/1.1: its answer has no end within 8 KiB"),
+        (
+            &long,
+            "the proxy on the way speaks something else than HTTP/1.1: its answer has no end within 8 KiB",
+        ),
     ] {
         let steps: [(&[u8], &[u8]); 1] = [(CONNECT, answer)];
         assert_eq!(lead("http://proxy.test", "b.test", &steps).await.0, Err(says.to_owned()));
