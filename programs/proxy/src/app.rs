@@ -71,6 +71,7 @@ impl Reloader {
 /// [`Limits::workload_api_timeout`].
 pub async fn build(config: impl Into<Config>, clock: &Clock) -> Result<App, ProxyError> {
     let plan = Plan::new(config.into())?;
+    tracing::info!("starting finial proxy in {} mode", plan.mode.name());
     let lasting = Tasks::new(clock.clone());
     let identity = match &plan.own {
         Own::WorkloadApi(endpoint) => {
@@ -97,7 +98,6 @@ fn certificate_source(files: &WebFiles) -> &'static str {
 
 pub(crate) async fn assemble(plan: Plan, identity: Identity, lasting: Tasks) -> Result<App, ProxyError> {
     let (listen, limits, clock) = (plan.listen.clone(), plan.limits.clone(), identity.clock().clone());
-    tracing::info!("starting finial proxy in {} mode", plan.mode.name());
     let listener = Listener::bind(&listen, &clock).await?;
     let status = match &plan.status.address {
         Some(StatusAddress { address, .. }) => Some(Listener::bind(address, &clock).await?),
