@@ -63,7 +63,7 @@ fn every_peer_says_where_it_comes_from() {
     for peer in peers() {
         match peer.from.split_once(": ").expect("<registry>: <package>") {
             ("PyPI", package) => assert!(REQUIREMENTS.lines().any(|line| line == package), "{package}"),
-            ("Debian" | "Debian sid" | "crates.io", _) => {}
+            ("Debian" | "Debian bookworm" | "Debian sid" | "crates.io", _) => {}
             (registry, _) => panic!("{}: {registry} is not a registry that is used here", peer.name),
         }
     }

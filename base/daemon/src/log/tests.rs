@@ -114,7 +114,7 @@ fn level_can_be_changed_while_running_and_libraries_are_quieter() {
         handle.set(Level::Debug);
         tracing::debug!("four");
         tracing::debug!(target: "h2", "five");
-        handle.clone().set(Level::Error);
+        handle.set(Level::Error);
         assert_eq!((handle.current(), handle.launch()), (Level::Error, Level::Info));
         tracing::warn!("six");
     });
