@@ -156,7 +156,10 @@ fn mistakes_are_answered_with_the_remedy() {
         (vec!["localauthority", "x509", "activate", "-authorityID", "00"], "00"),
         (vec!["entry", "show", "-socketPath", "/nowhere/api.sock"], "finial server run"),
         (vec!["api", "fetch", "-socketPath", "/nowhere/api.sock"], "finial agent run"),
-        (vec!["proxy", "server", "--listen", "127.0.0.1:0", "--target", "127.0.0.1:1"], "--allow-uri"),
+        (
+            vec!["proxy", "server", "--listen", "127.0.0.1:0", "--target", "127.0.0.1:1"],
+            "at least one access control flag",
+        ),
         (vec!["server", "run", "-trustDomain", "example.org"], "-dataDir"),
     ] {
         let finished = dev.cli(&args);
