@@ -41,9 +41,9 @@ bench: ## speed, as ratios against a primitive in the same run
 	cargo build --release --locked --package finial-cli --bin finial
 	cargo bench --locked --package finial-benches
 
-soak: ## the bad days at full size: a fleet of two thousand agents parted from its server
+soak: ## the bad days at full size: two thousand agents parted from their server, 200 restarts under 1,000 streams
 	cargo build --release --locked --package finial-cli --bin finial
-	FINIAL_SOAK=1 cargo test --release --locked --package finial-it -- --nocapture storm
+	FINIAL_SOAK=1 cargo test --release --locked --package finial-it -- --nocapture storm restarts
 
 fmt: ## format the code
 	cargo fmt --all
