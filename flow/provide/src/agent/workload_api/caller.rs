@@ -144,7 +144,7 @@ impl WorkloadPeer {
     }
 }
 
-/// How long one look at a process serves the streams of its connection.
+/// How long one look at a process serves the streams of its connection (docs/decisions/0013).
 const SHARED_FOR: Duration = Duration::from_millis(50);
 
 /// A process that has ended gets nothing; one that could not be recognized may ask again.
