@@ -2,6 +2,7 @@
 
 mod aliases;
 mod follow;
+mod recent;
 mod snapshot;
 #[cfg(test)]
 mod tests;

@@ -69,11 +69,11 @@ fn is_alias_of(node: &Node, entry: &Entry) -> bool {
     !entry.selectors.is_empty() && entry.selectors.iter().all(has)
 }
 
-fn selectors_of(node: &Node) -> SelectorSet {
+pub(crate) fn selectors_of(node: &Node) -> SelectorSet {
     let mut selectors = node.selectors.clone();
     selectors.extend(Selector::new(SPIFFE_ID, node.id.as_str()));
     selectors
 }
 
 /// The type of the selector that every node has without an attestor: `spiffe_id:<the agent's SPIFFE ID>`.
-const SPIFFE_ID: &str = "spiffe_id";
+pub(crate) const SPIFFE_ID: &str = "spiffe_id";

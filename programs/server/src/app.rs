@@ -124,7 +124,7 @@ impl App {
         let drain = tasks.drain();
         let (address, socket) = (tcp.address(), unix.path().to_owned());
         let clock = core.clock.clone();
-        let common = endpoints::routes(&core, drain.clone());
+        let common = endpoints::routes(&core, &tasks);
         let local = endpoints::local_routes(common.clone(), &core, source);
         let local = with_introspection(local, &tasks)?;
         tcp.serve(guard.clone(), common, &clock, &tasks);

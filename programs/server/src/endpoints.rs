@@ -10,7 +10,7 @@ mod svid;
 
 use std::sync::Arc;
 
-use finial_daemon::Drain;
+use finial_daemon::Tasks;
 use finial_provide::Changes;
 use finial_receive::Source;
 use finial_wire::server::{
@@ -29,9 +29,9 @@ use logger::LoggerEndpoint;
 use svid::SvidEndpoint;
 
 /// The services of both listeners.
-pub(crate) fn routes(core: &Arc<Core>, drain: Drain) -> Routes {
+pub(crate) fn routes(core: &Arc<Core>, tasks: &Tasks) -> Routes {
     let core = || Arc::clone(core);
-    let changes = Changes::new(core().index.subscribe(), core().connection_age, &core().clock, drain);
+    let changes = Changes::new(core().index.subscribe(), core().connection_age, &core().clock, tasks);
     Routes::new(agent_service(Arc::new(AgentEndpoint::new(core()))))
         .add_service(entry_service(Arc::new(EntryEndpoint::new(core()))))
         .add_service(bundle_service(Arc::new(BundleEndpoint::new(core()))))

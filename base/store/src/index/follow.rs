@@ -13,8 +13,7 @@ use crate::{Change, ChangeKind, DataStore, StoreError};
 
 /// Reads everything. What changes meanwhile is read again from the log, so that the result holds its revision whole.
 pub(super) async fn load(store: &dyn DataStore) -> Result<Snapshot, StoreError> {
-    let mut snapshot = Snapshot::default();
-    snapshot.set_revision(store.revision().await?);
+    let mut snapshot = Snapshot::begin(store.revision().await?);
     snapshot.replace_bundles(store.bundles().await?);
     let mut last: Option<EntryId> = None;
     loop {
@@ -93,10 +92,11 @@ async fn catch_up(store: &dyn DataStore, from: &Snapshot, diverged: bool) -> Res
 async fn apply_changes(store: &dyn DataStore, snapshot: &mut Snapshot) -> Result<(), StoreError> {
     loop {
         let changes = store.changes_after(snapshot.revision(), PAGE).await?;
-        let Some(newest) = changes.last() else { return Ok(()) };
-        let newest = newest.revision;
+        if changes.is_empty() {
+            return Ok(());
+        }
         apply(store, snapshot, &changes).await?;
-        snapshot.set_revision(newest);
+        snapshot.note_changes(changes);
     }
 }
 

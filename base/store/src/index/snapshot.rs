@@ -9,7 +9,8 @@ use finial_identity::{Bundle, BundleSet, Entry, EntryId, Node, SelectorSet, Spif
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 
 use super::aliases::Aliases;
-use crate::Revision;
+use super::recent::Recent;
+use crate::{Change, Revision};
 
 /// What the store held at one revision.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,7 @@ pub struct Snapshot {
     aliases: Aliases,
     nodes: RedBlackTreeMapSync<SpiffeId, Arc<Node>>,
     bundles: BundleSet,
+    recent: Recent,
 }
 
 impl Snapshot {
@@ -101,12 +103,27 @@ impl Snapshot {
     pub fn bundles(&self) -> &BundleSet {
         &self.bundles
     }
+
+    /// What has changed since an earlier snapshot, oldest first. `None` when that is not known: the store was read
+    /// anew in between, or more changed than is kept (the newest 1000).
+    pub fn changes_since(&self, earlier: &Self) -> Option<impl Iterator<Item = &Change>> {
+        self.recent.since(&earlier.recent, earlier.revision)
+    }
 }
 
 /// How the follower makes the next snapshot.
 impl Snapshot {
-    pub(super) fn set_revision(&mut self, revision: Revision) {
-        self.revision = revision;
+    /// The start of a reading of the whole store, which is at this revision.
+    pub(super) fn begin(revision: Revision) -> Self {
+        Self { revision, recent: Recent::begin(revision), ..Self::default() }
+    }
+
+    /// Takes the revision of the newest of these changes, which were applied.
+    pub(super) fn note_changes(&mut self, changes: Vec<Change>) {
+        if let Some(newest) = changes.last() {
+            self.revision = newest.revision;
+            self.recent.note(changes);
+        }
     }
 
     /// Adds or replaces an entry.

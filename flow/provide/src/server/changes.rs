@@ -1,41 +1,71 @@
-//! The stream that tells an agent that something changed: only the newest revision, and nothing else.
+//! The stream that tells an agent that something changed for it: only the newest revision, and nothing else.
+
+mod listeners;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use finial_authorize::Permit;
-use finial_daemon::{Clock, Drain, jitter};
+use finial_daemon::{Clock, Drain, Tasks, jitter};
 use finial_identity::SpiffeId;
 use finial_store::Snapshot;
 use finial_wire::server::ChangesApi;
-use futures_util::stream::BoxStream;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{Stream, StreamExt};
 use tokio::sync::watch;
 use tonic::{Extensions, Status};
+
+use listeners::{Listener, Listeners, is_served};
 
 /// The share by which lives are spread, so that agents that came together do not come back together.
 const SPREAD: f64 = 0.1;
 
-/// Serves the revision of the server's index (`finial.agent.v1.Changes`).
+/// Serves the revision of the server's index (`finial.agent.v1.Changes`), to each agent when what it may serve has
+/// changed: in a fleet an entry wakes the agents it is for, not all of them.
 ///
 /// An agent that is slower than the changes misses revisions, never the newest one: there is no queue to fill.
 #[derive(Debug, Clone)]
 pub struct Changes {
     index: watch::Receiver<Arc<Snapshot>>,
+    listeners: Listeners,
     life: Duration,
     clock: Clock,
     drain: Drain,
 }
 
 impl Changes {
-    /// Follows the index. Streams end when the drain is requested, and after a life of this length (± 10 %), since an
-    /// open one would hold its agent on a connection that is to go. The next one begins with the newest revision, so
-    /// that nothing is missed in between.
+    /// Follows the index in a task of its own. Streams end when the tasks drain, and after a life of this length
+    /// (± 10 %), since an open one would hold its agent on a connection that is to go. The next one begins with the
+    /// newest revision, so that nothing is missed in between.
     ///
-    /// The [`Permit`] among a request's extensions names the agent whose stream ends when it is banned or deleted.
-    pub fn new(index: watch::Receiver<Arc<Snapshot>>, life: Duration, clock: &Clock, drain: Drain) -> Self {
-        Self { index, life, clock: clock.clone(), drain }
+    /// The [`Permit`] among a request's extensions names the agent; its stream ends when it is banned or deleted. A
+    /// caller that is no agent hears of every revision.
+    pub fn new(index: watch::Receiver<Arc<Snapshot>>, life: Duration, clock: &Clock, tasks: &Tasks) -> Self {
+        let listeners = Listeners::default();
+        let (following, drain) = (follow(index.clone(), listeners.clone()), tasks.drain());
+        tasks.spawn("changes", async move {
+            tokio::select! {
+                () = drain.requested() => {}
+                () = following => {}
+            }
+        });
+        Self { index, listeners, life, clock: clock.clone(), drain: tasks.drain() }
+    }
+
+    fn revisions(&self, agent: Option<SpiffeId>) -> BoxStream<'static, Result<u64, Status>> {
+        let Some(agent) = agent else {
+            return every_revision(self.index.clone()).map(Ok).boxed();
+        };
+        // It listens before it looks: a change is in what it sees, or is told.
+        let listener = self.listeners.listen(agent.clone());
+        let snapshot = Arc::clone(&self.index.borrow());
+        if !is_served(&snapshot, &agent) {
+            return stream::empty().boxed();
+        }
+        newest_first(snapshot.revision(), listener).map(Ok).boxed()
     }
 }
 
@@ -50,35 +80,33 @@ impl ChangesApi for Changes {
             }
         };
         let agent = ctx.get::<Permit>().and_then(Permit::node).map(|node| node.id.clone());
-        Ok(revisions(self.index.clone(), agent).take_until(Box::pin(end)).boxed())
+        Ok(self.revisions(agent).take_until(Box::pin(end)).boxed())
     }
 }
 
-/// The revision at once, then each time it has grown; ends when the agent that reads it is an agent no more, so that
-/// it asks again and is told why.
-fn revisions(
-    mut index: watch::Receiver<Arc<Snapshot>>,
-    agent: Option<SpiffeId>,
-) -> impl Stream<Item = Result<u64, Status>> {
+/// Tells the listeners of each newer snapshot.
+async fn follow(mut index: watch::Receiver<Arc<Snapshot>>, listeners: Listeners) {
+    let mut told = Arc::clone(&index.borrow_and_update());
+    while index.changed().await.is_ok() {
+        let newest = Arc::clone(&index.borrow_and_update());
+        listeners.tell(&told, &newest);
+        told = newest;
+    }
+}
+
+/// The newest at once, then each newer one.
+fn every_revision(mut index: watch::Receiver<Arc<Snapshot>>) -> impl Stream<Item = u64> {
     index.mark_changed();
-    stream::unfold((index, agent, None), |(mut index, agent, told)| async move {
-        loop {
-            index.changed().await.ok()?;
-            let snapshot = Arc::clone(&index.borrow_and_update());
-            if !agent.as_ref().is_none_or(|agent| is_served(&snapshot, agent)) {
-                return None;
-            }
-            let revision = snapshot.revision();
-            if told != Some(revision) {
-                return Some((Ok(revision), (index, agent, Some(revision))));
-            }
-        }
+    stream::unfold(index, |mut index| async {
+        index.changed().await.ok()?;
+        let revision = index.borrow_and_update().revision();
+        Some((revision, index))
     })
 }
 
-fn is_served(snapshot: &Snapshot, agent: &SpiffeId) -> bool {
-    snapshot.node(agent).is_some_and(|node| !node.is_banned())
+/// A revision at once, then each newer one that the listener hears of.
+fn newest_first(first: u64, listener: Listener) -> impl Stream<Item = u64> {
+    let heard = stream::unfold(listener, |mut listener| async { Some((listener.next().await?, listener)) });
+    stream::once(std::future::ready(first))
+        .chain(heard.filter(move |heard| std::future::ready(*heard > first)))
 }
-
-#[cfg(test)]
-mod tests;

@@ -42,7 +42,7 @@ impl Case {
         let path = self.folder.path().join("server.sock");
         let listener = UnixListenerStream::new(UnixListener::bind(&path).unwrap());
         let changes =
-            Changes::new(self.index.subscribe(), Duration::from_secs(3600), &self.clock, self.tasks.drain());
+            Changes::new(self.index.subscribe(), Duration::from_secs(3600), &self.clock, &self.tasks);
         let serving =
             Server::builder().add_service(changes_service(Arc::new(changes))).serve_with_incoming(listener);
         self.tasks.spawn("server", async move { serving.await.unwrap() });
