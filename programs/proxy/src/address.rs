@@ -7,6 +7,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::ProxyError;
+
+/// How addresses of this machine begin. One of launchd, which this system has not, is refused by that name.
+const LOCAL: [&str; 6] = ["unix:", "systemd:", "launchd:", "127.0.0.1:", "[::1]:", "localhost:"];
+
 /// The address of a socket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
@@ -25,11 +30,11 @@ pub enum Address {
 
 /// Where the status is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusAddress {
+pub(crate) struct StatusAddress {
     /// The socket.
-    pub address: Address,
+    pub(crate) address: Address,
     /// By HTTPS with the certificate of the proxy, which asks for none; else in the clear.
-    pub tls: bool,
+    pub(crate) tls: bool,
 }
 
 /// A text that is no address.
@@ -80,12 +85,10 @@ impl Address {
         Ok(Self::Tcp { host: host.to_owned(), port })
     }
 
-    /// Whether only this machine can be at the other end: ghostunnel's test, which resolves no names.
-    pub(crate) fn is_local(&self) -> bool {
-        match self {
-            Self::Unix(_) | Self::Passed(_) => true,
-            Self::Tcp { host, .. } => matches!(host.as_str(), "127.0.0.1" | "::1" | "localhost"),
-        }
+    /// Whether only this machine can be at the other end: ghostunnel's test, which looks at how the text begins and
+    /// resolves no names.
+    pub(crate) fn is_local(text: &str) -> bool {
+        LOCAL.iter().any(|start| text.starts_with(start))
     }
 }
 
@@ -94,18 +97,20 @@ impl StatusAddress {
     /// the clear).
     ///
     /// # Errors
-    /// As [`Address::parse`].
-    pub fn parse(text: &str) -> Result<Self, AddressError> {
+    /// As [`Address::parse`]; [`ProxyError::StatusScheme`].
+    pub(crate) fn parse(text: &str) -> Result<Self, ProxyError> {
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme @ ("http" | "https"), rest)) => (Some(scheme), rest),
             _ => (None, text),
         };
-        let address = Address::parse(rest)?;
-        if scheme.is_some() && !matches!(address, Address::Tcp { .. }) {
-            let fault = "has a scheme, which is of HOST:PORT only: write unix:PATH";
-            return Err(AddressError { address: text.to_owned(), fault });
-        }
-        let tls = scheme != Some("http") && matches!(address, Address::Tcp { .. });
+        let invalid = |cause| ProxyError::Address { flag: "--status", cause };
+        let address = Address::parse(rest).map_err(invalid)?;
+        let tls = match (&address, scheme) {
+            (Address::Tcp { .. }, scheme) => scheme != Some("http"),
+            (Address::Unix(_) | Address::Passed(_), None) => false,
+            (Address::Unix(_), Some(_)) => return Err(ProxyError::StatusScheme { network: "unix" }),
+            (Address::Passed(_), Some(_)) => return Err(ProxyError::StatusScheme { network: "systemd" }),
+        };
         Ok(Self { address, tls })
     }
 }

@@ -13,7 +13,7 @@ use finial_receive::{NotLive, Source, WebFiles, WebSource};
 use tokio::sync::Notify;
 
 use crate::accept::{self, Listener};
-use crate::config::{Limits, Mode, Own, Plan, StatusFlags};
+use crate::config::{Limits, Own, Plan, StatusFlags};
 use crate::proxy::Proxy;
 use crate::side::{Front, Identity};
 use crate::status::{self, Status};
@@ -29,6 +29,8 @@ pub struct App {
     listen: Address,
     listener: Listener,
     status: Option<Listener>,
+    /// By HTTPS.
+    status_tls: bool,
     status_flags: StatusFlags,
     limits: Limits,
     clock: Clock,
@@ -71,7 +73,6 @@ impl Reloader {
 /// [`Limits::workload_api_timeout`].
 pub async fn build(config: impl Into<Config>, clock: &Clock) -> Result<App, ProxyError> {
     let plan = Plan::new(config.into())?;
-    tracing::info!("starting finial proxy in {} mode", plan.mode.name());
     let lasting = Tasks::new(clock.clone());
     let identity = match &plan.own {
         Own::WorkloadApi(endpoint) => {
@@ -99,7 +100,8 @@ fn certificate_source(files: &WebFiles) -> &'static str {
 pub(crate) async fn assemble(plan: Plan, identity: Identity, lasting: Tasks) -> Result<App, ProxyError> {
     let (listen, limits, clock) = (plan.listen.clone(), plan.limits.clone(), identity.clock().clone());
     let listener = Listener::bind(&listen, &clock).await?;
-    let status = match &plan.status.address {
+    let status_tls = plan.status_address.as_ref().is_some_and(|address| address.tls);
+    let status = match &plan.status_address {
         Some(StatusAddress { address, .. }) => Some(Listener::bind(address, &clock).await?),
         None => None,
     };
@@ -111,7 +113,19 @@ pub(crate) async fn assemble(plan: Plan, identity: Identity, lasting: Tasks) -> 
     let reloader = Reloader { identity: identity.clone() };
     let proxy = Arc::new(Proxy::new(plan, identity));
     let sessions = Tasks::new(clock.clone());
-    Ok(App { proxy, listen, listener, status, status_flags, limits, clock, reloader, sessions, lasting })
+    Ok(App {
+        proxy,
+        listen,
+        listener,
+        status,
+        status_tls,
+        status_flags,
+        limits,
+        clock,
+        reloader,
+        sessions,
+        lasting,
+    })
 }
 
 /// When the time runs out, the error is why there is no identity by then.
@@ -190,8 +204,8 @@ impl App {
     /// What the status server tells.
     fn told(&self, listen_address: String, shutdown: Option<Arc<Notify>>) -> Status {
         let identity = self.proxy.identity();
-        let tls = self.status_flags.address.as_ref().is_some_and(|address| address.tls);
-        let front = (tls && identity.can_serve()).then(|| Front::open(identity, self.limits.connect_timeout));
+        let front = (self.status_tls && identity.can_serve())
+            .then(|| Front::open(identity, self.limits.connect_timeout));
         Status {
             proxy: Arc::clone(&self.proxy),
             front,
@@ -210,14 +224,5 @@ async fn asked_for(shutdown: Option<&Notify>) {
     match shutdown {
         Some(shutdown) => shutdown.notified().await,
         None => std::future::pending().await,
-    }
-}
-
-impl Mode {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Client => "client",
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! What a proxy is told to do, with ghostunnel's defaults, and the checks on it.
 
 mod access;
+mod addresses;
 mod credentials;
 mod plan;
 mod status;
@@ -15,21 +16,23 @@ pub(crate) use credentials::{Own, Trust};
 pub(crate) use plan::{Mode, Plan};
 pub use status::{Quiet, StatusFlags};
 
-use crate::{Address, ProxyProtocol, Upstream};
+use crate::{ProxyError, ProxyProtocol, Upstream};
 
 /// A proxy that accepts TLS and forwards in the clear.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// `--listen`: where callers connect, with TLS.
-    pub listen: Address,
-    /// `--target`: the backend, which must be on this machine.
-    pub target: Address,
+    /// `--listen`: where callers connect, with TLS: HOST:PORT, unix:PATH or systemd:NAME.
+    pub listen: String,
+    /// `--target`: the backend, which must be on this machine: HOST:PORT or unix:PATH.
+    pub target: String,
     /// `--unsafe-target`: the backend may be elsewhere, and is reached in the clear.
     pub unsafe_target: bool,
     /// `--allow-…`: which callers are permitted.
     pub allow: AccessFlags,
-    /// `--proxy-protocol-mode`: what the backend is told of callers before their bytes.
-    pub proxy_protocol: Option<ProxyProtocol>,
+    /// `--proxy-protocol`: the backend is told the addresses of callers before their bytes.
+    pub proxy_protocol: bool,
+    /// `--proxy-protocol-mode`: what the backend is told of callers before their bytes. Not beside the former.
+    pub proxy_protocol_mode: Option<ProxyProtocol>,
     /// `--disable-authentication`: callers are asked for no certificate, and anybody is permitted.
     pub disable_authentication: bool,
     /// Where the identity comes from.
@@ -45,10 +48,10 @@ pub struct ServerConfig {
 /// A proxy that accepts in the clear and forwards over TLS.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// `--listen`: where callers connect, in the clear; must be on this machine.
-    pub listen: Address,
+    /// `--listen`: where callers connect, in the clear; must be on this machine: HOST:PORT, unix:PATH or systemd:NAME.
+    pub listen: String,
     /// `--target`: the server, by host and port.
-    pub target: Address,
+    pub target: String,
     /// `--unsafe-listen`: others than this machine may connect, and use the identity.
     pub unsafe_listen: bool,
     /// `--override-server-name`: what the server's certificate must be for, instead of the host of the target. Without
@@ -97,15 +100,49 @@ pub enum Config {
     Client(ClientConfig),
 }
 
+impl Config {
+    /// The first of the checks, which ghostunnel makes while it reads its command line; [`build`](crate::build) makes
+    /// them too, and then the rest.
+    ///
+    /// # Errors
+    /// With the first rule broken.
+    pub fn check_usage(&self) -> Result<(), ProxyError> {
+        let (Self::Server(ServerConfig { limits, status, .. })
+        | Self::Client(ClientConfig { limits, status, .. })) = self;
+        status.check()?;
+        if limits.connect_timeout.is_zero() {
+            return Err(ProxyError::NoConnectTimeout);
+        }
+        Ok(())
+    }
+
+    /// All checks that need neither file nor network.
+    ///
+    /// # Errors
+    /// With the first rule broken, in ghostunnel's order and words where it has the rule.
+    pub fn check(&self) -> Result<(), ProxyError> {
+        Plan::new(self.clone()).map(drop)
+    }
+
+    /// `server` or `client`.
+    pub fn mode(&self) -> &'static str {
+        match self {
+            Self::Server(_) => "server",
+            Self::Client(_) => "client",
+        }
+    }
+}
+
 impl ServerConfig {
     /// With defaults for the rest, which permit nobody yet.
-    pub fn new(listen: Address, target: Address, credentials: CredentialFlags) -> Self {
+    pub fn new(listen: impl Into<String>, target: impl Into<String>, credentials: CredentialFlags) -> Self {
         Self {
-            listen,
-            target,
+            listen: listen.into(),
+            target: target.into(),
             unsafe_target: false,
             allow: AccessFlags::default(),
-            proxy_protocol: None,
+            proxy_protocol: false,
+            proxy_protocol_mode: None,
             disable_authentication: false,
             credentials,
             status: StatusFlags::default(),
@@ -117,10 +154,10 @@ impl ServerConfig {
 
 impl ClientConfig {
     /// With defaults for the rest.
-    pub fn new(listen: Address, target: Address, credentials: CredentialFlags) -> Self {
+    pub fn new(listen: impl Into<String>, target: impl Into<String>, credentials: CredentialFlags) -> Self {
         Self {
-            listen,
-            target,
+            listen: listen.into(),
+            target: target.into(),
             unsafe_listen: false,
             server_name: None,
             upstream: None,

@@ -7,7 +7,7 @@ use finial_daemon::socket::SocketError;
 use finial_receive::{NotLive, ReceiveError};
 use finial_tls::UriPatternError;
 
-use crate::Address;
+use crate::{Address, AddressError};
 
 /// A proxy could not be built, or could not end in peace. Texts that ghostunnel has too are ghostunnel's.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +74,24 @@ pub enum ProxyError {
         #[source]
         cause: UriPatternError,
     },
+    /// An address cannot be read.
+    #[error("invalid {flag} address")]
+    Address {
+        /// The flag that holds it.
+        flag: &'static str,
+        /// What is wrong with it.
+        #[source]
+        cause: AddressError,
+    },
+    /// The status would be served by HTTP or HTTPS, as a scheme says, on what has no port.
+    #[error("invalid --status network \"{network}\": http(s):// scheme requires a HOST:PORT target")]
+    StatusScheme {
+        /// What it is instead.
+        network: &'static str,
+    },
+    /// The backend of a server would be told of callers in two ways.
+    #[error("--proxy-protocol and --proxy-protocol-mode are mutually exclusive")]
+    ProxyProtocols,
     /// The backend of a server would be reached in the clear over a network.
     #[error("--target must be unix:PATH or localhost:PORT (unless --unsafe-target is set)")]
     UnsafeTarget,

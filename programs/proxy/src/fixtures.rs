@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::config::Plan;
 use crate::proxy::Proxy;
 use crate::side::Identity;
-use crate::{AccessFlags, Address, App, ClientConfig, Config, CredentialFlags, ProxyError, ServerConfig};
+use crate::{AccessFlags, App, ClientConfig, Config, CredentialFlags, ProxyError, ServerConfig};
 
 pub(crate) const SERVER: &str = "spiffe://example.org/server";
 pub(crate) const CLIENT: &str = "spiffe://example.org/client";
@@ -113,8 +113,8 @@ pub(crate) fn name() -> ServerName<'static> {
     ServerName::try_from("server.test").unwrap()
 }
 
-pub(crate) fn local(port: u16) -> Address {
-    Address::Tcp { host: "127.0.0.1".to_owned(), port }
+pub(crate) fn local(port: u16) -> String {
+    format!("127.0.0.1:{port}")
 }
 
 fn nowhere() -> CredentialFlags {

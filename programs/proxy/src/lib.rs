@@ -27,7 +27,8 @@ mod side;
 mod status;
 mod upstream;
 
-pub use address::{Address, AddressError, StatusAddress};
+pub(crate) use address::StatusAddress;
+pub use address::{Address, AddressError};
 pub use app::{App, Reloader, build};
 pub use config::{
     AccessFlags, ClientConfig, Config, CredentialFlags, Limits, Quiet, ServerConfig, StatusFlags,

@@ -9,22 +9,25 @@ use finial_daemon::go;
 use finial_proxy::CredentialFlags;
 use finial_receive::{ENDPOINT_VARIABLE, Endpoint};
 
+use super::Called;
+use super::values::{self, given};
+
 #[derive(Args)]
 pub(super) struct Credentials {
     /// A PEM file with certificate and key
-    #[arg(long, env = "KEYSTORE_PATH", value_name = "FILE")]
+    #[arg(long, env = "KEYSTORE_PATH", value_name = "FILE", value_parser = values::path())]
     keystore: Option<PathBuf>,
     /// A PEM file with the certificate chain, leaf first
-    #[arg(long, env = "CERT_PATH", value_name = "FILE")]
+    #[arg(long, env = "CERT_PATH", value_name = "FILE", value_parser = values::path())]
     cert: Option<PathBuf>,
     /// A PEM file with the key of the certificate
-    #[arg(long, env = "KEY_PATH", value_name = "FILE")]
+    #[arg(long, env = "KEY_PATH", value_name = "FILE", value_parser = values::path())]
     key: Option<PathBuf>,
     /// Of PKCS#12 and Java keystores, which are not read
     #[arg(long, env = "KEYSTORE_PASS", hide = true, hide_env_values = true)]
     storepass: Option<String>,
     /// A PEM file with the authorities of peers [default: those of the operating system]
-    #[arg(long, env = "CACERT_PATH", value_name = "FILE")]
+    #[arg(long, env = "CACERT_PATH", value_name = "FILE", value_parser = values::path())]
     cacert: Option<PathBuf>,
     /// How often the files are read again, beside SIGHUP and SIGUSR1
     #[arg(long = "timed-reload", value_name = "DURATION", value_parser = go::parse_duration)]
@@ -38,29 +41,39 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
-    /// The variable alone asks for nothing when something else was asked for.
-    pub(super) fn flags(&self, anonymous: bool) -> Result<CredentialFlags> {
-        if self.storepass.is_some() {
+    pub(super) fn flags(&self, called: Called, anonymous: bool) -> Result<CredentialFlags> {
+        if self.storepass.as_ref().is_some_and(|secret| !secret.is_empty()) {
             bail!(
                 "--storepass is of PKCS#12 and Java keystores, which are not read: write the keystore as PEM"
             );
         }
-        let files = self.keystore.is_some() || self.cert.is_some() || self.key.is_some();
-        let named = std::env::var_os(ENDPOINT_VARIABLE).is_some_and(|value| !value.is_empty());
-        let workload_api = match &self.workload_api {
-            Some(text) => Some(Endpoint::parse(text).context("--use-workload-api-addr")?),
-            None if self.use_workload_api || (named && !files && !anonymous) => {
-                Some(Endpoint::from_env().context("no --use-workload-api-addr is given")?)
-            }
-            None => None,
-        };
-        Ok(CredentialFlags {
-            keystore: self.keystore.clone(),
-            certificate: self.cert.clone(),
-            key: self.key.clone(),
-            authorities: self.cacert.clone(),
-            workload_api,
+        let mut flags = CredentialFlags {
+            keystore: given(&self.keystore),
+            certificate: given(&self.cert),
+            key: given(&self.key),
+            authorities: given(&self.cacert),
+            workload_api: None,
             timed_reload: self.timed_reload,
-        })
+        };
+        let files = flags.keystore.is_some() || flags.certificate.is_some() || flags.key.is_some();
+        flags.workload_api = self.endpoint(called, files || anonymous)?;
+        if called == Called::Ghostunnel {
+            // Both have no effect there, and are no fault.
+            flags.authorities = flags.authorities.filter(|_| flags.workload_api.is_none());
+            flags.timed_reload = flags.timed_reload.filter(|every| !every.is_zero());
+        }
+        Ok(flags)
+    }
+
+    /// The variable alone asks for nothing when `other` was asked for; to ghostunnel it is as good as the flag.
+    fn endpoint(&self, called: Called, other: bool) -> Result<Option<Endpoint>> {
+        if let Some(text) = self.workload_api.as_deref().filter(|text| !text.is_empty()) {
+            return Endpoint::parse(text).context("--use-workload-api-addr").map(Some);
+        }
+        let named = std::env::var_os(ENDPOINT_VARIABLE).is_some_and(|value| !value.is_empty());
+        if self.use_workload_api || (named && (called == Called::Ghostunnel || !other)) {
+            return Endpoint::from_env().context("no --use-workload-api-addr is given").map(Some);
+        }
+        Ok(None)
     }
 }

@@ -1,8 +1,7 @@
 //! The flags of `finial proxy` that say what it tells of itself.
 
-use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use finial_proxy::{Quiet, StatusAddress, StatusFlags};
+use finial_proxy::{Quiet, StatusFlags};
 
 #[derive(Args)]
 pub(super) struct Status {
@@ -34,13 +33,12 @@ enum Silence {
 }
 
 impl Status {
-    pub(super) fn flags(&self) -> Result<StatusFlags> {
-        let parse = |text: &String| StatusAddress::parse(text).context("invalid --status address");
-        Ok(StatusFlags {
-            address: self.status.as_ref().map(parse).transpose()?,
+    pub(super) fn flags(&self) -> StatusFlags {
+        StatusFlags {
+            address: self.status.clone().filter(|text| !text.is_empty()),
             shutdown: self.enable_shutdown,
             metrics_prefix: self.metrics_prefix.clone(),
-        })
+        }
     }
 
     pub(super) fn quiet(&self) -> Quiet {

@@ -13,11 +13,11 @@ use finial_receive::Source;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
+use crate::ProxyError;
 use crate::fixtures::{
-    CLIENT, SERVER, STRANGER, World, app, beside, dial, listener, name, proxy, read_to_end,
+    CLIENT, SERVER, STRANGER, World, app, beside, dial, listener, local, name, proxy, read_to_end,
 };
 use crate::plain::Plain;
-use crate::{Address, ProxyError};
 
 #[tokio::test]
 async fn permitted_caller_speaks_with_the_backend_and_each_end_is_passed_on() {
@@ -321,7 +321,7 @@ async fn a_port_in_use_is_named() {
     let world = World::new();
     let (_taken, target) = listener().await;
     let (_writer, source) = world.party(SERVER);
-    let listen = Address::Tcp { host: "127.0.0.1".to_owned(), port: target.port() };
+    let listen = local(target.port());
     let config = crate::ServerConfig { listen, ..world.server(target) };
     let error = app(config, source).await.unwrap_err().to_string();
     assert_eq!(error, format!("cannot listen on {target}: is another program there, or may this user not?"));
@@ -334,7 +334,7 @@ async fn a_client_listens_on_a_unix_socket() {
     let path = folder.path().join("proxy.sock");
     let (upstream, target) = listener().await;
     let (_writer, source) = world.party(CLIENT);
-    let config = crate::ClientConfig { listen: Address::Unix(path.clone()), ..world.client(target) };
+    let config = crate::ClientConfig { listen: format!("unix:{}", path.display()), ..world.client(target) };
     let app = app(config, source).await.unwrap();
     assert_eq!(app.address(), None);
     beside(app, &world.clock, async {

@@ -29,6 +29,11 @@ impl AccessFlags {
         Self { uris: vec![pattern.into()], ..Self::default() }
     }
 
+    /// Whether nobody is permitted.
+    pub fn is_empty(&self) -> bool {
+        !self.all && !self.name_somebody()
+    }
+
     /// Whether there is a rule beside `--allow-all`.
     pub(super) fn name_somebody(&self) -> bool {
         let Self { all: _, common_names, organizational_units, dns_names, ip_names, uris } = self;

@@ -3,8 +3,9 @@
 use finial_tls::NameRules;
 use rustls_pki_types::ServerName;
 
+use super::addresses::{check_client_listen, client_target, listen, server_target};
 use super::{ClientConfig, Config, Limits, Own, Quiet, ServerConfig, StatusFlags, Trust};
-use crate::{Address, ProxyError, ProxyProtocol, Upstream};
+use crate::{Address, ProxyError, ProxyProtocol, StatusAddress, Upstream};
 
 /// A configuration that passed every check. Only [`Plan::new`] makes one.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Plan {
     /// Of a server only.
     pub(crate) proxy_protocol: Option<ProxyProtocol>,
     pub(crate) own: Own,
+    /// Where the status is served; nowhere without it.
+    pub(crate) status_address: Option<StatusAddress>,
     pub(crate) status: StatusFlags,
     pub(crate) quiet: Quiet,
     pub(crate) limits: Limits,
@@ -37,12 +40,7 @@ impl Plan {
     /// # Errors
     /// With the first rule broken, in ghostunnel's words where it has the rule.
     pub(crate) fn new(config: Config) -> Result<Self, ProxyError> {
-        let (Config::Server(ServerConfig { limits, status, .. })
-        | Config::Client(ClientConfig { limits, status, .. })) = &config;
-        status.check()?;
-        if limits.connect_timeout.is_zero() {
-            return Err(ProxyError::NoConnectTimeout);
-        }
+        config.check_usage()?;
         match config {
             Config::Server(config) => Self::server(config),
             Config::Client(config) => Self::client(config),
@@ -50,7 +48,7 @@ impl Plan {
     }
 
     fn server(config: ServerConfig) -> Result<Self, ProxyError> {
-        let ServerConfig { listen, target, allow, proxy_protocol, status, quiet, limits, .. } = config;
+        let ServerConfig { allow, status, quiet, limits, .. } = config;
         let trust = if config.disable_authentication { Trust::ServerOnly } else { Trust::Mutual };
         let own = config.credentials.server(trust)?;
         match (trust, allow.all, allow.name_somebody()) {
@@ -61,17 +59,16 @@ impl Plan {
             }
             _ => {}
         }
-        if !target.is_local() && !config.unsafe_target {
-            return Err(ProxyError::UnsafeTarget);
-        }
-        if matches!(target, Address::Passed(_)) {
-            return Err(ProxyError::PassedTarget);
-        }
+        let target = server_target(&config.target, config.unsafe_target)?;
+        let proxy_protocol = match (config.proxy_protocol, config.proxy_protocol_mode) {
+            (true, Some(_)) => return Err(ProxyError::ProxyProtocols),
+            (true, None) => Some(ProxyProtocol::Connection),
+            (false, mode) => mode,
+        };
         let rules = allow.rules("--allow-uri")?;
-        let mode = Mode::Server;
         Ok(Self {
-            mode,
-            listen,
+            mode: Mode::Server,
+            listen: listen(&config.listen)?,
             target,
             server_name: None,
             upstream: None,
@@ -79,6 +76,7 @@ impl Plan {
             trust,
             proxy_protocol,
             own,
+            status_address: status.address()?,
             status,
             quiet,
             limits,
@@ -86,36 +84,31 @@ impl Plan {
     }
 
     fn client(config: ClientConfig) -> Result<Self, ProxyError> {
-        let ClientConfig { listen, target, upstream, verify, status, quiet, limits, .. } = config;
+        let ClientConfig { upstream, verify, status, quiet, limits, .. } = config;
         let trust = if config.disable_authentication { Trust::ServerOnly } else { Trust::Mutual };
         let own = config.credentials.client(trust)?;
-        if !listen.is_local() && !config.unsafe_listen {
-            return Err(ProxyError::UnsafeListen);
-        }
-        let host = match &target {
-            Address::Tcp { host, .. } => host,
-            Address::Unix(_) => return Err(ProxyError::ClientTarget { network: "unix" }),
-            Address::Passed(_) => return Err(ProxyError::ClientTarget { network: "systemd" }),
-        };
-        if matches!(own, Own::WorkloadApi(_)) && !verify.name_somebody() {
+        check_client_listen(&config.listen, config.unsafe_listen)?;
+        let (target, host) = client_target(&config.target)?;
+        if matches!(own, Own::WorkloadApi(_)) && !verify.all && !verify.name_somebody() {
             return Err(ProxyError::NoVerification);
         }
-        let name = config.server_name.as_ref().unwrap_or(host);
+        let name = config.server_name.unwrap_or(host);
         let server_name = ServerName::try_from(name.clone()).ok();
         if server_name.is_none() && matches!(own, Own::Files { .. }) {
-            return Err(ProxyError::NoServerName { name: name.clone() });
+            return Err(ProxyError::NoServerName { name });
         }
         let rules = verify.rules("--verify-uri")?;
         Ok(Self {
             mode: Mode::Client,
             proxy_protocol: None,
             upstream,
-            listen,
+            listen: listen(&config.listen)?,
             target,
             server_name,
             rules,
             trust,
             own,
+            status_address: status.address()?,
             status,
             quiet,
             limits,

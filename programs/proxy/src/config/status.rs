@@ -5,8 +5,9 @@ use crate::{ProxyError, StatusAddress};
 /// The flags of the status server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusFlags {
-    /// `--status`: where it listens; nowhere without it.
-    pub address: Option<StatusAddress>,
+    /// `--status`: where it listens, as `HOST:PORT` or `https://HOST:PORT` (by TLS), `http://HOST:PORT`, `unix:PATH` or
+    /// `systemd:NAME` (in the clear); nowhere without it.
+    pub address: Option<String>,
     /// `--enable-shutdown`: whoever reaches it may stop the proxy by `POST /_shutdown`.
     pub shutdown: bool,
     /// `--metrics-prefix`: what stands before the name of each metric.
@@ -28,8 +29,12 @@ impl StatusFlags {
     pub(super) fn check(&self) -> Result<(), ProxyError> {
         match (&self.address, self.shutdown) {
             (None, true) => Err(ProxyError::ShutdownWithoutStatus),
-            _ => Ok(()),
+            _ => self.address().map(drop),
         }
+    }
+
+    pub(super) fn address(&self) -> Result<Option<StatusAddress>, ProxyError> {
+        self.address.as_deref().map(StatusAddress::parse).transpose()
     }
 }
 

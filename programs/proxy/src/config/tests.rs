@@ -8,25 +8,23 @@ use std::time::Duration;
 use finial_receive::Endpoint;
 
 use super::{AccessFlags, ClientConfig, Config, CredentialFlags, Plan, ServerConfig, StatusFlags};
-use crate::Address;
+use crate::ProxyProtocol;
 
 fn agent() -> CredentialFlags {
     CredentialFlags::workload_api(Endpoint::parse("unix:///run/agent.sock").unwrap())
 }
 
 fn server() -> ServerConfig {
-    let (listen, target) = (Address::parse("0.0.0.0:1").unwrap(), Address::parse("localhost:2").unwrap());
     ServerConfig {
         allow: AccessFlags::uri("spiffe://example.org/a"),
-        ..ServerConfig::new(listen, target, agent())
+        ..ServerConfig::new("0.0.0.0:1", "localhost:2", agent())
     }
 }
 
 fn client() -> ClientConfig {
-    let (listen, target) = (Address::parse("localhost:1").unwrap(), Address::parse("b.test:2").unwrap());
     ClientConfig {
         verify: AccessFlags::uri("spiffe://example.org/b"),
-        ..ClientConfig::new(listen, target, agent())
+        ..ClientConfig::new("localhost:1", "b.test:2", agent())
     }
 }
 
@@ -145,7 +143,7 @@ fn faults_are_told_in_ghostunnels_order() {
     config.limits.connect_timeout = Duration::ZERO;
     config.credentials = files("");
     config.allow = AccessFlags::default();
-    config.target = Address::parse("10.0.0.1:80").unwrap();
+    config.target = "10.0.0.1:80".to_owned();
     assert_eq!(refusal(config.clone()), "--connect-timeout duration must not be zero");
     config.limits.connect_timeout = Duration::from_secs(1);
     assert_eq!(refusal(config.clone()), NO_SERVER);
@@ -206,7 +204,7 @@ fn a_bad_pattern_is_refused_with_its_flag_and_rule() {
 
 #[test]
 fn the_plain_side_stays_on_this_machine_unless_told_otherwise() {
-    let target = Address::parse("10.0.0.1:80").unwrap();
+    let target = "10.0.0.1:80".to_owned();
     let config = ServerConfig { target, ..server() };
     assert_eq!(
         refusal(config.clone()),
@@ -214,7 +212,7 @@ fn the_plain_side_stays_on_this_machine_unless_told_otherwise() {
     );
     assert!(Plan::new(ServerConfig { unsafe_target: true, ..config }.into()).is_ok());
 
-    let listen = Address::parse("0.0.0.0:80").unwrap();
+    let listen = "0.0.0.0:80".to_owned();
     let config = ClientConfig { listen, ..client() };
     assert_eq!(
         refusal(config.clone()),
@@ -225,7 +223,7 @@ fn the_plain_side_stays_on_this_machine_unless_told_otherwise() {
 
 #[test]
 fn a_client_reaches_its_target_over_tcp() {
-    let target = Address::parse("unix:/run/app.sock").unwrap();
+    let target = "unix:/run/app.sock".to_owned();
     assert_eq!(
         refusal(ClientConfig { target, ..client() }),
         "invalid --target network \"unix\": client mode requires a HOST:PORT TCP target"
@@ -234,7 +232,7 @@ fn a_client_reaches_its_target_over_tcp() {
 
 #[test]
 fn a_socket_of_systemd_only_listens() {
-    let passed = Address::parse("systemd:web").unwrap();
+    let passed = "systemd:web".to_owned();
     assert_eq!(
         refusal(ServerConfig { target: passed.clone(), ..server() }),
         "invalid --target network \"systemd\": only tcp and unix targets are supported (systemd:/launchd: cannot be dialed)"
@@ -251,4 +249,13 @@ fn zero_time_to_connect_is_refused() {
     let mut config = client();
     config.limits.connect_timeout = Duration::ZERO;
     assert_eq!(refusal(config), "--connect-timeout duration must not be zero");
+}
+
+#[test]
+fn the_backend_is_told_in_one_way() {
+    let both =
+        ServerConfig { proxy_protocol: true, proxy_protocol_mode: Some(ProxyProtocol::Tls), ..server() };
+    assert_eq!(refusal(both), "--proxy-protocol and --proxy-protocol-mode are mutually exclusive");
+    let short = Plan::new(ServerConfig { proxy_protocol: true, ..server() }.into()).unwrap();
+    assert_eq!(short.proxy_protocol, Some(ProxyProtocol::Connection));
 }

@@ -8,10 +8,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use crate::fixtures::{
     CLIENT, SERVER, STRANGER, World, app, beside, dial, listener, local, name, read_to_end,
 };
-use crate::{ServerConfig, StatusAddress, StatusFlags};
+use crate::{ServerConfig, StatusFlags};
 
 fn plain() -> StatusFlags {
-    StatusFlags { address: Some(StatusAddress { address: local(0), tls: false }), ..StatusFlags::default() }
+    StatusFlags { address: Some(format!("http://{}", local(0))), ..StatusFlags::default() }
 }
 
 /// The code and the body of an answer.
@@ -106,7 +106,7 @@ async fn status_by_tls_presents_our_certificate_and_asks_for_none() {
     let world = World::new();
     let (_backend, target) = listener().await;
     let (_writer, source) = world.party(SERVER);
-    let address = Some(StatusAddress { address: local(0), tls: true });
+    let address = Some(local(0));
     let status = StatusFlags { address, ..StatusFlags::default() };
     let app = app(ServerConfig { status, ..world.server(target) }, source).await.unwrap();
     let address = app.status_address().unwrap();

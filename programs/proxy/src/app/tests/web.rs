@@ -249,7 +249,8 @@ async fn backend_is_told_of_the_caller_before_its_first_byte() {
     let web = Web::new();
     let (backend, target) = listener().await;
     let told = Some(ProxyProtocol::TlsFull);
-    let front = web.server_app(ServerConfig { proxy_protocol: told, ..web.server(target, "client") }).await;
+    let front =
+        web.server_app(ServerConfig { proxy_protocol_mode: told, ..web.server(target, "client") }).await;
     let port = front.address().unwrap().port();
     let back = build(web.client(front.address().unwrap()), &web.clock).await.unwrap();
     let address = back.address().unwrap();

@@ -1,0 +1,95 @@
+//! The flags of a proxy that accepts mutual TLS.
+
+use std::net::IpAddr;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use finial_proxy::{AccessFlags, ProxyProtocol, ServerConfig};
+
+use super::{Called, Common, values};
+
+#[derive(Args)]
+pub(crate) struct Server {
+    /// Where to listen: HOST:PORT, unix:PATH or systemd:NAME
+    #[arg(long, value_name = "ADDRESS")]
+    listen: String,
+    /// Where to forward to: HOST:PORT or unix:PATH
+    #[arg(long, value_name = "ADDRESS")]
+    target: String,
+    /// Accept whoever has a certificate that verifies; excludes the other --allow flags
+    #[arg(long = "allow-all")]
+    allow_all: bool,
+    /// Accept callers whose certificate has this common name; give it several times, any of all rules permits
+    #[arg(long = "allow-cn", value_name = "CN")]
+    allow_cn: Vec<String>,
+    /// Accept callers whose certificate has this organizational unit
+    #[arg(long = "allow-ou", value_name = "OU")]
+    allow_ou: Vec<String>,
+    /// Accept callers whose certificate has this DNS name
+    #[arg(long = "allow-dns", alias = "allow-dns-san", value_name = "DNS")]
+    allow_dns: Vec<String>,
+    /// Accept callers whose certificate has this IP address
+    #[arg(long = "allow-ip", alias = "allow-ip-san", value_name = "IP", value_parser = values::ip)]
+    allow_ip: Vec<IpAddr>,
+    /// Accept callers whose SPIFFE ID, or another URI, matches; * is one segment, ** at the end any number
+    #[arg(long = "allow-uri", alias = "allow-uri-san", value_name = "PATTERN")]
+    allow_uri: Vec<String>,
+    /// Tell the backend the addresses of callers by PROXY protocol, version 2; the same as the mode `conn`
+    #[arg(long = "proxy-protocol")]
+    proxy_protocol: bool,
+    /// Tell the backend of callers by PROXY protocol, version 2
+    #[arg(long = "proxy-protocol-mode", value_name = "MODE")]
+    proxy_protocol_mode: Option<Told>,
+    /// Ask callers for no certificate, and accept anybody
+    #[arg(long = "disable-authentication")]
+    disable_authentication: bool,
+    /// The backend may be on another machine, and is reached in the clear
+    #[arg(long = "unsafe-target")]
+    unsafe_target: bool,
+}
+
+/// What a backend is told of callers.
+#[derive(Clone, Copy, ValueEnum)]
+enum Told {
+    /// Their addresses
+    Conn,
+    /// Beside these the version of TLS, the name they asked for and the application protocol
+    Tls,
+    /// Beside these the certificate that was verified
+    TlsFull,
+}
+
+impl From<Told> for ProxyProtocol {
+    fn from(told: Told) -> Self {
+        match told {
+            Told::Conn => Self::Connection,
+            Told::Tls => Self::Tls,
+            Told::TlsFull => Self::TlsFull,
+        }
+    }
+}
+
+impl Server {
+    pub(crate) fn config(&self, common: &Common, called: Called) -> Result<ServerConfig> {
+        let allow = AccessFlags {
+            all: self.allow_all,
+            common_names: self.allow_cn.clone(),
+            organizational_units: self.allow_ou.clone(),
+            dns_names: self.allow_dns.clone(),
+            ip_names: self.allow_ip.clone(),
+            uris: self.allow_uri.clone(),
+        };
+        let credentials = common.credentials.flags(called, false)?;
+        Ok(ServerConfig {
+            allow,
+            proxy_protocol: self.proxy_protocol,
+            proxy_protocol_mode: self.proxy_protocol_mode.map(ProxyProtocol::from),
+            disable_authentication: self.disable_authentication,
+            unsafe_target: self.unsafe_target,
+            status: common.status.flags(),
+            quiet: common.status.quiet(),
+            limits: common.limits(called),
+            ..ServerConfig::new(&self.listen, &self.target, credentials)
+        })
+    }
+}
