@@ -37,7 +37,7 @@ lint: ## format, direction of arrows, clippy
 	cargo xtask proto --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-bench: ## speed, as ratios against a primitive in the same run
+bench: ## speed, as ratios against a primitive or another program in the same run (apt-get install haproxy for the proxy's)
 	cargo build --release --locked --package finial-cli --bin finial
 	cargo bench --locked --package finial-benches
 

@@ -11,6 +11,7 @@ mod fetch;
 mod measure;
 mod pods;
 mod propagation;
+mod proxy;
 mod raw;
 mod reissue;
 mod secrets;
@@ -54,5 +55,8 @@ async fn main() {
     }
     if wanted("pods") {
         pods::bench().await;
+    }
+    if wanted("proxy") {
+        proxy::bench(&arguments[1..]);
     }
 }
