@@ -6,7 +6,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use finial_identity::ForeignChain;
+use finial_identity::{ForeignChain, X509Svid};
 
 use crate::UriPatterns;
 
@@ -45,6 +45,12 @@ impl NameRules {
             || names.dns_names().iter().any(|name| self.dns_names.contains(name))
             || names.ip_names().iter().any(|name| self.ip_names.contains(name))
             || names.uri_names().iter().any(|uri| self.permit_uri(uri))
+    }
+
+    /// Whether the holder of an SVID that was verified may be at the other end, by its ID or another name of its leaf.
+    pub(crate) fn permit_svid(&self, svid: &X509Svid) -> bool {
+        self.permit_uri(svid.id().as_str())
+            || ForeignChain::from_chain(svid.chain().to_vec()).is_ok_and(|names| self.permit(&names))
     }
 
     /// Whether this URI alone permits.

@@ -6,7 +6,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use finial_identity::{ForeignChain, SpiffeId, TrustDomain, X509Svid};
+use finial_identity::{SpiffeId, TrustDomain, X509Svid};
 
 use crate::{NameRules, UriPatterns};
 
@@ -71,20 +71,8 @@ impl Policy {
 
     /// Whether the holder of an SVID that was verified may be at the other end.
     pub(crate) fn permits_svid(&self, svid: &X509Svid) -> bool {
-        self.permits(svid.id()) || self.permits_names(svid)
-    }
-
-    fn permits_names(&self, svid: &X509Svid) -> bool {
-        let rules = self.rules.iter().filter_map(|rule| match rule {
-            Rule::Names(rules) => Some(rules),
-            _ => None,
-        });
-        let mut rules = rules.peekable();
-        if rules.peek().is_none() {
-            return false;
-        }
-        let names = ForeignChain::from_chain(svid.chain().to_vec());
-        names.is_ok_and(|names| rules.any(|rules| rules.permit(&names)))
+        self.permits(svid.id())
+            || self.rules.iter().any(|rule| matches!(rule, Rule::Names(rules) if rules.permit_svid(svid)))
     }
 }
 

@@ -10,6 +10,8 @@ use finial_identity::{ForeignChainError, Role, SpiffeId, Verified, X509Error, X5
 use finial_receive::{NotLive, Source, X509Context};
 pub(crate) use web::WebStanding;
 
+use crate::NameRules;
+
 /// Why an open connection must be closed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Fallen {
@@ -85,6 +87,16 @@ impl Standing {
 
     pub(crate) fn of_nobody() -> Self {
         Self(Kind::Nobody)
+    }
+
+    /// Whether these rules, which may be newer than the connection, permit its peer by the names in its certificate. A
+    /// peer that presented none is permitted by nothing.
+    pub fn is_permitted_by(&self, rules: &NameRules) -> bool {
+        match &self.0 {
+            Kind::Spiffe(standing) => standing.peer.as_ref().is_some_and(|(svid, _)| rules.permit_svid(svid)),
+            Kind::Web(standing) => rules.permit(standing.peer()),
+            Kind::Nobody => false,
+        }
     }
 
     /// Resolves when the connection must be closed; never, while its trust stands.

@@ -4,15 +4,15 @@ mod passed;
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use finial_daemon::socket::{self, Access, UnixSocket};
 use finial_daemon::{Backoff, Clock, Tasks};
 use tokio::net::TcpListener;
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use self::passed::Passed;
+pub(crate) use self::passed::PassedSockets;
+use crate::places::{Place, Places};
 use crate::plain::Plain;
 use crate::{Address, ProxyError};
 
@@ -29,9 +29,13 @@ pub(crate) enum Listener {
 
 impl Listener {
     /// A Unix socket is open to this user and group only: whoever connects to a client uses its identity.
-    pub(crate) async fn bind(address: &Address, clock: &Clock) -> Result<Self, ProxyError> {
+    pub(crate) async fn bind(
+        address: &Address,
+        passed: &mut PassedSockets,
+        clock: &Clock,
+    ) -> Result<Self, ProxyError> {
         match address {
-            Address::Passed(name) => Ok(Self::Passed(Passed::take(name, clock)?)),
+            Address::Passed(name) => Ok(Self::Passed(passed.take(name, clock)?)),
             Address::Unix(path) => Ok(Self::Unix(socket::bind(path, Access::OWNER_AND_GROUP, clock)?)),
             Address::Tcp { host, port } => {
                 let bound = TcpListener::bind((host.as_str(), *port)).await;
@@ -77,7 +81,7 @@ impl Listener {
 /// so that what exceeds it waits in the kernel's backlog instead of costing memory here.
 pub(crate) async fn serve<S, F>(
     mut listener: Listener,
-    limit: usize,
+    places: Places,
     tasks: Tasks,
     name: &'static str,
     session: S,
@@ -85,27 +89,22 @@ pub(crate) async fn serve<S, F>(
     S: Fn(Plain) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
-    let permits = Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)));
     let drain = tasks.drain();
     loop {
-        let (permit, stream) = tokio::select! {
+        let (place, stream) = tokio::select! {
             biased;
             () = drain.requested() => return,
-            accepted = next(&mut listener, &permits) => accepted,
+            accepted = next(&mut listener, &places) => accepted,
         };
         let work = session(stream);
         tasks.spawn_session(name, async move {
             work.await;
-            drop(permit);
+            drop(place);
         });
     }
 }
 
-async fn next(
-    listener: &mut Listener,
-    permits: &Arc<Semaphore>,
-) -> (Result<OwnedSemaphorePermit, AcquireError>, Plain) {
-    // The semaphore is never closed; what the result holds is kept until the session ends.
-    let permit = Arc::clone(permits).acquire_owned().await;
-    (permit, listener.accept().await)
+async fn next(listener: &mut Listener, places: &Places) -> (Place, Plain) {
+    let place = places.take().await;
+    (place, listener.accept().await)
 }

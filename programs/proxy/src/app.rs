@@ -9,58 +9,56 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use finial_daemon::{Clock, Tasks};
-use finial_receive::{NotLive, Source, WebFiles, WebSource};
-use tokio::sync::Notify;
+use finial_receive::{NotLive, Source};
+use futures_util::future::join_all;
+use tokio::sync::{Notify, watch};
 
-use crate::accept::{self, Listener};
-use crate::config::{Limits, Own, Plan, StatusFlags};
+use crate::accept::{self, Listener, PassedSockets};
+use crate::config::{Named, StatusFlags};
+use crate::gate::Gate;
+use crate::identities::Identities;
+use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::proxy::Proxy;
 use crate::side::{Front, Identity};
 use crate::status::{self, Status};
-use crate::{Address, Config, ProxyError, StatusAddress};
+use crate::{Config, ProxyError, StatusAddress};
 
 /// For what is not a connection, once all connections have ended.
 const LAST_GRACE: Duration = Duration::from_secs(1);
 
-/// A proxy that is bound and has its identity, and accepts nobody yet.
+/// Proxies that are bound and have their identities, and accept nobody yet.
 #[derive(Debug)]
 pub struct App {
-    proxy: Arc<Proxy>,
-    listen: Address,
-    listener: Listener,
+    gates: watch::Sender<Vec<Arc<Gate>>>,
+    identities: Identities,
+    metrics: Arc<Metrics>,
     status: Option<Listener>,
     /// By HTTPS.
     status_tls: bool,
     status_flags: StatusFlags,
-    limits: Limits,
     clock: Clock,
-    reloader: Reloader,
-    /// The connections of callers.
-    sessions: Tasks,
-    /// What must go on while connections drain: the identity, and the status.
+    /// What accepts. Asked to end, the process is stopping.
+    listening: Tasks,
+    /// What must go on while connections drain: the identities, and the status.
     lasting: Tasks,
 }
 
 /// Asks a running proxy to read its files again.
 #[derive(Clone, Debug)]
 pub struct Reloader {
-    identity: Identity,
+    identities: Identities,
 }
 
 impl Reloader {
     /// Reads the certificate files again, soon. Without effect with the Workload API, which tells by itself.
     pub fn reload(&self) {
-        if let Identity::Web(source) = &self.identity {
-            source.reload();
-        }
+        self.identities.reload();
     }
 
     /// How many generations were refused, since they could not be read or did not belong together.
     pub fn refused(&self) -> u64 {
-        match &self.identity {
-            Identity::Spiffe(source) => source.refused(),
-            Identity::Web(source) => source.refused(),
-        }
+        self.identities.refused()
     }
 }
 
@@ -70,62 +68,49 @@ impl Reloader {
 ///
 /// # Errors
 /// With the rule that the configuration breaks, the address that cannot be bound, or why there is no identity within
-/// [`Limits::workload_api_timeout`].
+/// [`Limits::workload_api_timeout`](crate::Limits::workload_api_timeout).
 pub async fn build(config: impl Into<Config>, clock: &Clock) -> Result<App, ProxyError> {
-    let plan = Plan::new(config.into())?;
+    let named = Named::new(String::new(), config.into())?;
     let lasting = Tasks::new(clock.clone());
-    let identity = match &plan.own {
-        Own::WorkloadApi(endpoint) => {
-            tracing::info!("using SPIFFE Workload API as certificate source");
-            Identity::Spiffe(Source::from_workload_api(endpoint, clock, &lasting))
-        }
-        Own::Files { files, every } => {
-            tracing::info!("{}", certificate_source(files));
-            let read = WebSource::from_files(files.clone(), *every, clock, &lasting).await;
-            Identity::Web(read.map_err(ProxyError::Files)?)
-        }
-    };
-    assemble(plan, identity, lasting).await
+    let status = named.plan.status.clone();
+    assemble(vec![named], status, Identities::new(clock, &lasting), lasting).await
 }
 
-/// In ghostunnel's words.
-fn certificate_source(files: &WebFiles) -> &'static str {
-    match &files.own {
-        None => "no cert source configured -- running without certificate",
-        Some(pair) if pair.certificate == pair.key => "using keystore file on disk as certificate source",
-        Some(_) => "using cert/key files on disk as certificate source",
+pub(crate) async fn assemble(
+    configured: Vec<Named>,
+    status_flags: StatusFlags,
+    identities: Identities,
+    lasting: Tasks,
+) -> Result<App, ProxyError> {
+    let (clock, mut passed) = (identities.clock().clone(), PassedSockets::from_env());
+    for named in &configured {
+        identities.open(&named.plan.own).await?;
     }
-}
-
-pub(crate) async fn assemble(plan: Plan, identity: Identity, lasting: Tasks) -> Result<App, ProxyError> {
-    let (listen, limits, clock) = (plan.listen.clone(), plan.limits.clone(), identity.clock().clone());
-    let listener = Listener::bind(&listen, &clock).await?;
-    let status_tls = plan.status_address.as_ref().is_some_and(|address| address.tls);
-    let status = match &plan.status_address {
-        Some(StatusAddress { address, .. }) => Some(Listener::bind(address, &clock).await?),
+    let mut bound = Vec::new();
+    for named in configured {
+        bound.push((Listener::bind(&named.plan.listen, &mut passed, &clock).await?, named));
+    }
+    let status_address = status_flags.address()?;
+    let status_tls = status_address.as_ref().is_some_and(|address| address.tls);
+    let status = match &status_address {
+        Some(StatusAddress { address, .. }) => Some(Listener::bind(address, &mut passed, &clock).await?),
         None => None,
     };
-    let status_flags = plan.status.clone();
-    if let Identity::Spiffe(source) = &identity {
-        first_identity(source, limits.workload_api_timeout).await.map_err(ProxyError::NoIdentity)?;
+    let metrics = Arc::new(Metrics::new(status_flags.metrics_prefix.clone(), &clock));
+    let mut gates = Vec::new();
+    for (listener, named) in bound {
+        let identity = identities.open(&named.plan.own).await?;
+        if let Identity::Spiffe(source) = &identity {
+            let limit = named.plan.limits.workload_api_timeout;
+            first_identity(source, limit).await.map_err(ProxyError::NoIdentity)?;
+        }
+        tracing::info!("using target address {}", named.plan.target);
+        let proxy = Proxy::new(named, identity, Arc::clone(&metrics));
+        gates.push(Arc::new(Gate::new(listener, proxy, &clock)));
     }
-    tracing::info!("using target address {}", plan.target);
-    let reloader = Reloader { identity: identity.clone() };
-    let proxy = Arc::new(Proxy::new(plan, identity));
-    let sessions = Tasks::new(clock.clone());
-    Ok(App {
-        proxy,
-        listen,
-        listener,
-        status,
-        status_tls,
-        status_flags,
-        limits,
-        clock,
-        reloader,
-        sessions,
-        lasting,
-    })
+    let listening = Tasks::new(clock.clone());
+    let gates = watch::Sender::new(gates);
+    Ok(App { gates, identities, metrics, status, status_tls, status_flags, clock, listening, lasting })
 }
 
 /// When the time runs out, the error is why there is no identity by then.
@@ -140,9 +125,9 @@ async fn first_identity(source: &Source, limit: Duration) -> Result<(), NotLive>
 }
 
 impl App {
-    /// Where callers connect; `None` for a Unix socket.
+    /// Where callers of the first proxy connect; `None` for a Unix socket.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.listener.address()
+        self.gates.borrow().first().and_then(|gate| gate.address())
     }
 
     /// Where the status is served; `None` without one, and for a Unix socket.
@@ -152,39 +137,22 @@ impl App {
 
     /// For whoever knows when to read files again, such as a handler of signals.
     pub fn reloader(&self) -> Reloader {
-        self.reloader.clone()
+        Reloader { identities: self.identities.clone() }
     }
 
     /// Serves until `until` resolves, then accepts no more, and waits for open connections.
     ///
     /// # Errors
-    /// [`ProxyError::Forced`] when connections had to be cut after [`Limits::shutdown_timeout`];
-    /// [`ProxyError::Panicked`] when a part of the proxy failed, which ends it.
-    pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), ProxyError> {
-        let listen_address =
-            self.listener.address().map_or(self.listen.to_string(), |address| address.to_string());
+    /// [`ProxyError::Forced`] when connections had to be cut after
+    /// [`Limits::shutdown_timeout`](crate::Limits::shutdown_timeout); [`ProxyError::Panicked`] when a part of the
+    /// process failed, which ends it.
+    pub async fn run(mut self, until: impl Future<Output = ()>) -> Result<(), ProxyError> {
         let shutdown = self.status_flags.shutdown.then(Arc::<Notify>::default);
-        let told = Arc::new(self.told(listen_address.clone(), shutdown.clone()));
-        let Self { proxy, listener, status, limits, sessions, lasting, .. } = self;
-        if let Some(status) = status {
-            let answer = move |stream| {
-                let told = Arc::clone(&told);
-                async move { told.serve(stream).await }
-            };
-            lasting.spawn(
-                "status",
-                accept::serve(status, status::CONNECTIONS, lasting.clone(), "status", answer),
-            );
+        self.serve_status(shutdown.clone());
+        for gate in self.gates.borrow().iter() {
+            gate.open(&self.listening);
         }
-        let drain = sessions.drain();
-        let serve = move |caller| {
-            let (proxy, drain) = (Arc::clone(&proxy), drain.clone());
-            async move { proxy.serve(caller, &drain).await }
-        };
-        let accepting = accept::serve(listener, limits.connections, sessions.clone(), "pipe", serve);
-        sessions.spawn("callers", accepting);
-        tracing::info!("listening for connections on {listen_address}");
-        let (failed, fallen) = (lasting.drain(), sessions.drain());
+        let (failed, fallen) = (self.lasting.drain(), self.listening.drain());
         tokio::select! {
             () = until => {}
             () = asked_for(shutdown.as_deref()) => {}
@@ -192,25 +160,43 @@ impl App {
             () = fallen.requested() => {}
         }
         tracing::info!("shutdown proxy, waiting for drain");
-        let drained = sessions.stop(limits.shutdown_timeout).await;
-        lasting.stop(LAST_GRACE).await;
-        match lasting.panicked().or(sessions.panicked()) {
+        self.stop().await
+    }
+
+    async fn stop(self) -> Result<(), ProxyError> {
+        self.listening.drain().request();
+        let gates = self.gates.borrow().clone();
+        let closed = join_all(gates.iter().map(|gate| gate.close())).await;
+        self.listening.stop(LAST_GRACE).await;
+        self.lasting.stop(LAST_GRACE).await;
+        match self.lasting.panicked().or(self.listening.panicked()) {
             Some(name) => Err(ProxyError::Panicked(name)),
-            None if drained => Ok(()),
-            None => Err(ProxyError::Forced { limit: limits.shutdown_timeout }),
+            None => closed.into_iter().collect(),
         }
     }
 
+    fn serve_status(&mut self, shutdown: Option<Arc<Notify>>) {
+        let Some(listener) = self.status.take() else { return };
+        let told = Arc::new(self.told(shutdown));
+        let answer = move |stream| {
+            let told = Arc::clone(&told);
+            async move { told.serve(stream).await }
+        };
+        let places = Places::new(status::CONNECTIONS);
+        let serving = accept::serve(listener, places, self.lasting.clone(), "status", answer);
+        self.lasting.spawn("status", serving);
+    }
+
     /// What the status server tells.
-    fn told(&self, listen_address: String, shutdown: Option<Arc<Notify>>) -> Status {
-        let identity = self.proxy.identity();
-        let front = (self.status_tls && identity.can_serve())
-            .then(|| Front::open(identity, self.limits.connect_timeout));
+    fn told(&self, shutdown: Option<Arc<Notify>>) -> Status {
+        let proxies = self.gates.borrow().iter().map(|gate| gate.proxy()).collect::<Vec<_>>();
+        let able = proxies.iter().find(|proxy| self.status_tls && proxy.identity().can_serve());
+        let front = able.map(|proxy| Front::open(proxy.identity(), proxy.limits().connect_timeout));
         Status {
-            proxy: Arc::clone(&self.proxy),
+            gates: self.gates.subscribe(),
+            metrics: Arc::clone(&self.metrics),
             front,
-            listen_address,
-            stopping: self.sessions.drain(),
+            stopping: self.listening.drain(),
             shutdown,
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             clock: self.clock.clone(),

@@ -3,6 +3,7 @@
 mod access;
 mod addresses;
 mod credentials;
+mod named;
 mod plan;
 mod status;
 #[cfg(test)]
@@ -13,13 +14,14 @@ use std::time::Duration;
 pub use access::AccessFlags;
 pub use credentials::CredentialFlags;
 pub(crate) use credentials::{Own, Trust};
+pub(crate) use named::Named;
 pub(crate) use plan::{Mode, Plan};
 pub use status::{Quiet, StatusFlags};
 
 use crate::{ProxyError, ProxyProtocol, Upstream};
 
 /// A proxy that accepts TLS and forwards in the clear.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
     /// `--listen`: where callers connect, with TLS: HOST:PORT, unix:PATH or systemd:NAME.
     pub listen: String,
@@ -46,7 +48,7 @@ pub struct ServerConfig {
 }
 
 /// A proxy that accepts in the clear and forwards over TLS.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientConfig {
     /// `--listen`: where callers connect, in the clear; must be on this machine: HOST:PORT, unix:PATH or systemd:NAME.
     pub listen: String,
@@ -92,7 +94,7 @@ pub struct Limits {
 }
 
 /// Either kind of proxy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Config {
     /// Accepts mutual TLS.
     Server(ServerConfig),

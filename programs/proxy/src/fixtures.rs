@@ -5,6 +5,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use finial_daemon::{Clock, ClockHand, Tasks};
 use finial_receive::testing::{Authority, start};
@@ -14,7 +15,9 @@ use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::config::Plan;
+use crate::config::Named;
+use crate::identities::Identities;
+use crate::metrics::Metrics;
 use crate::proxy::Proxy;
 use crate::side::Identity;
 use crate::{AccessFlags, App, ClientConfig, Config, CredentialFlags, ProxyError, ServerConfig};
@@ -64,14 +67,20 @@ impl World {
 }
 
 /// What sessions share, without a listener.
-pub(crate) fn proxy(config: impl Into<Config>, source: Source) -> Proxy {
-    Proxy::new(Plan::new(config.into()).unwrap(), Identity::Spiffe(source))
+pub(crate) fn proxy(config: impl Into<Config>, source: Source) -> Arc<Proxy> {
+    let metrics = Metrics::new("ghostunnel".to_owned(), source.clock());
+    let named = Named::new(String::new(), config.into()).unwrap();
+    Arc::new(Proxy::new(named, Identity::Spiffe(source), Arc::new(metrics)))
 }
 
 /// A proxy with an identity from `source` in place of the Workload API.
 pub(crate) async fn app(config: impl Into<Config>, source: Source) -> Result<App, ProxyError> {
     let lasting = Tasks::new(source.clock().clone());
-    crate::app::assemble(Plan::new(config.into())?, Identity::Spiffe(source), lasting).await
+    let identities = Identities::new(source.clock(), &lasting);
+    let named = Named::new(String::new(), config.into())?;
+    identities.insert(named.plan.own.clone(), Identity::Spiffe(source));
+    let status = named.plan.status.clone();
+    crate::app::assemble(vec![named], status, identities, lasting).await
 }
 
 /// Runs `test` beside the app, which is told to stop when the test has ended. Boxed, as tests hold whole peers.

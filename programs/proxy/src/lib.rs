@@ -18,8 +18,11 @@ mod config;
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod gate;
+mod identities;
 mod metrics;
 mod pipe;
+mod places;
 mod plain;
 mod proxy;
 mod proxy_protocol;

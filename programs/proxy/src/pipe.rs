@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use finial_daemon::{Clock, go};
-use finial_tls::{Fallen, Standing};
+use finial_tls::Fallen;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Holds two full TLS records. One buffer for each direction of each connection.
@@ -28,6 +28,8 @@ pub(crate) enum Cut {
     Outlived(Duration),
     #[error("the trust it rests on has gone")]
     Fallen(#[from] Fallen),
+    #[error("the new configuration does not permit it")]
+    Revoked,
 }
 
 impl Cut {
@@ -58,11 +60,11 @@ impl Traffic {
 }
 
 /// Copies both ways. The end of one direction is passed on (over TLS as close_notify) and leaves the other open for
-/// at most `close_timeout`.
+/// at most `close_timeout`. Ends also when the ground of the connection is `lost`.
 pub(crate) async fn relay<A, B>(
     caller: &mut A,
     target: &mut B,
-    standing: &mut Standing,
+    lost: impl Future<Output = Cut>,
     traffic: &Traffic,
     (clock, close_timeout): (&Clock, Duration),
 ) -> Result<(), Cut>
@@ -88,7 +90,7 @@ where
     };
     tokio::select! {
         ended = copy => ended,
-        fallen = standing.fallen() => Err(fallen.into()),
+        cut = lost => Err(cut),
     }
 }
 

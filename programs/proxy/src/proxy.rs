@@ -3,15 +3,17 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use finial_daemon::{Clock, Drain, Elapsed, go};
+use finial_daemon::{Clock, Elapsed, go};
 use finial_receive::NotLive;
 use finial_tls::{Standing, TlsError};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::Address;
-use crate::config::{Limits, Plan, Quiet};
+use crate::config::{Limits, Named, Own, Plan, Quiet};
+use crate::gate::Notices;
 use crate::metrics::{Failure, Metrics};
 use crate::pipe::{Cut, Size, Traffic, relay};
 use crate::plain::Plain;
@@ -25,12 +27,15 @@ const FIRST_WORD: Duration = Duration::from_secs(1);
 /// What the sessions of a proxy share.
 #[derive(Debug)]
 pub(crate) struct Proxy {
+    name: String,
     side: Side,
+    listen: Address,
     target: Address,
+    own: Own,
     identity: Identity,
     limits: Limits,
     quiet: Quiet,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     proxy_protocol: Option<ProxyProtocol>,
     upstream: Option<Upstream>,
 }
@@ -48,20 +53,35 @@ pub(crate) enum DialError {
     Tls(#[from] TlsError),
 }
 
+/// What an open connection rests on.
+struct Ground {
+    standing: Standing,
+    notices: Notices,
+}
+
 impl Proxy {
-    pub(crate) fn new(plan: Plan, identity: Identity) -> Self {
+    pub(crate) fn new(named: Named, identity: Identity, metrics: Arc<Metrics>) -> Self {
+        let Named { name, plan } = named;
         let side = Side::new(&plan, &identity);
-        let metrics = Metrics::new(plan.status.metrics_prefix, identity.clock());
-        let Plan { target, limits, quiet, proxy_protocol, upstream, .. } = plan;
-        Self { side, target, identity, limits, quiet, metrics, proxy_protocol, upstream }
+        let Plan { listen, target, own, limits, quiet, proxy_protocol, upstream, .. } = plan;
+        Self { name, side, listen, target, own, identity, limits, quiet, metrics, proxy_protocol, upstream }
+    }
+
+    /// Of its block in a configuration file; empty where flags made it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn listen(&self) -> &Address {
+        &self.listen
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     pub(crate) fn identity(&self) -> &Identity {
         &self.identity
-    }
-
-    pub(crate) fn metrics(&self) -> &Metrics {
-        &self.metrics
     }
 
     pub(crate) fn target(&self) -> &Address {
@@ -69,12 +89,18 @@ impl Proxy {
     }
 
     /// Serves one caller to the end. A handshake that has not ended when the drain is requested is given up.
-    pub(crate) async fn serve(&self, caller: Plain, drain: &Drain) {
+    pub(crate) async fn serve(&self, caller: Plain, notices: Notices) {
         let _open = self.metrics.accept();
         match &self.side {
-            Side::Server(front) => self.serve_secured(front, caller, drain).await,
-            Side::Client(back) => self.serve_plain(back, caller, drain).await,
+            Side::Server(front) => self.serve_secured(front, caller, notices).await,
+            Side::Client(back) => self.serve_plain(back, caller, notices).await,
         }
+    }
+
+    /// Whether this proxy would let a connection go on that the one before it had begun. Peers were verified by the
+    /// authorities of the identity of then: by others nothing is known of them.
+    fn keeps(&self, before: &Self, standing: &Standing) -> bool {
+        self.own == before.own && self.side.keeps(&before.side, standing)
     }
 
     /// Whether there is an identity to present.
@@ -90,14 +116,14 @@ impl Proxy {
         }
     }
 
-    async fn serve_secured(&self, front: &Front, caller: Plain, drain: &Drain) {
+    async fn serve_secured(&self, front: &Front, caller: Plain, notices: Notices) {
         let (from, ends) = (caller.remote(), caller.ends());
         let began = self.clock().monotonic();
         let accepted = tokio::select! {
             accepted = front.accept(caller) => accepted,
-            () = drain.requested() => return,
+            () = notices.stopping() => return,
         };
-        let Met { mut stream, peer, mut standing } = match accepted {
+        let Met { mut stream, peer, standing } = match accepted {
             Ok(secured) => secured,
             Err(error) => {
                 self.metrics.fail(failure(&error));
@@ -116,22 +142,22 @@ impl Proxy {
         };
         backend.abort_on_close();
         let name = format!("{from} [{peer}] <-> {} [no tls]", self.target_name());
-        let traffic = Traffic::default();
-        if self.pipe(&name, &mut stream, &mut backend, &mut standing, &traffic).await {
+        let (traffic, ground) = (Traffic::default(), Ground { standing, notices });
+        if self.pipe(&name, &mut stream, &mut backend, ground, &traffic).await {
             backend.close_in_order();
         }
     }
 
     /// Reads nothing from the caller before the handshake with the target has ended: what the caller says is for
     /// nobody else, and the caller keeps it when there is no target.
-    async fn serve_plain(&self, back: &Back, mut caller: Plain, drain: &Drain) {
+    async fn serve_plain(&self, back: &Back, mut caller: Plain, notices: Notices) {
         caller.abort_on_close();
         let began = self.clock().monotonic();
         let dialled = tokio::select! {
             dialled = self.dial_secured(back) => dialled,
-            () = drain.requested() => return,
+            () = notices.stopping() => return,
         };
-        let Met { mut stream, peer, mut standing } = match dialled {
+        let Met { mut stream, peer, standing } = match dialled {
             Ok(secured) => secured,
             Err(error) => {
                 self.undialled(&error);
@@ -141,8 +167,8 @@ impl Proxy {
         self.metrics.handshakes().note(self.clock().monotonic().saturating_sub(began));
         let (from, to) = (caller.remote(), self.target_name());
         let name = format!("{from} [no tls] <-> {to} [{peer}]");
-        let traffic = Traffic::default();
-        if self.pipe(&name, &mut caller, &mut stream, &mut standing, &traffic).await {
+        let (traffic, ground) = (Traffic::default(), Ground { standing, notices });
+        if self.pipe(&name, &mut caller, &mut stream, ground, &traffic).await {
             caller.close_in_order();
         } else if traffic.forwarded() == 0 && traffic.returned() == 0 {
             self.let_speak(&caller).await;
@@ -169,7 +195,7 @@ impl Proxy {
         name: &str,
         caller: &mut A,
         target: &mut B,
-        standing: &mut Standing,
+        ground: Ground,
         traffic: &Traffic,
     ) -> bool
     where
@@ -181,7 +207,7 @@ impl Proxy {
         if !self.quiet.connections {
             tracing::info!("opening pipe: {name}");
         }
-        let ended = self.relay(caller, target, standing, traffic).await;
+        let ended = self.relay(caller, target, ground, traffic).await;
         let open = self.clock().monotonic().saturating_sub(opened);
         self.metrics.lifetimes().note(open);
         self.tell_end(name, &ended, traffic, open);
@@ -192,7 +218,7 @@ impl Proxy {
         &self,
         caller: &mut A,
         target: &mut B,
-        standing: &mut Standing,
+        ground: Ground,
         traffic: &Traffic,
     ) -> Result<(), Cut>
     where
@@ -200,18 +226,35 @@ impl Proxy {
         B: AsyncRead + AsyncWrite + Unpin,
     {
         let (clock, lifetime) = (self.clock(), self.limits.lifetime);
-        let relay = relay(caller, target, standing, traffic, (clock, self.limits.close_timeout));
+        let lost = self.lost(ground);
+        let relay = relay(caller, target, lost, traffic, (clock, self.limits.close_timeout));
         if lifetime.is_zero() {
             return relay.await;
         }
         clock.timeout(lifetime, relay).await.unwrap_or(Err(Cut::Outlived(lifetime)))
     }
 
+    /// Resolves when a connection must be cut, whatever its ends say.
+    async fn lost(&self, mut ground: Ground) -> Cut {
+        loop {
+            tokio::select! {
+                fallen = ground.standing.fallen() => return fallen.into(),
+                next = ground.notices.replaced() => {
+                    if !next.keeps(self, &ground.standing) {
+                        return Cut::Revoked;
+                    }
+                }
+            }
+        }
+    }
+
     fn tell_end(&self, name: &str, ended: &Result<(), Cut>, traffic: &Traffic, open: Duration) {
         match ended {
             Err(cut) if cut.is_departure() => tracing::debug!("{}", Chain(cut)),
             Err(cut @ Cut::Copy(_)) if !self.quiet.connection_errors => tracing::warn!("{}", Chain(cut)),
-            Err(cut @ Cut::Fallen(_)) => tracing::info!("cutting pipe: {name}: {}", Chain(cut)),
+            Err(cut @ (Cut::Fallen(_) | Cut::Revoked)) => {
+                tracing::info!("cutting pipe: {name}: {}", Chain(cut));
+            }
             Err(cut @ (Cut::HalfOpen(_) | Cut::Outlived(_))) => {
                 self.metrics.time_out();
                 if !self.quiet.connections {

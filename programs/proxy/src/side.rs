@@ -72,6 +72,7 @@ pub(crate) enum Side {
 #[derive(Debug)]
 pub(crate) struct Front {
     acceptor: AnyAcceptor,
+    rules: NameRules,
     trust: Trust,
 }
 
@@ -79,6 +80,8 @@ pub(crate) struct Front {
 #[derive(Debug)]
 pub(crate) struct Back {
     connector: AnyConnector,
+    rules: NameRules,
+    trust: Trust,
     name: ServerName<'static>,
 }
 
@@ -117,6 +120,17 @@ impl Side {
             Mode::Client => Self::Client(Back::new(plan, identity)),
         }
     }
+
+    /// Whether a connection that was made under the side before it may go on under this one.
+    pub(crate) fn keeps(&self, before: &Self, standing: &Standing) -> bool {
+        match (self, before) {
+            (Self::Server(front), Self::Server(_)) => {
+                front.trust == Trust::ServerOnly || standing.is_permitted_by(&front.rules)
+            }
+            (Self::Client(back), Self::Client(before)) => back.keeps(before, standing),
+            _ => false,
+        }
+    }
 }
 
 impl Front {
@@ -132,14 +146,14 @@ impl Front {
     fn with(identity: &Identity, rules: NameRules, trust: Trust, limit: Duration) -> Self {
         let acceptor = match identity {
             Identity::Spiffe(source) => {
-                let acceptor = Acceptor::new(source, Policy::names(rules));
+                let acceptor = Acceptor::new(source, Policy::names(rules.clone()));
                 AnyAcceptor::Spiffe(acceptor.with_handshake_limit(limit))
             }
             Identity::Web(source) => {
-                AnyAcceptor::Web(WebAcceptor::new(source, rules).with_handshake_limit(limit))
+                AnyAcceptor::Web(WebAcceptor::new(source, rules.clone()).with_handshake_limit(limit))
             }
         };
-        Self { acceptor, trust }
+        Self { acceptor, rules, trust }
     }
 
     pub(crate) async fn accept<S>(&self, stream: S) -> Result<Met<server::TlsStream<S>>, TlsError>
@@ -164,19 +178,32 @@ impl Back {
         let (limit, rules) = (plan.limits.connect_timeout, plan.rules.clone());
         let connector = match identity {
             Identity::Spiffe(source) => {
-                let connector = Connector::new(source, Policy::names(rules)).with_handshake_limit(limit);
+                let connector =
+                    Connector::new(source, Policy::names(rules.clone())).with_handshake_limit(limit);
                 AnyConnector::Spiffe(match plan.trust {
                     Trust::Mutual => connector,
                     Trust::ServerOnly => connector.without_credential(),
                 })
             }
             Identity::Web(source) => {
-                AnyConnector::Web(WebDialer::new(source, rules).with_handshake_limit(limit))
+                AnyConnector::Web(WebDialer::new(source, rules.clone()).with_handshake_limit(limit))
             }
         };
         // With SPIFFE the name only becomes SNI, which an address does not.
         let nameless = ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        Self { connector, name: plan.server_name.clone().unwrap_or(nameless) }
+        let name = plan.server_name.clone().unwrap_or(nameless);
+        Self { connector, rules, trust: plan.trust, name }
+    }
+
+    /// The name counts only with peers of the web, where the handshake has proven it.
+    fn keeps(&self, before: &Self, standing: &Standing) -> bool {
+        let permitted = match self.connector {
+            AnyConnector::Spiffe(_) => standing.is_permitted_by(&self.rules),
+            AnyConnector::Web(_) => {
+                self.name == before.name && (self.rules.is_empty() || standing.is_permitted_by(&self.rules))
+            }
+        };
+        permitted && self.trust == before.trust
     }
 
     pub(crate) async fn connect<S>(&self, stream: S) -> Result<Met<client::TlsStream<S>>, TlsError>

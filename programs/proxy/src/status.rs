@@ -1,11 +1,14 @@
 //! The status server: whether this proxy can serve, and what it has counted, by ghostunnel's paths and keys.
 
+mod listener;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use finial_daemon::{Clock, Drain};
+use futures_util::future::join_all;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
@@ -16,10 +19,12 @@ use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
+use crate::gate::Gate;
+use crate::metrics::Metrics;
 use crate::plain::Plain;
-use crate::proxy::{Chain, Proxy};
+use crate::proxy::Chain;
 use crate::side::Front;
 
 /// Requests at once; further ones wait.
@@ -30,11 +35,10 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// What the status tells about.
 #[derive(Debug)]
 pub(crate) struct Status {
-    pub(crate) proxy: Arc<Proxy>,
+    pub(crate) gates: watch::Receiver<Vec<Arc<Gate>>>,
+    pub(crate) metrics: Arc<Metrics>,
     /// Performs handshakes, where the status is not served in the clear.
     pub(crate) front: Option<Front>,
-    /// Where callers connect.
-    pub(crate) listen_address: String,
     /// Requested when the proxy no longer accepts.
     pub(crate) stopping: Drain,
     /// Told when somebody asks for the end; nobody may without it.
@@ -95,7 +99,7 @@ impl Status {
             ("/_metrics", _) if prometheus => self.prometheus(),
             ("/_metrics/prometheus", _) => self.prometheus(),
             ("/_metrics" | "/_metrics/json", _) => {
-                let list = self.proxy.metrics().to_json(&self.hostname, self.clock.now());
+                let list = self.metrics.to_json(&self.hostname, self.clock.now());
                 answer(StatusCode::OK, JSON, list.to_string())
             }
             _ => answer(StatusCode::NOT_FOUND, TEXT, String::new()),
@@ -103,39 +107,32 @@ impl Status {
     }
 
     fn prometheus(&self) -> Response<Full<Bytes>> {
-        answer(StatusCode::OK, TEXT, self.proxy.metrics().to_prometheus())
+        answer(StatusCode::OK, TEXT, self.metrics.to_prometheus())
     }
 
-    /// Whether all is well, and the whole answer. Each call reaches for the target.
+    /// Whether all is well, and the whole answer. Each call reaches for the targets.
     async fn report(&self) -> (bool, Value) {
-        let backend = self.proxy.check_target().await;
-        let identity = self.proxy.check_identity();
+        let gates = self.gates.borrow().clone();
+        let reports = join_all(gates.iter().map(|gate| listener::report(gate))).await;
         let stopping = self.stopping.is_requested();
-        let ok = backend.is_ok() && identity.is_ok() && !stopping;
-        let word = |ok| if ok { "ok" } else { "critical" };
-        let mut report = Map::new();
-        let mut tell = |key: &str, value: Value| report.insert(key.to_owned(), value);
-        tell("ok", json!(ok));
-        tell("status", json!(word(ok)));
-        tell("listen_address", json!(self.listen_address));
-        tell("forward_address", json!(self.proxy.target().to_string()));
-        tell("backend_ok", json!(backend.is_ok()));
-        tell("backend_status", json!(word(backend.is_ok())));
-        if let Err(error) = &backend {
-            tell("backend_error", json!(Chain(error).to_string()));
-        }
-        tell("identity_ok", json!(identity.is_ok()));
-        if let Err(error) = &identity {
-            tell("identity_error", json!(error.to_string()));
-        }
-        let last_reload = self.proxy.identity().read_at().unwrap_or(self.began);
+        let ok = reports.iter().all(|report| report.ok) && !stopping;
+        let mut told = Map::new();
+        told.insert("ok".to_owned(), json!(ok));
+        told.insert("status".to_owned(), json!(word(ok)));
+        listener::tell(reports, &mut told);
+        let read_at = gates.iter().filter_map(|gate| gate.proxy().identity().read_at()).max();
+        let mut tell = |key: &str, value: Value| told.insert(key.to_owned(), value);
         tell("time", json!(rfc3339(self.clock.now())));
-        tell("last_reload", json!(rfc3339(last_reload)));
+        tell("last_reload", json!(rfc3339(read_at.unwrap_or(self.began))));
         tell("hostname", json!(self.hostname));
         tell("message", json!(if stopping { "stopping" } else { "listening" }));
         tell("revision", json!(env!("CARGO_PKG_VERSION")));
-        (ok, Value::Object(report))
+        (ok, Value::Object(told))
     }
+}
+
+fn word(ok: bool) -> &'static str {
+    if ok { "ok" } else { "critical" }
 }
 
 const JSON: &str = "application/json";

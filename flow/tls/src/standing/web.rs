@@ -27,6 +27,10 @@ impl WebStanding {
         Self { source, peer, role, proven }
     }
 
+    pub(super) fn peer(&self) -> &ForeignChain {
+        &self.peer
+    }
+
     /// Resolves when the peer is no longer trusted; never, while it is.
     pub(super) async fn fallen(&mut self) -> Fallen {
         loop {

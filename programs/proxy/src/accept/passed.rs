@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
@@ -22,24 +23,37 @@ pub(crate) struct Passed {
     backoff: Backoff,
 }
 
+/// The sockets that systemd has passed, by name.
+pub(crate) struct PassedSockets {
+    names: String,
+    sockets: ListenFd,
+}
+
 #[derive(Debug)]
 enum Socket {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
-impl Passed {
-    /// Takes the one socket of this name.
-    pub(super) fn take(name: &str, clock: &Clock) -> Result<Self, ProxyError> {
+impl PassedSockets {
+    /// What systemd has passed to this process. To be called once: the first to ask gets all of them.
+    pub(crate) fn from_env() -> Self {
         let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
-        let mut passed = ListenFd::from_env();
-        let index = index(&names, passed.len(), name)?;
-        let fail = |cause| ProxyError::PassedSocket { name: name.to_owned(), cause };
-        let socket = Socket::take(&mut passed, index).map_err(fail)?;
-        let backoff = Backoff::new(FIRST_RETRY, LAST_RETRY);
-        Ok(Self { socket, clock: clock.clone(), backoff })
+        Self { names, sockets: ListenFd::from_env() }
     }
 
+    /// Takes the one socket of this name. A socket that was taken once is gone, as its number may be somebody else's
+    /// by now.
+    pub(super) fn take(&mut self, name: &str, clock: &Clock) -> Result<Passed, ProxyError> {
+        let index = index(&self.names, self.sockets.len(), name)?;
+        let fail = |cause| ProxyError::PassedSocket { name: name.to_owned(), cause };
+        let socket = Socket::take(&mut self.sockets, index).map_err(fail)?;
+        let backoff = Backoff::new(FIRST_RETRY, LAST_RETRY);
+        Ok(Passed { socket, clock: clock.clone(), backoff })
+    }
+}
+
+impl Passed {
     pub(super) fn address(&self) -> Option<SocketAddr> {
         match &self.socket {
             Socket::Tcp(listener) => listener.local_addr().ok(),
@@ -79,6 +93,12 @@ impl Socket {
         let listener = passed.take_unix_listener(index)?.ok_or_else(gone)?;
         listener.set_nonblocking(true)?;
         Ok(Self::Unix(UnixListener::from_std(listener)?))
+    }
+}
+
+impl fmt::Debug for PassedSockets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PassedSockets").field(&self.names).finish()
     }
 }
 

@@ -17,6 +17,7 @@ use crate::ProxyError;
 use crate::fixtures::{
     CLIENT, SERVER, STRANGER, World, app, beside, dial, listener, local, name, proxy, read_to_end,
 };
+use crate::gate::Notices;
 use crate::plain::Plain;
 
 #[tokio::test]
@@ -139,7 +140,7 @@ async fn caller_is_not_read_before_the_handshake_upstream_has_ended() {
         stream.read_to_end(&mut rest).await.unwrap();
         stream.shutdown().await.unwrap();
     };
-    tokio::join!(proxy.serve(Plain::from(far), &drain), test);
+    tokio::join!(proxy.serve(Plain::from(far), Notices::none(&proxy, drain)), test);
 }
 
 #[tokio::test]

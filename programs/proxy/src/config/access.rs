@@ -7,7 +7,7 @@ use finial_tls::{NameRules, UriPatterns};
 use crate::ProxyError;
 
 /// Rules over the names in a certificate; any of them permits.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessFlags {
     /// `--allow-all`: whoever has a certificate that verifies. Of a server only, and alone.
     pub all: bool,

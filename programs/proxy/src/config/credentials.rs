@@ -8,7 +8,7 @@ use finial_receive::{Endpoint, WebFiles, WebPair, WebRoots};
 use crate::ProxyError;
 
 /// The flags that name certificates. They exclude each other.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CredentialFlags {
     /// `--keystore`: a PEM file with certificate and key.
     pub keystore: Option<PathBuf>,

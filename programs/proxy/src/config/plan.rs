@@ -5,7 +5,7 @@ use rustls_pki_types::ServerName;
 
 use super::addresses::{check_client_listen, client_target, listen, server_target};
 use super::{ClientConfig, Config, Limits, Own, Quiet, ServerConfig, StatusFlags, Trust};
-use crate::{Address, ProxyError, ProxyProtocol, StatusAddress, Upstream};
+use crate::{Address, ProxyError, ProxyProtocol, Upstream};
 
 /// A configuration that passed every check. Only [`Plan::new`] makes one.
 #[derive(Debug)]
@@ -22,8 +22,6 @@ pub(crate) struct Plan {
     /// Of a server only.
     pub(crate) proxy_protocol: Option<ProxyProtocol>,
     pub(crate) own: Own,
-    /// Where the status is served; nowhere without it.
-    pub(crate) status_address: Option<StatusAddress>,
     pub(crate) status: StatusFlags,
     pub(crate) quiet: Quiet,
     pub(crate) limits: Limits,
@@ -76,7 +74,6 @@ impl Plan {
             trust,
             proxy_protocol,
             own,
-            status_address: status.address()?,
             status,
             quiet,
             limits,
@@ -108,7 +105,6 @@ impl Plan {
             rules,
             trust,
             own,
-            status_address: status.address()?,
             status,
             quiet,
             limits,

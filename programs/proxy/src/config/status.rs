@@ -33,7 +33,7 @@ impl StatusFlags {
         }
     }
 
-    pub(super) fn address(&self) -> Result<Option<StatusAddress>, ProxyError> {
+    pub(crate) fn address(&self) -> Result<Option<StatusAddress>, ProxyError> {
         self.address.as_deref().map(StatusAddress::parse).transpose()
     }
 }

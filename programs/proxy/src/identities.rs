@@ -1,0 +1,90 @@
+//! The identities of one process: one for each place they come from, however many proxies use it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use finial_daemon::{Clock, Tasks};
+use finial_receive::{Source, WebFiles, WebSource};
+
+use crate::ProxyError;
+use crate::config::Own;
+use crate::side::Identity;
+
+/// Twenty proxies of one agent hold one stream of its Workload API. Clones share the identities.
+#[derive(Clone, Debug)]
+pub(crate) struct Identities {
+    opened: Arc<Mutex<Vec<(Own, Identity)>>>,
+    clock: Clock,
+    tasks: Tasks,
+}
+
+impl Identities {
+    /// None yet. What keeps them up to date will run among `tasks`.
+    pub(crate) fn new(clock: &Clock, tasks: &Tasks) -> Self {
+        Self { opened: Arc::default(), clock: clock.clone(), tasks: tasks.clone() }
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The identity that is open already, or else a new one. One of the Workload API need not be there yet.
+    pub(crate) async fn open(&self, own: &Own) -> Result<Identity, ProxyError> {
+        if let Some(identity) = self.find(own) {
+            return Ok(identity);
+        }
+        let identity = match own {
+            Own::WorkloadApi(endpoint) => {
+                tracing::info!("using SPIFFE Workload API as certificate source");
+                Identity::Spiffe(Source::from_workload_api(endpoint, &self.clock, &self.tasks))
+            }
+            Own::Files { files, every } => {
+                tracing::info!("{}", certificate_source(files));
+                let read = WebSource::from_files(files.clone(), *every, &self.clock, &self.tasks).await;
+                Identity::Web(read.map_err(ProxyError::Files)?)
+            }
+        };
+        self.insert(own.clone(), identity.clone());
+        Ok(identity)
+    }
+
+    /// What is to be found from now on.
+    pub(crate) fn insert(&self, own: Own, identity: Identity) {
+        self.opened().push((own, identity));
+    }
+
+    /// Reads the certificate files again, soon. Without effect on the Workload API, which tells by itself.
+    pub(crate) fn reload(&self) {
+        for (_, identity) in self.opened().iter() {
+            if let Identity::Web(source) = identity {
+                source.reload();
+            }
+        }
+    }
+
+    /// How many generations were refused.
+    pub(crate) fn refused(&self) -> u64 {
+        let refused = |(_, identity): &(Own, Identity)| match identity {
+            Identity::Spiffe(source) => source.refused(),
+            Identity::Web(source) => source.refused(),
+        };
+        self.opened().iter().map(refused).sum()
+    }
+
+    fn find(&self, own: &Own) -> Option<Identity> {
+        self.opened().iter().find(|(opened, _)| opened == own).map(|(_, identity)| identity.clone())
+    }
+
+    fn opened(&self) -> MutexGuard<'_, Vec<(Own, Identity)>> {
+        // No code that could panic half-way runs under the lock.
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// In ghostunnel's words.
+fn certificate_source(files: &WebFiles) -> &'static str {
+    match &files.own {
+        None => "no cert source configured -- running without certificate",
+        Some(pair) if pair.certificate == pair.key => "using keystore file on disk as certificate source",
+        Some(_) => "using cert/key files on disk as certificate source",
+    }
+}
