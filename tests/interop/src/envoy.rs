@@ -1,6 +1,9 @@
 //! Envoy, which takes its certificates and its trust from our agent by the Secret Discovery Service.
 
+mod crowd;
 mod proxies;
+mod refusal;
+mod service;
 mod traefik;
 mod trust;
 

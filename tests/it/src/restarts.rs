@@ -43,7 +43,7 @@ async fn an_agent_that_is_restarted_again_and_again_is_found_again_by_every_work
             .timeout(PATIENCE, all_renewed(&mut sources, &before))
             .await
             .expect("every workload finds it again");
-        let memory = peak_memory(agent.id());
+        let memory = finial_testkit::memory(agent.id()).1 / 1024;
         assert!(memory < AGENT_MEMORY, "the agent used {memory} MiB");
     }
     assert!(sources.iter().all(|source| source.refused() == 0));
@@ -61,11 +61,4 @@ async fn all_renewed(sources: &mut [Source], before: &[String]) {
 
 fn serial(source: &Source) -> String {
     source.credential().unwrap().svid().serial_number().to_owned()
-}
-
-/// What a process has used at most, in MiB.
-fn peak_memory(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
 }

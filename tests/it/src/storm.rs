@@ -146,9 +146,7 @@ impl Storm {
 
     /// What the server has used at most, in MiB.
     fn peak_memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.server.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+        finial_testkit::memory(self.server.id()).1 / 1024
     }
 }
 

@@ -15,6 +15,7 @@ mod peer;
 mod place;
 mod poll;
 mod process;
+mod usage;
 
 pub use dev::Dev;
 pub use pair::Pair;
@@ -22,3 +23,4 @@ pub use peer::{envoy, go_peer, grpcurl, installed, python, skip, systemd_root, t
 pub use place::{example, finial};
 pub use poll::{LIMIT, free_port, until};
 pub use process::{Finished, Process, run, run_with_input};
+pub use usage::{memory, memory_available, processor_time};

@@ -1,81 +1,15 @@
-//! Two Envoys between a caller and a service that know nothing of identities, as a tutorial configures them.
+//! Two Envoys between a caller and a service that know nothing of identities.
 
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use finial_testkit::{Dev, run, until};
 
-use super::{Envoy, example, get, program, serves};
+use super::service::{
+    CUSTOMER, HTTPBACKEND, Load, Service, TRUST_DOMAIN, delta, fails, inbound, outbound, succeeds,
+};
+use super::{get, program, serves};
 use crate::peers;
 use crate::proxy::Backend;
-
-const TRUST_DOMAIN: &str = "spiffe-demo.internal";
-const HTTPBACKEND: &str = "spiffe://spiffe-demo.internal/ns/spiffe-customer/sa/spiffe-demo-httpbackend";
-const CUSTOMER: &str = "spiffe://spiffe-demo.internal/ns/spiffe-demo/sa/spiffe-demo-customer";
-
-/// Makes the Envoy shake hands for each request.
-const ONE_REQUEST_EACH: &str = r#"    - name: httpbackend
-      typed_extension_protocol_options:
-        envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-          "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-          common_http_protocol_options: { max_requests_per_connection: 1 }
-          explicit_http_config: { http_protocol_options: {} }
-"#;
-
-/// A trust domain, a service, and the Envoy before it.
-struct Service {
-    dev: Dev,
-    backend: Backend,
-}
-
-impl Service {
-    fn found() -> Option<Self> {
-        program()?;
-        let dev = Dev::serving(TRUST_DOMAIN);
-        dev.identity(HTTPBACKEND);
-        dev.identity(CUSTOMER);
-        Some(Self { dev, backend: Backend::start() })
-    }
-
-    /// The Envoy before the service.
-    fn inbound(&self, configuration: &str) -> Envoy {
-        self.envoy(configuration, self.backend.port()).live()
-    }
-
-    /// The Envoy before the caller.
-    fn outbound(&self, configuration: &str, inbound: &Envoy) -> Envoy {
-        self.envoy(configuration, inbound.port).live()
-    }
-
-    fn envoy(&self, configuration: &str, target: u16) -> Envoy {
-        Envoy::start(self.dev.folder(), &self.dev.agent_socket(), configuration, target)
-    }
-}
-
-fn inbound() -> String {
-    example("inbound.yaml")
-}
-
-fn outbound() -> String {
-    example("outbound.yaml")
-        .replace("    - name: httpbackend\n      connect", &format!("{ONE_REQUEST_EACH}      connect"))
-}
-
-fn delta(configuration: &str) -> String {
-    configuration.replace("api_type: GRPC", "api_type: DELTA_GRPC")
-}
-
-/// Whether a request through the Envoy reaches the service.
-fn succeeds(envoy: &Envoy) -> bool {
-    get(envoy.port, "/").is_some_and(|answer| answer.contains(Backend::GREETING))
-}
-
-/// Whether the Envoy says that it cannot reach the service.
-fn fails(envoy: &Envoy) -> bool {
-    get(envoy.port, "/").is_some_and(|answer| answer.starts_with("HTTP/1.1 503"))
-}
 
 #[test]
 fn envoys_of_the_tutorial_know_each_other() {
@@ -186,43 +120,4 @@ fn envoy_that_starts_before_its_entry_needs_no_restart() {
     let inbound = inbound.live();
     let outbound = service.outbound(&outbound(), &inbound);
     assert!(succeeds(&outbound), "{}", outbound.process.log());
-}
-
-/// Requests, one after the other, as fast as they are answered.
-struct Load {
-    is_over: Arc<AtomicBool>,
-    answered: Arc<std::sync::atomic::AtomicUsize>,
-    worker: thread::JoinHandle<(usize, usize)>,
-}
-
-impl Load {
-    fn on(port: u16) -> Self {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let answered = Arc::new(std::sync::atomic::AtomicUsize::new(0));
-        let (over, count) = (Arc::clone(&is_over), Arc::clone(&answered));
-        let worker = thread::spawn(move || {
-            let (mut succeeded, mut failed) = (0, 0);
-            while !over.load(Ordering::Relaxed) {
-                match get(port, "/") {
-                    Some(answer) if answer.contains(Backend::GREETING) => succeeded += 1,
-                    _ => failed += 1,
-                }
-                count.fetch_add(1, Ordering::Relaxed);
-            }
-            (succeeded, failed)
-        });
-        Self { is_over, answered, worker }
-    }
-
-    /// Waits for some more answers.
-    fn more(&self) {
-        let enough = self.answered.load(Ordering::Relaxed) + 20;
-        until("answers", || (self.answered.load(Ordering::Relaxed) >= enough).then_some(()));
-    }
-
-    /// How many requests succeeded, and how many failed.
-    fn stop(self) -> (usize, usize) {
-        self.is_over.store(true, Ordering::Relaxed);
-        self.worker.join().expect("the load")
-    }
 }
