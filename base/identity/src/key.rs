@@ -1,10 +1,12 @@
 //! Keys: the public halves that documents carry, and the private halves held in this process.
 
+mod pin;
 mod private;
 mod public;
 #[cfg(test)]
 mod tests;
 
+pub use pin::{SpkiPin, SpkiPinError};
 pub use private::PrivateKey;
 pub use public::PublicKey;
 pub(crate) use public::RsaPublicKey;

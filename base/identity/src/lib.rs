@@ -28,7 +28,7 @@ pub use bundle::{Bundle, BundleError, BundleSet, JwtAuthority};
 pub use csr::{CertificateRequest, CsrError};
 pub use entry::{Entry, EntryDraft, EntryError, EntryId};
 pub use jwt::{Audience, JwtClaims, JwtError, JwtSigningInput, JwtSvid};
-pub use key::{KeyError, KeyKind, PrivateKey, PublicKey};
+pub use key::{KeyError, KeyKind, PrivateKey, PublicKey, SpkiPin, SpkiPinError};
 pub use node::Node;
 pub use selector::{Selector, SelectorError, SelectorSet};
 pub use spiffe_id::{BadByte, SpiffeId, SpiffeIdError};

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use finial_identity::{ForeignChainError, SpiffeId, X509Error};
+use finial_identity::{ForeignChainError, SpiffeId, SpkiPin, X509Error};
 use finial_receive::NotLive;
 
 /// A connection was not secured.
@@ -35,6 +35,12 @@ pub enum TlsError {
     UnauthorizedWeb {
         /// The subject of the certificate.
         subject: String,
+    },
+    /// The peer's key is none of those that are pinned. The text is ghostunnel's.
+    #[error("unauthorized: pin verification failed")]
+    UnauthorizedKey {
+        /// The SHA-256 pin of the key that it presented.
+        pin: SpkiPin,
     },
     /// The peer presented no certificate.
     #[error("the peer presented no certificate")]

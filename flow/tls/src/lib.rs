@@ -10,7 +10,7 @@
 //! "anyone". For stacks that take a rustls configuration there are [`server_config`] and [`client_config`].
 //!
 //! Programs outside of SPIFFE, which certificates of any PKI name, meet by a [`WebAcceptor`] or a [`WebDialer`]. They
-//! become [`WebPeer`]s, which nothing here takes for a [`Peer`].
+//! become [`WebPeer`]s, or [`PinnedPeer`]s where only their key counts, which nothing here takes for a [`Peer`].
 //!
 //! Each handshake reads the source anew: it presents the current credential, verifies against the current bundles
 //! by the clock of the source, and without either of them it is refused. TLS 1.2 and 1.3, forward secret AEAD
@@ -38,4 +38,4 @@ pub use peer::Peer;
 pub use policy::Policy;
 pub use standing::{Fallen, Standing};
 pub use uri_pattern::{UriPatternError, UriPatterns};
-pub use web::{WebAcceptor, WebConnector, WebDialer, WebPeer, WebRootsError};
+pub use web::{PinnedPeer, WebAcceptor, WebConnector, WebDialer, WebPeer, WebRootsError};

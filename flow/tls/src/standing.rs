@@ -6,7 +6,7 @@ mod web;
 
 use std::sync::Arc;
 
-use finial_identity::{ForeignChainError, Role, SpiffeId, Verified, X509Error, X509Svid};
+use finial_identity::{ForeignChainError, PublicKey, Role, SpiffeId, SpkiPin, Verified, X509Error, X509Svid};
 use finial_receive::{NotLive, Source, X509Context};
 pub(crate) use web::WebStanding;
 
@@ -57,6 +57,8 @@ pub struct Standing(Kind);
 enum Kind {
     Spiffe(Box<SpiffeStanding>),
     Web(Box<WebStanding>),
+    /// There is nothing behind a pinned key that could fall.
+    Pinned(PublicKey),
     /// Nothing was asked of the peer, so that nothing of it can fall.
     Nobody,
 }
@@ -85,6 +87,10 @@ impl Standing {
         Self(Kind::Web(Box::new(standing)))
     }
 
+    pub(crate) fn of_pinned(key: PublicKey) -> Self {
+        Self(Kind::Pinned(key))
+    }
+
     pub(crate) fn of_nobody() -> Self {
         Self(Kind::Nobody)
     }
@@ -95,7 +101,16 @@ impl Standing {
         match &self.0 {
             Kind::Spiffe(standing) => standing.peer.as_ref().is_some_and(|(svid, _)| rules.permit_svid(svid)),
             Kind::Web(standing) => rules.permit(standing.peer()),
-            Kind::Nobody => false,
+            Kind::Pinned(_) | Kind::Nobody => false,
+        }
+    }
+
+    /// Whether one of these pins, which may be newer than the connection, is of its peer's key. A peer that was permitted
+    /// by its names is permitted by no pin.
+    pub fn is_pinned_by(&self, pins: &[SpkiPin]) -> bool {
+        match &self.0 {
+            Kind::Pinned(key) => pins.iter().any(|pin| pin.is_of(key)),
+            Kind::Spiffe(_) | Kind::Web(_) | Kind::Nobody => false,
         }
     }
 
@@ -104,7 +119,7 @@ impl Standing {
         match &mut self.0 {
             Kind::Spiffe(standing) => standing.fallen().await,
             Kind::Web(standing) => standing.fallen().await,
-            Kind::Nobody => std::future::pending().await,
+            Kind::Pinned(_) | Kind::Nobody => std::future::pending().await,
         }
     }
 }

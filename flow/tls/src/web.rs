@@ -12,7 +12,7 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsConnector, client};
 
-pub use parties::{WebAcceptor, WebDialer, WebPeer};
+pub use parties::{PinnedPeer, WebAcceptor, WebDialer, WebPeer};
 
 use crate::TlsError;
 use crate::config;

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use finial_daemon::socket::SocketError;
+use finial_identity::SpkiPinError;
 use finial_receive::{NotLive, ReceiveError};
 use finial_tls::UriPatternError;
 
@@ -52,6 +53,23 @@ pub enum ProxyError {
     /// A server asks for no certificate, and permits certificates.
     #[error("--disable-authentication is mutually exclusive with other access control flags")]
     OpenAndAccessControl,
+    /// Peers would be known by their key alone, and by their names.
+    #[error("{flag} is mutually exclusive with other {others} flags")]
+    PinsAndOthers {
+        /// The flag that holds pins.
+        flag: &'static str,
+        /// What the other flags are for.
+        others: &'static str,
+    },
+    /// Peers would be known by their key alone, and by an authority of the agent.
+    #[error("{flag} is mutually exclusive with --use-workload-api")]
+    PinsAndAgent {
+        /// The flag that holds pins.
+        flag: &'static str,
+    },
+    /// A pin cannot be read.
+    #[error(transparent)]
+    Pin(#[from] SpkiPinError),
     /// A client of the Workload API would take any ID for its server's.
     #[error(
         "at least one verification flag (--verify-{{cn,ou,dns,uri}}) is required with --use-workload-api"

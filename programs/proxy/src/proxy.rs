@@ -1,5 +1,6 @@
 //! What happens to one caller: a handshake on the side of the mode, a dial, and then a pipe.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -129,13 +130,19 @@ impl Proxy {
                 self.metrics.fail(failure(&error));
                 if !self.quiet.handshake_errors {
                     let peer = stranger(&error);
-                    tracing::warn!(peer, "error on TLS handshake from {from}: {}", Chain(&error));
+                    tracing::warn!(
+                        peer = peer.as_deref(),
+                        "error on TLS handshake from {from}: {}",
+                        Chain(&error)
+                    );
                 }
                 return;
             }
         };
         self.metrics.handshakes().note(self.clock().monotonic().saturating_sub(began));
-        let header = self.proxy_protocol.map(|told| told.header(ends, &TlsFacts::of(stream.get_ref().1)));
+        let header = self
+            .proxy_protocol
+            .map(|told| told.header(ends, &TlsFacts::of(stream.get_ref().1, peer.is_vouched_for())));
         let mut backend = match self.dial_backend(header.as_deref()).await {
             Ok(backend) => backend,
             Err(error) => return self.undialled(&error),
@@ -179,7 +186,7 @@ impl Proxy {
         self.metrics.fail(error.failure());
         if !self.quiet.connection_errors {
             let peer = error.stranger();
-            tracing::warn!(peer, "error on dial: {}", Chain(error));
+            tracing::warn!(peer = peer.as_deref(), "error on dial: {}", Chain(error));
         }
     }
 
@@ -326,7 +333,7 @@ impl Proxy {
 }
 
 impl DialError {
-    fn stranger(&self) -> Option<&str> {
+    fn stranger(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Tls(error) => stranger(error),
             Self::Io(_) | Self::TooSlow(_) | Self::Upstream(_) => None,
@@ -343,10 +350,11 @@ impl DialError {
 }
 
 /// Who was verified and is not permitted.
-fn stranger(error: &TlsError) -> Option<&str> {
+fn stranger(error: &TlsError) -> Option<Cow<'_, str>> {
     match error {
-        TlsError::Unauthorized { id } => Some(id.as_str()),
-        TlsError::UnauthorizedWeb { subject } | TlsError::WrongName { subject, .. } => Some(subject),
+        TlsError::Unauthorized { id } => Some(id.as_str().into()),
+        TlsError::UnauthorizedWeb { subject } | TlsError::WrongName { subject, .. } => Some(subject.into()),
+        TlsError::UnauthorizedKey { pin } => Some(pin.to_string().into()),
         _ => None,
     }
 }

@@ -19,7 +19,8 @@ pub enum ProxyProtocol {
     Connection,
     /// `tls`: beside them the version of TLS, the name that the caller asked for, and the application protocol.
     Tls,
-    /// `tls-full`: beside these the caller's certificate, which the proxy has verified, and its common name.
+    /// `tls-full`: beside these the caller's certificate, which the proxy has verified, and its common name. Where only
+    /// the key is pinned the certificate is marked as not verified, and the name left out: the caller chose it.
     TlsFull,
 }
 
@@ -45,6 +46,8 @@ const CLIENT_SSL: u8 = 0x01;
 const CLIENT_CERTIFICATE: u8 = 0x02 | 0x04;
 /// That certificate was verified; so is the absence of one where none was asked for.
 const VERIFIED: [u8; 4] = [0; 4];
+/// That certificate was not verified: only its key is known.
+const NOT_VERIFIED: [u8; 4] = [0, 0, 0, 1];
 
 /// What a finished handshake says of the caller.
 #[derive(Clone, Debug, Default)]
@@ -53,10 +56,12 @@ pub(crate) struct TlsFacts {
     server_name: Option<String>,
     alpn: Option<Vec<u8>>,
     certificate: Option<CertificateDer<'static>>,
+    /// Whether somebody vouches for what the certificate says.
+    vouched_for: bool,
 }
 
 impl TlsFacts {
-    pub(crate) fn of(connection: &ServerConnection) -> Self {
+    pub(crate) fn of(connection: &ServerConnection, vouched_for: bool) -> Self {
         let certificates = connection.peer_certificates();
         Self {
             version: match connection.protocol_version() {
@@ -67,6 +72,7 @@ impl TlsFacts {
             server_name: connection.server_name().map(str::to_owned),
             alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
             certificate: certificates.and_then(<[_]>::first).map(|leaf| leaf.clone().into_owned()),
+            vouched_for,
         }
     }
 }
@@ -93,11 +99,12 @@ impl ProxyProtocol {
         let shown = facts.certificate.as_ref().filter(|_| self == Self::TlsFull);
         let flags = if shown.is_some() { CLIENT_SSL | CLIENT_CERTIFICATE } else { CLIENT_SSL };
         let mut ssl = vec![flags];
-        ssl.extend(VERIFIED);
+        ssl.extend(if shown.is_some() && !facts.vouched_for { NOT_VERIFIED } else { VERIFIED });
         put(&mut ssl, SSL_VERSION, facts.version.map(str::as_bytes));
         if let Some(leaf) = shown {
             let names = ForeignChain::from_chain(vec![leaf.clone()]).ok();
-            let common_name = names.as_ref().and_then(ForeignChain::common_name);
+            let common_name =
+                names.as_ref().filter(|_| facts.vouched_for).and_then(ForeignChain::common_name);
             put(&mut ssl, SSL_COMMON_NAME, common_name.map(str::as_bytes));
             put(&mut ssl, SSL_CLIENT_CERTIFICATE, Some(leaf));
         }

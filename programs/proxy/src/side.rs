@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use finial_daemon::Clock;
-use finial_identity::SpiffeId;
+use finial_identity::{SpiffeId, SpkiPin};
 use finial_receive::{NotLive, Source, WebSource};
 use finial_tls::{
-    Acceptor, Connector, NameRules, Peer, Policy, Secured, Standing, TlsError, WebAcceptor, WebDialer,
-    WebPeer,
+    Acceptor, Connector, NameRules, Peer, PinnedPeer, Policy, Secured, Standing, TlsError, WebAcceptor,
+    WebDialer, WebPeer,
 };
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -89,12 +90,14 @@ pub(crate) struct Back {
 enum AnyAcceptor {
     Spiffe(Acceptor),
     Web(WebAcceptor),
+    Pinned(WebAcceptor, Arc<[SpkiPin]>),
 }
 
 #[derive(Debug)]
 enum AnyConnector {
     Spiffe(Connector),
     Web(WebDialer),
+    Pinned(WebDialer, Arc<[SpkiPin]>),
 }
 
 /// A stream after its handshake, with whoever is at its other end.
@@ -110,7 +113,15 @@ pub(crate) struct Met<S> {
 pub(crate) enum PeerName {
     Spiffe(SpiffeId),
     Web(String),
+    Pinned(SpkiPin),
     Nobody,
+}
+
+impl PeerName {
+    /// Whether an authority vouches for what the certificate says. Of a pinned peer its holder does.
+    pub(crate) fn is_vouched_for(&self) -> bool {
+        !matches!(self, Self::Pinned(_))
+    }
 }
 
 impl Side {
@@ -124,9 +135,7 @@ impl Side {
     /// Whether a connection that was made under the side before it may go on under this one.
     pub(crate) fn keeps(&self, before: &Self, standing: &Standing) -> bool {
         match (self, before) {
-            (Self::Server(front), Self::Server(_)) => {
-                front.trust == Trust::ServerOnly || standing.is_permitted_by(&front.rules)
-            }
+            (Self::Server(front), Self::Server(_)) => front.keeps(standing),
             (Self::Client(back), Self::Client(before)) => back.keeps(before, standing),
             _ => false,
         }
@@ -135,7 +144,24 @@ impl Side {
 
 impl Front {
     fn new(plan: &Plan, identity: &Identity) -> Self {
-        Self::with(identity, plan.rules.clone(), plan.trust, plan.limits.connect_timeout)
+        let limit = plan.limits.connect_timeout;
+        match (identity, &plan.pins) {
+            (Identity::Web(source), Some(pins)) => {
+                let acceptor = WebAcceptor::new(source, NameRules::default()).with_handshake_limit(limit);
+                let acceptor = AnyAcceptor::Pinned(acceptor, Arc::clone(pins));
+                Self { acceptor, rules: NameRules::default(), trust: plan.trust }
+            }
+            _ => Self::with(identity, plan.rules.clone(), plan.trust, limit),
+        }
+    }
+
+    fn keeps(&self, standing: &Standing) -> bool {
+        match &self.acceptor {
+            AnyAcceptor::Pinned(_, pins) => standing.is_pinned_by(pins),
+            AnyAcceptor::Spiffe(_) | AnyAcceptor::Web(_) => {
+                self.trust == Trust::ServerOnly || standing.is_permitted_by(&self.rules)
+            }
+        }
     }
 
     /// Asks callers for no certificate.
@@ -163,6 +189,9 @@ impl Front {
         match (&self.acceptor, self.trust) {
             (AnyAcceptor::Spiffe(acceptor), Trust::Mutual) => acceptor.accept(stream).await.map(Met::from),
             (AnyAcceptor::Web(acceptor), Trust::Mutual) => acceptor.accept(stream).await.map(Met::from),
+            (AnyAcceptor::Pinned(acceptor, pins), _) => {
+                acceptor.accept_pinned(stream, pins).await.map(Met::from)
+            }
             (AnyAcceptor::Spiffe(acceptor), Trust::ServerOnly) => {
                 acceptor.accept_anybody(stream).await.map(Met::from)
             }
@@ -186,10 +215,14 @@ impl Back {
                 })
             }
             Identity::Web(source) => {
-                AnyConnector::Web(WebDialer::new(source, rules.clone()).with_handshake_limit(limit))
+                let dialer = WebDialer::new(source, rules.clone()).with_handshake_limit(limit);
+                match &plan.pins {
+                    Some(pins) => AnyConnector::Pinned(dialer, Arc::clone(pins)),
+                    None => AnyConnector::Web(dialer),
+                }
             }
         };
-        // With SPIFFE the name only becomes SNI, which an address does not.
+        // With SPIFFE, or a pin, the name only becomes SNI, which an address does not.
         let nameless = ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let name = plan.server_name.clone().unwrap_or(nameless);
         Self { connector, rules, trust: plan.trust, name }
@@ -199,6 +232,7 @@ impl Back {
     fn keeps(&self, before: &Self, standing: &Standing) -> bool {
         let permitted = match self.connector {
             AnyConnector::Spiffe(_) => standing.is_permitted_by(&self.rules),
+            AnyConnector::Pinned(_, ref pins) => standing.is_pinned_by(pins),
             AnyConnector::Web(_) => {
                 self.name == before.name && (self.rules.is_empty() || standing.is_permitted_by(&self.rules))
             }
@@ -214,6 +248,9 @@ impl Back {
         match &self.connector {
             AnyConnector::Spiffe(connector) => connector.connect(stream, name).await.map(Met::from),
             AnyConnector::Web(dialer) => dialer.connect(stream, name).await.map(Met::from),
+            AnyConnector::Pinned(dialer, pins) => {
+                dialer.connect_pinned(stream, name, pins).await.map(Met::from)
+            }
         }
     }
 }
@@ -236,6 +273,12 @@ impl From<WebPeer> for PeerName {
     }
 }
 
+impl From<PinnedPeer> for PeerName {
+    fn from(peer: PinnedPeer) -> Self {
+        Self::Pinned(peer.pin().clone())
+    }
+}
+
 impl From<()> for PeerName {
     fn from((): ()) -> Self {
         Self::Nobody
@@ -248,6 +291,7 @@ impl fmt::Display for PeerName {
             Self::Spiffe(id) => write!(f, "{id}"),
             // A subject may hold what would break a line.
             Self::Web(subject) => write!(f, "{}", subject.escape_debug()),
+            Self::Pinned(pin) => write!(f, "{pin}"),
             Self::Nobody => f.write_str("no cert"),
         }
     }

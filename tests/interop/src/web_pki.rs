@@ -128,6 +128,25 @@ fn openssl_of_another_root_is_refused_even_by_allow_all() {
 }
 
 #[test]
+fn openssl_that_signed_its_own_certificate_is_let_in_by_the_pin_of_its_key() {
+    let Some(pki) = Pki::new() else { return };
+    for name in ["self", "stranger"] {
+        pki.root(name);
+    }
+    pki.run("pkey -in self.key -pubout -outform DER -out self.spki");
+    pki.run("dgst -sha384 -binary -out self.digest self.spki");
+    pki.run("base64 -A -in self.digest -out self.base64");
+    let pin = fs::read_to_string(pki.folder.join("self.base64")).unwrap();
+    let backend = Backend::start();
+    let (mut proxy, port) = pki.server(backend.port(), &format!("--allow-spki-pin sha384:{}", pin.trim()));
+    let answer = pki.s_client(port, "-cert self.pem -key self.key");
+    assert!(answer.stdout.contains(Backend::GREETING), "{answer:?}");
+    let answer = pki.s_client(port, "-cert stranger.pem -key stranger.key");
+    assert!(!answer.stdout.contains(Backend::GREETING), "{answer:?}");
+    proxy.wait_for_log("unauthorized: pin verification failed");
+}
+
+#[test]
 fn curl_speaks_https_with_a_server_that_asks_for_no_certificate() {
     let Some(pki) = Pki::new() else { return };
     let Some(curl) = program("curl") else { return };

@@ -3,6 +3,7 @@
 mod check;
 mod credential;
 mod peer;
+mod pinned;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 use self::check::{WebCheck, WebWitness};
 use self::credential::{WebKeyCache, WebOwn};
 pub use self::peer::WebPeer;
+pub use self::pinned::PinnedPeer;
 use crate::config::{self, ClientAuth};
 use crate::handshake::HANDSHAKE_LIMIT;
 use crate::standing::WebStanding;

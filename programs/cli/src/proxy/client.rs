@@ -31,6 +31,10 @@ pub(crate) struct Client {
     /// Talk to servers whose SPIFFE ID, or another URI, matches; * is one segment, ** at the end any number
     #[arg(long = "verify-uri", alias = "verify-uri-san", value_name = "PATTERN")]
     verify_uri: Vec<String>,
+    /// Talk to servers whose key has this hash, as sha256:BASE64, and ask nothing else of their certificate; excludes
+    /// the other --verify flags
+    #[arg(long = "verify-spki-pin", value_name = "PIN")]
+    verify_spki_pin: Vec<String>,
     /// Present no certificate to the server
     #[arg(long = "disable-authentication")]
     disable_authentication: bool,
@@ -55,6 +59,7 @@ impl Client {
             dns_names: self.verify_dns.clone(),
             ip_names: self.verify_ip.clone(),
             uris: self.verify_uri.clone(),
+            pins: self.verify_spki_pin.clone(),
         };
         // ghostunnel takes any ID of the agent's bundles for its server's when no rule names one.
         verify.all = called == Called::Ghostunnel && credentials.workload_api.is_some() && verify.is_empty();

@@ -34,6 +34,10 @@ pub(crate) struct Server {
     /// Accept callers whose SPIFFE ID, or another URI, matches; * is one segment, ** at the end any number
     #[arg(long = "allow-uri", alias = "allow-uri-san", value_name = "PATTERN")]
     allow_uri: Vec<String>,
+    /// Accept callers whose key has this hash, as sha256:BASE64, and ask nothing else of their certificate; excludes the
+    /// other --allow flags
+    #[arg(long = "allow-spki-pin", value_name = "PIN")]
+    allow_spki_pin: Vec<String>,
     /// Tell the backend the addresses of callers by PROXY protocol, version 2; the same as the mode `conn`
     #[arg(long = "proxy-protocol")]
     proxy_protocol: bool,
@@ -78,6 +82,7 @@ impl Server {
             dns_names: self.allow_dns.clone(),
             ip_names: self.allow_ip.clone(),
             uris: self.allow_uri.clone(),
+            pins: self.allow_spki_pin.clone(),
         };
         let credentials = common.credentials.flags(called, false)?;
         Ok(ServerConfig {

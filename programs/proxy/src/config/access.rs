@@ -1,12 +1,15 @@
 //! Who may be at the other end: the flags `--allow-…` of a server and `--verify-…` of a client.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use finial_identity::SpkiPin;
 use finial_tls::{NameRules, UriPatterns};
 
+use super::Own;
 use crate::ProxyError;
 
-/// Rules over the names in a certificate; any of them permits.
+/// Rules over the names in a certificate, or over its key; any of them permits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessFlags {
     /// `--allow-all`: whoever has a certificate that verifies. Of a server only, and alone.
@@ -21,6 +24,9 @@ pub struct AccessFlags {
     pub ip_names: Vec<IpAddr>,
     /// `--allow-uri`, `--verify-uri`: patterns over any URI, such as a SPIFFE ID.
     pub uris: Vec<String>,
+    /// `--allow-spki-pin`, `--verify-spki-pin`: keys by their hash, as `sha256:BASE64`. Alone: a pin takes the place of
+    /// chain, validity and names.
+    pub pins: Vec<String>,
 }
 
 impl AccessFlags {
@@ -31,14 +37,34 @@ impl AccessFlags {
 
     /// Whether nobody is permitted.
     pub fn is_empty(&self) -> bool {
-        !self.all && !self.name_somebody()
+        !self.all && !self.name_somebody() && self.pins.is_empty()
     }
 
-    /// Whether there is a rule beside `--allow-all`.
+    /// Whether there is a rule over names.
     pub(super) fn name_somebody(&self) -> bool {
-        let Self { all: _, common_names, organizational_units, dns_names, ip_names, uris } = self;
+        let Self { all: _, common_names, organizational_units, dns_names, ip_names, uris, pins: _ } = self;
         let lists = [common_names, organizational_units, dns_names, uris];
         lists.iter().any(|list| !list.is_empty()) || !ip_names.is_empty()
+    }
+
+    /// The pins, if there are any, which go with nothing else; `flag` is the one that holds them and `others` what the
+    /// other ones are for, for the error.
+    pub(super) fn pins(
+        &self,
+        own: &Own,
+        (flag, others): (&'static str, &'static str),
+    ) -> Result<Option<Arc<[SpkiPin]>>, ProxyError> {
+        if self.pins.is_empty() {
+            return Ok(None);
+        }
+        if self.name_somebody() {
+            return Err(ProxyError::PinsAndOthers { flag, others });
+        }
+        if matches!(own, Own::WorkloadApi(_)) {
+            return Err(ProxyError::PinsAndAgent { flag });
+        }
+        let pins: Result<Vec<_>, _> = self.pins.iter().map(|pin| pin.parse()).collect();
+        Ok(Some(pins?.into()))
     }
 
     /// The rules; `flag` is the one that holds URIs, for the error.

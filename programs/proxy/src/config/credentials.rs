@@ -40,6 +40,18 @@ pub(crate) enum Trust {
     ServerOnly,
 }
 
+impl Own {
+    /// For peers that are verified by no authority: `--cacert` has no effect then.
+    pub(super) fn without_roots(self) -> Self {
+        match self {
+            Self::Files { files, every } => {
+                Self::Files { files: WebFiles { roots: WebRoots::None, ..files }, every }
+            }
+            agent @ Self::WorkloadApi(_) => agent,
+        }
+    }
+}
+
 impl CredentialFlags {
     /// The identity of this agent's workload.
     pub fn workload_api(endpoint: Endpoint) -> Self {

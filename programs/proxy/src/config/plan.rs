@@ -1,5 +1,8 @@
 //! A configuration after its checks, which come in ghostunnel's order.
 
+use std::sync::Arc;
+
+use finial_identity::SpkiPin;
 use finial_tls::NameRules;
 use rustls_pki_types::ServerName;
 
@@ -16,6 +19,8 @@ pub(crate) struct Plan {
     /// What the certificate of the target must be for, and what is sent as SNI; a server has none.
     pub(crate) server_name: Option<ServerName<'static>>,
     pub(crate) rules: NameRules,
+    /// What peers are known by in the place of certificates that verify.
+    pub(crate) pins: Option<Arc<[SpkiPin]>>,
     pub(crate) trust: Trust,
     /// Of a client only.
     pub(crate) upstream: Option<Upstream>,
@@ -49,7 +54,7 @@ impl Plan {
         let ServerConfig { allow, status, quiet, limits, .. } = config;
         let trust = if config.disable_authentication { Trust::ServerOnly } else { Trust::Mutual };
         let own = config.credentials.server(trust)?;
-        match (trust, allow.all, allow.name_somebody()) {
+        match (trust, allow.all, allow.name_somebody() || !allow.pins.is_empty()) {
             (Trust::Mutual, false, false) => return Err(ProxyError::NoAccessControl),
             (Trust::Mutual, true, true) => return Err(ProxyError::AllowAllAndOthers),
             (Trust::ServerOnly, all, others) if all || others => {
@@ -57,6 +62,8 @@ impl Plan {
             }
             _ => {}
         }
+        let pins = allow.pins(&own, ("--allow-spki-pin", "access control"))?;
+        let own = if pins.is_some() { own.without_roots() } else { own };
         let target = server_target(&config.target, config.unsafe_target)?;
         let proxy_protocol = match (config.proxy_protocol, config.proxy_protocol_mode) {
             (true, Some(_)) => return Err(ProxyError::ProxyProtocols),
@@ -71,6 +78,7 @@ impl Plan {
             server_name: None,
             upstream: None,
             rules,
+            pins,
             trust,
             proxy_protocol,
             own,
@@ -86,12 +94,14 @@ impl Plan {
         let own = config.credentials.client(trust)?;
         check_client_listen(&config.listen, config.unsafe_listen)?;
         let (target, host) = client_target(&config.target)?;
+        let pins = verify.pins(&own, ("--verify-spki-pin", "verification"))?;
+        let own = if pins.is_some() { own.without_roots() } else { own };
         if matches!(own, Own::WorkloadApi(_)) && !verify.all && !verify.name_somebody() {
             return Err(ProxyError::NoVerification);
         }
         let name = config.server_name.unwrap_or(host);
         let server_name = ServerName::try_from(name.clone()).ok();
-        if server_name.is_none() && matches!(own, Own::Files { .. }) {
+        if server_name.is_none() && matches!(own, Own::Files { .. }) && pins.is_none() {
             return Err(ProxyError::NoServerName { name });
         }
         let rules = verify.rules("--verify-uri")?;
@@ -103,6 +113,7 @@ impl Plan {
             target,
             server_name,
             rules,
+            pins,
             trust,
             own,
             status,

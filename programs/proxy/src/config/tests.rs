@@ -137,6 +137,71 @@ fn a_server_says_whom_it_permits() {
     }
 }
 
+const PIN: &str = "sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+
+fn pinned() -> AccessFlags {
+    AccessFlags { pins: vec![PIN.to_owned()], ..AccessFlags::default() }
+}
+
+#[test]
+fn a_pin_of_a_server_goes_with_no_other_rule() {
+    let names = AccessFlags { common_names: vec!["web".to_owned()], ..pinned() };
+    let bad = AccessFlags { pins: vec!["sha256:?".to_owned()], ..AccessFlags::default() };
+    for (allow, open, given, says) in [
+        (
+            names,
+            false,
+            "keystore",
+            Some("--allow-spki-pin is mutually exclusive with other access control flags"),
+        ),
+        (
+            AccessFlags { all: true, ..pinned() },
+            false,
+            "keystore",
+            Some("--allow-all is mutually exclusive with other access control flags"),
+        ),
+        (
+            pinned(),
+            true,
+            "keystore",
+            Some("--disable-authentication is mutually exclusive with other access control flags"),
+        ),
+        (pinned(), false, "agent", Some("--allow-spki-pin is mutually exclusive with --use-workload-api")),
+        (bad, false, "keystore", Some("invalid pin \"sha256:?\": base64 decode failed")),
+        (pinned(), false, "keystore", None),
+        (pinned(), false, "cert key ca", None),
+    ] {
+        let config =
+            ServerConfig { allow, disable_authentication: open, credentials: files(given), ..server() };
+        let refused = Plan::new(config.into()).err().map(|error| error.to_string());
+        assert_eq!(refused.as_deref(), says);
+    }
+}
+
+#[test]
+fn a_pin_of_a_client_goes_with_no_other_rule_and_needs_no_name() {
+    let others = Some("--verify-spki-pin is mutually exclusive with other verification flags");
+    let agents = Some("--verify-spki-pin is mutually exclusive with --use-workload-api");
+    let names = AccessFlags { common_names: vec!["web".to_owned()], ..pinned() };
+    for (verify, anonymous, given, says) in [
+        (names, false, "keystore", others),
+        (pinned(), false, "agent", agents),
+        (pinned(), false, "keystore", None),
+        (pinned(), true, "", None),
+    ] {
+        let name = Some("no_name, at all".to_owned());
+        let config = ClientConfig {
+            verify,
+            disable_authentication: anonymous,
+            server_name: name,
+            credentials: files(given),
+            ..client()
+        };
+        let refused = Plan::new(config.into()).err().map(|error| error.to_string());
+        assert_eq!(refused.as_deref(), says);
+    }
+}
+
 #[test]
 fn faults_are_told_in_ghostunnels_order() {
     let mut config = server();

@@ -20,6 +20,7 @@ fn facts() -> TlsFacts {
         server_name: Some("a.test".to_owned()),
         alpn: Some(b"h2".to_vec()),
         certificate: chain.into_iter().next(),
+        vouched_for: true,
     }
 }
 
@@ -79,6 +80,16 @@ fn tls_full_tells_the_certificate_that_was_verified() {
     let inside = fields(&ssl[5..]);
     assert_eq!(inside[1], (0x22, b"web".to_vec()));
     assert_eq!(inside[2], (0x28, facts.certificate.unwrap().to_vec()));
+}
+
+#[test]
+fn name_that_only_the_caller_vouches_for_is_not_told() {
+    let facts = TlsFacts { vouched_for: false, ..facts() };
+    let told = told(ProxyProtocol::TlsFull, &facts);
+    let (_, ssl) = &told[2];
+    assert_eq!(ssl[..5], [0x07, 0, 0, 0, 1]);
+    let kinds: Vec<u8> = fields(&ssl[5..]).into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, [0x21, 0x28]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use finial_daemon::{Clock, ClockHand};
+use finial_identity::{ForeignChain, SpkiPin};
 use finial_receive::testing::{Authority, start};
 use finial_tls::WebConnector;
 use rcgen::{DnType, SanType};
@@ -58,6 +59,11 @@ impl Web {
 
     fn client_der(&self) -> Vec<u8> {
         CertificateDer::from_pem_file(self.path("client.pem")).unwrap().to_vec()
+    }
+
+    fn pin(&self, name: &str) -> String {
+        let chain = CertificateDer::from_pem_file(self.path(&format!("{name}.pem"))).unwrap();
+        SpkiPin::of(ForeignChain::from_chain(vec![chain]).unwrap().public_key()).to_string()
     }
 
     fn credentials(&self, name: &str) -> CredentialFlags {
@@ -145,6 +151,22 @@ async fn server_of_another_unit_than_verified_is_left() {
     let client = web.client(front.address().unwrap());
     let verify = AccessFlags { organizational_units: vec!["payments".to_owned()], ..AccessFlags::default() };
     assert!(!speak(&web, front, ClientConfig { verify, ..client }, &backend).await);
+}
+
+#[tokio::test]
+async fn pinned_keys_speak_though_no_authority_is_trusted_and_others_do_not() {
+    let web = Web::new();
+    fs::remove_file(web.path("ca.pem")).unwrap();
+    for (of_client, of_server, speaks) in
+        [("client", "server", true), ("other", "server", false), ("client", "other", false)]
+    {
+        let (backend, target) = listener().await;
+        let pins = |name| AccessFlags { pins: vec![web.pin(name)], ..AccessFlags::default() };
+        let server = ServerConfig { allow: pins(of_client), ..web.server(target, "unused") };
+        let front = web.server_app(server).await;
+        let client = ClientConfig { verify: pins(of_server), ..web.client(front.address().unwrap()) };
+        assert_eq!(speak(&web, front, client, &backend).await, speaks, "{of_client} {of_server}");
+    }
 }
 
 #[tokio::test]
