@@ -9,11 +9,12 @@ mod tests;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use finial_daemon::{Clock, Tasks};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 pub use identity::{WebCredential, WebIdentity};
 
@@ -54,6 +55,7 @@ pub struct WebSource {
     live: Live<WebIdentity>,
     clock: Clock,
     refused: Arc<AtomicU64>,
+    reading: Arc<AtomicBool>,
     asked: Option<mpsc::Sender<()>>,
 }
 
@@ -71,7 +73,7 @@ impl WebSource {
         let refused = Arc::default();
         let writer = WebSourceWriter { live: writer, refused: Arc::clone(&refused) };
         writer.publish(first);
-        (writer, WebSource { live, clock: clock.clone(), refused, asked: None })
+        (writer, WebSource { live, clock: clock.clone(), refused, reading: Arc::default(), asked: None })
     }
 
     /// Reads `files`, and reads them again when [`reload`](Self::reload) asks and, if `every` is given, at that
@@ -89,7 +91,8 @@ impl WebSource {
         let (writer, mut source) = Self::channel(load::load(&files, clock).await?, clock);
         let (asked, asks) = mpsc::channel(1);
         source.asked = Some(asked);
-        let reader = Reader { files, writer, asks, every, clock: clock.clone() };
+        let reading = Arc::clone(&source.reading);
+        let reader = Reader { files, writer, asks, every, reading, clock: clock.clone() };
         let drain = tasks.drain();
         tasks.spawn("certificate files", async move {
             tokio::select! {
@@ -103,8 +106,16 @@ impl WebSource {
     /// Asks for the files to be read again, soon. A request that comes before the last was heeded adds nothing.
     pub fn reload(&self) {
         if let Some(asked) = &self.asked {
-            let _ = asked.try_send(());
+            self.reading.store(true, Ordering::Relaxed);
+            if let Err(TrySendError::Closed(())) = asked.try_send(()) {
+                self.reading.store(false, Ordering::Relaxed);
+            }
         }
+    }
+
+    /// Whether the files are being read again, or are about to be.
+    pub fn is_reading(&self) -> bool {
+        self.reading.load(Ordering::Relaxed)
     }
 
     /// The current generation.
@@ -147,6 +158,7 @@ struct Reader {
     writer: WebSourceWriter,
     asks: mpsc::Receiver<()>,
     every: Option<Duration>,
+    reading: Arc<AtomicBool>,
     clock: Clock,
 }
 
@@ -154,7 +166,9 @@ impl Reader {
     /// Until the last clone of the source has gone.
     async fn run(mut self) {
         while self.due().await.is_some() {
+            self.reading.store(true, Ordering::Relaxed);
             self.read_again().await;
+            self.reading.store(false, Ordering::Relaxed);
         }
     }
 

@@ -8,17 +8,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use finial_daemon::{Clock, Tasks};
+use finial_daemon::{Clock, Readiness, ReadyGuard, Tasks};
 use finial_receive::{NotLive, Source};
 use futures_util::future::join_all;
 use tokio::sync::{Notify, watch};
 
-use crate::accept::{self, Listener, PassedSockets};
+use crate::accept::{Listener, PassedSockets};
 use crate::config::{Named, StatusFlags};
 use crate::gate::Gate;
 use crate::identities::Identities;
 use crate::metrics::Metrics;
-use crate::places::Places;
 use crate::proxy::Proxy;
 use crate::side::{Front, Identity};
 use crate::status::{self, Status};
@@ -32,12 +31,11 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 pub struct App {
     gates: watch::Sender<Vec<Arc<Gate>>>,
     identities: Identities,
-    metrics: Arc<Metrics>,
-    status: Option<Listener>,
-    /// By HTTPS.
-    status_tls: bool,
-    status_flags: StatusFlags,
-    clock: Clock,
+    status_address: Option<SocketAddr>,
+    /// Told when somebody asks for the end; nobody may without it.
+    shutdown: Option<Arc<Notify>>,
+    /// Held until callers are accepted.
+    starting: Option<ReadyGuard>,
     /// What accepts. Asked to end, the process is stopping.
     listening: Tasks,
     /// What must go on while connections drain: the identities, and the status.
@@ -91,7 +89,6 @@ pub(crate) async fn assemble(
         bound.push((Listener::bind(&named.plan.listen, &mut passed, &clock).await?, named));
     }
     let status_address = status_flags.address()?;
-    let status_tls = status_address.as_ref().is_some_and(|address| address.tls);
     let status = match &status_address {
         Some(StatusAddress { address, .. }) => Some(Listener::bind(address, &mut passed, &clock).await?),
         None => None,
@@ -100,17 +97,30 @@ pub(crate) async fn assemble(
     let mut gates = Vec::new();
     for (listener, named) in bound {
         let identity = identities.open(&named.plan.own).await?;
-        if let Identity::Spiffe(source) = &identity {
-            let limit = named.plan.limits.workload_api_timeout;
-            first_identity(source, limit).await.map_err(ProxyError::NoIdentity)?;
-        }
-        tracing::info!("using target address {}", named.plan.target);
         let proxy = Proxy::new(named, identity, Arc::clone(&metrics));
         gates.push(Arc::new(Gate::new(listener, proxy, &clock)));
     }
-    let listening = Tasks::new(clock.clone());
-    let gates = watch::Sender::new(gates);
-    Ok(App { gates, identities, metrics, status, status_tls, status_flags, clock, listening, lasting })
+    let readiness = Readiness::new();
+    let app = App {
+        gates: watch::Sender::new(gates),
+        identities,
+        status_address: status.as_ref().and_then(Listener::address),
+        shutdown: status_flags.shutdown.then(Arc::default),
+        starting: Some(readiness.guard("callers")),
+        listening: Tasks::new(clock),
+        lasting,
+    };
+    if let Some(listener) = status {
+        let tls = status_address.is_some_and(|address| address.tls);
+        status::start(listener, app.status(metrics, readiness, tls), &app.lasting);
+    }
+    match app.first_identities().await {
+        Ok(()) => Ok(app),
+        Err(error) => {
+            app.lasting.drain().request();
+            Err(error)
+        }
+    }
 }
 
 /// When the time runs out, the error is why there is no identity by then.
@@ -132,7 +142,7 @@ impl App {
 
     /// Where the status is served; `None` without one, and for a Unix socket.
     pub fn status_address(&self) -> Option<SocketAddr> {
-        self.status.as_ref().and_then(Listener::address)
+        self.status_address
     }
 
     /// For whoever knows when to read files again, such as a handler of signals.
@@ -147,15 +157,14 @@ impl App {
     /// [`Limits::shutdown_timeout`](crate::Limits::shutdown_timeout); [`ProxyError::Panicked`] when a part of the
     /// process failed, which ends it.
     pub async fn run(mut self, until: impl Future<Output = ()>) -> Result<(), ProxyError> {
-        let shutdown = self.status_flags.shutdown.then(Arc::<Notify>::default);
-        self.serve_status(shutdown.clone());
         for gate in self.gates.borrow().iter() {
             gate.open(&self.listening);
         }
+        drop(self.starting.take());
         let (failed, fallen) = (self.lasting.drain(), self.listening.drain());
         tokio::select! {
             () = until => {}
-            () = asked_for(shutdown.as_deref()) => {}
+            () = asked_for(self.shutdown.as_deref()) => {}
             () = failed.requested() => {}
             () = fallen.requested() => {}
         }
@@ -175,32 +184,34 @@ impl App {
         }
     }
 
-    fn serve_status(&mut self, shutdown: Option<Arc<Notify>>) {
-        let Some(listener) = self.status.take() else { return };
-        let told = Arc::new(self.told(shutdown));
-        let answer = move |stream| {
-            let told = Arc::clone(&told);
-            async move { told.serve(stream).await }
-        };
-        let places = Places::new(status::CONNECTIONS);
-        let serving = accept::serve(listener, places, self.lasting.clone(), "status", answer);
-        self.lasting.spawn("status", serving);
+    async fn first_identities(&self) -> Result<(), ProxyError> {
+        let gates = self.gates.borrow().clone();
+        for proxy in gates.iter().map(|gate| gate.proxy()) {
+            if let Identity::Spiffe(source) = proxy.identity() {
+                let limit = proxy.limits().workload_api_timeout;
+                first_identity(source, limit).await.map_err(ProxyError::NoIdentity)?;
+            }
+            tracing::info!("using target address {}", proxy.target());
+        }
+        Ok(())
     }
 
-    /// What the status server tells.
-    fn told(&self, shutdown: Option<Arc<Notify>>) -> Status {
+    /// What the status server tells, by HTTPS if it can.
+    fn status(&self, metrics: Arc<Metrics>, readiness: Readiness, tls: bool) -> Status {
         let proxies = self.gates.borrow().iter().map(|gate| gate.proxy()).collect::<Vec<_>>();
-        let able = proxies.iter().find(|proxy| self.status_tls && proxy.identity().can_serve());
+        let able = proxies.iter().find(|proxy| tls && proxy.identity().can_serve());
         let front = able.map(|proxy| Front::open(proxy.identity(), proxy.limits().connect_timeout));
+        let clock = self.identities.clock();
         Status {
             gates: self.gates.subscribe(),
-            metrics: Arc::clone(&self.metrics),
+            metrics,
             front,
+            readiness,
             stopping: self.listening.drain(),
-            shutdown,
+            shutdown: self.shutdown.clone(),
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            clock: self.clock.clone(),
-            began: self.clock.now(),
+            clock: clock.clone(),
+            began: clock.now(),
         }
     }
 }

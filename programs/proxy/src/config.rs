@@ -18,7 +18,7 @@ pub(crate) use named::Named;
 pub(crate) use plan::{Mode, Plan};
 pub use status::{Quiet, StatusFlags};
 
-use crate::{ProxyError, ProxyProtocol, Upstream};
+use crate::{HttpUrl, ProxyError, ProxyProtocol, Upstream};
 
 /// A proxy that accepts TLS and forwards in the clear.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,9 @@ pub struct ServerConfig {
     pub proxy_protocol_mode: Option<ProxyProtocol>,
     /// `--disable-authentication`: callers are asked for no certificate, and anybody is permitted.
     pub disable_authentication: bool,
+    /// `--target-status`: what the target is asked over a connection to it, as `http://HOST/PATH` or `https://HOST/PATH`,
+    /// to be told well by the status server; it must answer 200. Without it, that there is a connection is enough.
+    pub target_status: Option<String>,
     /// Where the identity comes from.
     pub credentials: CredentialFlags,
     /// What is told of the proxy, and to whom.
@@ -66,6 +69,9 @@ pub struct ClientConfig {
     pub verify: AccessFlags,
     /// `--disable-authentication`: no certificate is presented to the server.
     pub disable_authentication: bool,
+    /// `--target-status`: what the target is asked over a connection to it, as `http://HOST/PATH` or `https://HOST/PATH`,
+    /// to be told well by the status server; it must answer 200. Without it, that there is a connection is enough.
+    pub target_status: Option<String>,
     /// Where the identity comes from.
     pub credentials: CredentialFlags,
     /// What is told of the proxy, and to whom.
@@ -109,9 +115,11 @@ impl Config {
     /// # Errors
     /// With the first rule broken.
     pub fn check_usage(&self) -> Result<(), ProxyError> {
-        let (Self::Server(ServerConfig { limits, status, .. })
-        | Self::Client(ClientConfig { limits, status, .. })) = self;
-        status.check()?;
+        let (Self::Server(ServerConfig { limits, status, target_status, .. })
+        | Self::Client(ClientConfig { limits, status, target_status, .. })) = self;
+        status.check_company()?;
+        read_target_status(target_status.as_deref())?;
+        status.address()?;
         if limits.connect_timeout.is_zero() {
             return Err(ProxyError::NoConnectTimeout);
         }
@@ -135,6 +143,11 @@ impl Config {
     }
 }
 
+fn read_target_status(url: Option<&str>) -> Result<Option<HttpUrl>, ProxyError> {
+    let fail = |cause| ProxyError::HttpUrl { flag: "--target-status", cause };
+    url.map(HttpUrl::parse).transpose().map_err(fail)
+}
+
 impl ServerConfig {
     /// With defaults for the rest, which permit nobody yet.
     pub fn new(listen: impl Into<String>, target: impl Into<String>, credentials: CredentialFlags) -> Self {
@@ -146,6 +159,7 @@ impl ServerConfig {
             proxy_protocol: false,
             proxy_protocol_mode: None,
             disable_authentication: false,
+            target_status: None,
             credentials,
             status: StatusFlags::default(),
             quiet: Quiet::default(),
@@ -165,6 +179,7 @@ impl ClientConfig {
             upstream: None,
             verify: AccessFlags::default(),
             disable_authentication: false,
+            target_status: None,
             credentials,
             status: StatusFlags::default(),
             quiet: Quiet::default(),

@@ -8,7 +8,7 @@ use finial_identity::SpkiPinError;
 use finial_receive::{NotLive, ReceiveError};
 use finial_tls::UriPatternError;
 
-use crate::{Address, AddressError};
+use crate::{Address, AddressError, HttpUrlError};
 
 /// A proxy could not be built, or could not end in peace. Texts that ghostunnel has too are ghostunnel's.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +100,14 @@ pub enum ProxyError {
         /// What is wrong with it.
         #[source]
         cause: AddressError,
+    },
+    /// A URL cannot be read. Not quoted, as it may hold a password.
+    #[error("{flag} {cause}")]
+    HttpUrl {
+        /// The flag that holds it.
+        flag: &'static str,
+        /// What is wrong with it.
+        cause: HttpUrlError,
     },
     /// The status would be served by HTTP or HTTPS, as a scheme says, on what has no port.
     #[error("invalid --status network \"{network}\": http(s):// scheme requires a HOST:PORT target")]

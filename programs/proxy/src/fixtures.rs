@@ -41,8 +41,13 @@ impl World {
     /// A live identity, which the writer can take away.
     pub(crate) fn party(&self, id: &str) -> (SourceWriter, Source) {
         let (writer, source) = Source::channel(&self.clock);
-        writer.publish(vec![self.authority.credential(id)], self.authority.bundles()).unwrap();
+        self.grant(&writer, id);
         (writer, source)
+    }
+
+    /// Gives this identity to a source that may have none yet.
+    pub(crate) fn grant(&self, writer: &SourceWriter, id: &str) {
+        writer.publish(vec![self.authority.credential(id)], self.authority.bundles()).unwrap();
     }
 
     /// A peer that is no proxy, and speaks to `id`.

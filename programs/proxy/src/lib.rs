@@ -21,6 +21,7 @@ mod fixtures;
 mod gate;
 mod identities;
 mod metrics;
+mod outgoing;
 mod pipe;
 mod places;
 mod plain;
@@ -37,5 +38,6 @@ pub use config::{
     AccessFlags, ClientConfig, Config, CredentialFlags, Limits, Quiet, ServerConfig, StatusFlags,
 };
 pub use error::ProxyError;
+pub use outgoing::{HttpUrl, HttpUrlError};
 pub use proxy_protocol::ProxyProtocol;
 pub use upstream::{Upstream, UpstreamAddressError};

@@ -10,12 +10,14 @@ use std::time::Duration;
 use finial_daemon::{Clock, Elapsed, go};
 use finial_receive::NotLive;
 use finial_tls::{Standing, TlsError};
+use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::Address;
 use crate::config::{Limits, Named, Own, Plan, Quiet};
 use crate::gate::Notices;
 use crate::metrics::{Failure, Metrics};
+use crate::outgoing::{RequestError, Site};
 use crate::pipe::{Cut, Size, Traffic, relay};
 use crate::plain::Plain;
 use crate::proxy_protocol::{ProxyProtocol, TlsFacts};
@@ -39,6 +41,8 @@ pub(crate) struct Proxy {
     metrics: Arc<Metrics>,
     proxy_protocol: Option<ProxyProtocol>,
     upstream: Option<Upstream>,
+    /// What the target is asked, to be told well.
+    site: Option<Site>,
 }
 
 /// The target could not be reached, or not as itself.
@@ -60,12 +64,39 @@ struct Ground {
     notices: Notices,
 }
 
+/// The target does not serve.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CheckError {
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    #[error(transparent)]
+    TooSlow(#[from] Elapsed),
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error("target returned status: {0}")]
+    Status(u16),
+}
+
 impl Proxy {
     pub(crate) fn new(named: Named, identity: Identity, metrics: Arc<Metrics>) -> Self {
         let Named { name, plan } = named;
         let side = Side::new(&plan, &identity);
+        let site = plan.target_status.map(|url| Site::new(url, identity.clock()));
         let Plan { listen, target, own, limits, quiet, proxy_protocol, upstream, .. } = plan;
-        Self { name, side, listen, target, own, identity, limits, quiet, metrics, proxy_protocol, upstream }
+        Self {
+            name,
+            side,
+            listen,
+            target,
+            own,
+            identity,
+            limits,
+            quiet,
+            metrics,
+            proxy_protocol,
+            upstream,
+            site,
+        }
     }
 
     /// Of its block in a configuration file; empty where flags made it.
@@ -109,11 +140,26 @@ impl Proxy {
         self.identity.check()
     }
 
-    /// Reaches the target as for a caller, and leaves it again.
-    pub(crate) async fn check_target(&self) -> Result<(), DialError> {
+    /// Reaches the target as for a caller, asks it how it is if there is something to ask, and leaves it again.
+    pub(crate) async fn check_target(&self) -> Result<(), CheckError> {
         match &self.side {
-            Side::Server(_) => self.dial().await.map(drop),
-            Side::Client(back) => self.dial_secured(back).await.map(drop),
+            Side::Server(_) => {
+                let header = self.proxy_protocol.and(self.site.as_ref()).map(|_| ProxyProtocol::local());
+                Box::pin(self.ask(self.dial_backend(header.as_deref()).await?)).await
+            }
+            // On the heap: TLS inside of TLS is large.
+            Side::Client(back) => Box::pin(self.ask(self.dial_secured(back).await?.stream)).await,
+        }
+    }
+
+    async fn ask<S>(&self, stream: S) -> Result<(), CheckError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Some(site) = &self.site else { return Ok(()) };
+        match self.clock().timeout(self.limits.connect_timeout, site.ask(stream)).await?? {
+            StatusCode::OK => Ok(()),
+            other => Err(CheckError::Status(other.as_u16())),
         }
     }
 

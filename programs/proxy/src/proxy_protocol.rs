@@ -27,6 +27,8 @@ pub enum ProxyProtocol {
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Version 2, a connection that is relayed.
 const PROXY: u8 = 0x21;
+/// Version 2, a connection of the proxy's own, without addresses.
+const LOCAL: [u8; 4] = [0x20, 0, 0, 0];
 const TCP_V4: u8 = 0x11;
 const TCP_V6: u8 = 0x21;
 const UNIX_STREAM: u8 = 0x31;
@@ -93,6 +95,11 @@ impl ProxyProtocol {
         header.extend(length.to_be_bytes());
         header.extend(rest);
         header
+    }
+
+    /// The header for a connection on which nobody is relayed, such as one that only asks how the backend is.
+    pub(crate) fn local() -> Vec<u8> {
+        [&SIGNATURE[..], &LOCAL].concat()
     }
 
     fn ssl(self, facts: &TlsFacts) -> Vec<u8> {

@@ -53,6 +53,14 @@ impl Identity {
         }
     }
 
+    /// Whether files are being read again.
+    pub(crate) fn is_reading(&self) -> bool {
+        match self {
+            Self::Spiffe(_) => false,
+            Self::Web(source) => source.is_reading(),
+        }
+    }
+
     /// When what is presented was read from files.
     pub(crate) fn read_at(&self) -> Option<SystemTime> {
         match self {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use finial_daemon::{Clock, Drain};
+use finial_daemon::{Clock, Drain, Readiness, Tasks};
 use futures_util::future::join_all;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -21,14 +21,16 @@ use serde_json::{Map, Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 
+use crate::accept::{self, Listener};
 use crate::gate::Gate;
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::plain::Plain;
 use crate::proxy::Chain;
 use crate::side::Front;
 
 /// Requests at once; further ones wait.
-pub(crate) const CONNECTIONS: usize = 32;
+const CONNECTIONS: usize = 32;
 /// For one request and its answer.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -39,6 +41,8 @@ pub(crate) struct Status {
     pub(crate) metrics: Arc<Metrics>,
     /// Performs handshakes, where the status is not served in the clear.
     pub(crate) front: Option<Front>,
+    /// Pending until callers are accepted.
+    pub(crate) readiness: Readiness,
     /// Requested when the proxy no longer accepts.
     pub(crate) stopping: Drain,
     /// Told when somebody asks for the end; nobody may without it.
@@ -47,6 +51,17 @@ pub(crate) struct Status {
     pub(crate) clock: Clock,
     /// When the proxy began, in the place of a reload.
     pub(crate) began: SystemTime,
+}
+
+/// Answers whoever connects, until `tasks` are asked to end.
+pub(crate) fn start(listener: Listener, status: Status, tasks: &Tasks) {
+    let status = Arc::new(status);
+    let answer = move |stream| {
+        let status = Arc::clone(&status);
+        async move { status.serve(stream).await }
+    };
+    let serving = accept::serve(listener, Places::new(CONNECTIONS), tasks.clone(), "status", answer);
+    tasks.spawn("status", serving);
 }
 
 impl Status {
@@ -114,8 +129,9 @@ impl Status {
     async fn report(&self) -> (bool, Value) {
         let gates = self.gates.borrow().clone();
         let reports = join_all(gates.iter().map(|gate| listener::report(gate))).await;
-        let stopping = self.stopping.is_requested();
-        let ok = reports.iter().all(|report| report.ok) && !stopping;
+        let message = self.message(&gates);
+        let serves = matches!(message, LISTENING | RELOADING);
+        let ok = serves && reports.iter().all(|report| report.ok);
         let mut told = Map::new();
         told.insert("ok".to_owned(), json!(ok));
         told.insert("status".to_owned(), json!(word(ok)));
@@ -125,11 +141,30 @@ impl Status {
         tell("time", json!(rfc3339(self.clock.now())));
         tell("last_reload", json!(rfc3339(read_at.unwrap_or(self.began))));
         tell("hostname", json!(self.hostname));
-        tell("message", json!(if stopping { "stopping" } else { "listening" }));
+        tell("message", json!(message));
         tell("revision", json!(env!("CARGO_PKG_VERSION")));
+        tell("compiler", json!(env!("COMPILER")));
         (ok, Value::Object(told))
     }
+
+    /// In which part of its life the process is.
+    fn message(&self, gates: &[Arc<Gate>]) -> &'static str {
+        if self.stopping.is_requested() {
+            STOPPING
+        } else if !self.readiness.pending().is_empty() {
+            INITIALIZING
+        } else if gates.iter().any(|gate| gate.proxy().identity().is_reading()) {
+            RELOADING
+        } else {
+            LISTENING
+        }
+    }
 }
+
+const INITIALIZING: &str = "initializing";
+const LISTENING: &str = "listening";
+const RELOADING: &str = "reloading";
+const STOPPING: &str = "stopping";
 
 fn word(ok: bool) -> &'static str {
     if ok { "ok" } else { "critical" }

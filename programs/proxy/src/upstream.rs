@@ -7,11 +7,10 @@ mod tests;
 use std::io;
 use std::net::IpAddr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use address::{Kind, Login};
+use address::Kind;
+pub(crate) use address::Login;
 pub use address::{Upstream, UpstreamAddressError};
 
 /// The longest head of an answer to CONNECT, in bytes.
@@ -48,8 +47,7 @@ where
     let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
     if let Some(login) = login {
-        let secret = STANDARD.encode(format!("{}:{}", login.user, login.password));
-        request.push_str(&format!("Proxy-Authorization: Basic {secret}\r\n"));
+        request.push_str(&format!("Proxy-Authorization: {}\r\n", login.basic()));
     }
     request.push_str("\r\n");
     stream.write_all(request.as_bytes()).await?;

@@ -104,10 +104,24 @@ async fn what_is_asked_for_is_read_again() {
     source.updated().await.unwrap();
     folder.write_pair("second");
     assert_eq!(name(&source), "first");
+    assert!(!source.is_reading());
     source.reload();
+    assert!(source.is_reading());
     source.updated().await.unwrap();
     assert_eq!(name(&source), "second");
     assert_eq!(source.refused(), 0);
+    while source.is_reading() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_read_again_when_the_tasks_have_ended() {
+    let folder = Folder::new();
+    let source = folder.source(None).await;
+    assert!(folder.tasks.stop(Duration::from_secs(1)).await);
+    source.reload();
+    assert!(!source.is_reading());
 }
 
 #[tokio::test]

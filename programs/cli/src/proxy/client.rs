@@ -16,6 +16,9 @@ pub(crate) struct Client {
     /// Where to forward to: HOST:PORT
     #[arg(long, value_name = "ADDRESS")]
     target: String,
+    /// Ask the target how it is by GET of this URL, over a connection to it; all but 200 is ill [default: handshake only]
+    #[arg(long = "target-status", value_name = "URL")]
+    target_status: Option<String>,
     /// Talk to servers whose certificate has this common name; give it several times, any of all rules permits
     #[arg(long = "verify-cn", value_name = "CN")]
     verify_cn: Vec<String>,
@@ -65,6 +68,7 @@ impl Client {
         verify.all = called == Called::Ghostunnel && credentials.workload_api.is_some() && verify.is_empty();
         Ok(ClientConfig {
             verify,
+            target_status: self.target_status.clone().filter(|text| !text.is_empty()),
             disable_authentication: self.disable_authentication,
             server_name: self.server_name.clone().filter(|name| !name.is_empty()),
             upstream: self.proxy.clone(),

@@ -16,6 +16,9 @@ pub(crate) struct Server {
     /// Where to forward to: HOST:PORT or unix:PATH
     #[arg(long, value_name = "ADDRESS")]
     target: String,
+    /// Ask the target how it is by GET of this URL, over a connection to it; all but 200 is ill [default: connect only]
+    #[arg(long = "target-status", value_name = "URL")]
+    target_status: Option<String>,
     /// Accept whoever has a certificate that verifies; excludes the other --allow flags
     #[arg(long = "allow-all")]
     allow_all: bool,
@@ -89,6 +92,7 @@ impl Server {
             allow,
             proxy_protocol: self.proxy_protocol,
             proxy_protocol_mode: self.proxy_protocol_mode.map(ProxyProtocol::from),
+            target_status: self.target_status.clone().filter(|text| !text.is_empty()),
             disable_authentication: self.disable_authentication,
             unsafe_target: self.unsafe_target,
             status: common.status.flags(),

@@ -7,8 +7,8 @@ use finial_tls::NameRules;
 use rustls_pki_types::ServerName;
 
 use super::addresses::{check_client_listen, client_target, listen, server_target};
-use super::{ClientConfig, Config, Limits, Own, Quiet, ServerConfig, StatusFlags, Trust};
-use crate::{Address, ProxyError, ProxyProtocol, Upstream};
+use super::{ClientConfig, Config, Limits, Own, Quiet, ServerConfig, StatusFlags, Trust, read_target_status};
+use crate::{Address, HttpUrl, ProxyError, ProxyProtocol, Upstream};
 
 /// A configuration that passed every check. Only [`Plan::new`] makes one.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) upstream: Option<Upstream>,
     /// Of a server only.
     pub(crate) proxy_protocol: Option<ProxyProtocol>,
+    /// What the target is asked, to be told well.
+    pub(crate) target_status: Option<HttpUrl>,
     pub(crate) own: Own,
     pub(crate) status: StatusFlags,
     pub(crate) quiet: Quiet,
@@ -81,6 +83,7 @@ impl Plan {
             pins,
             trust,
             proxy_protocol,
+            target_status: read_target_status(config.target_status.as_deref())?,
             own,
             status,
             quiet,
@@ -115,6 +118,7 @@ impl Plan {
             rules,
             pins,
             trust,
+            target_status: read_target_status(config.target_status.as_deref())?,
             own,
             status,
             quiet,

@@ -26,10 +26,11 @@ pub struct Quiet {
 }
 
 impl StatusFlags {
-    pub(super) fn check(&self) -> Result<(), ProxyError> {
+    /// What only makes sense with a status server.
+    pub(super) fn check_company(&self) -> Result<(), ProxyError> {
         match (&self.address, self.shutdown) {
             (None, true) => Err(ProxyError::ShutdownWithoutStatus),
-            _ => self.address().map(drop),
+            _ => Ok(()),
         }
     }
 

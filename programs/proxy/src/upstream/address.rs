@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::Address;
 
 /// A proxy on the way to the target, as `http://[USER:PASSWORD@]HOST[:PORT]` or `socks5://…`.
@@ -21,7 +24,7 @@ pub(super) enum Kind {
 
 /// Who it thinks we are: a secret.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Login {
+pub(crate) struct Login {
     pub(super) user: String,
     pub(super) password: String,
 }
@@ -87,9 +90,15 @@ impl Upstream {
 }
 
 impl Login {
-    fn parse(text: &str) -> Result<Self, UpstreamAddressError> {
+    /// Reads `USER:PASSWORD` as it stands in a URL.
+    pub(crate) fn parse(text: &str) -> Result<Self, UpstreamAddressError> {
         let (user, password) = text.split_once(':').unwrap_or((text, ""));
         Ok(Self { user: decode(user)?, password: decode(password)? })
+    }
+
+    /// The value of a header (RFC 7617).
+    pub(crate) fn basic(&self) -> String {
+        format!("Basic {}", STANDARD.encode(format!("{}:{}", self.user, self.password)))
     }
 }
 

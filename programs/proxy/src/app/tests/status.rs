@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use finial_receive::Source;
 use finial_tls::{Policy, TlsError};
+use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::UnixStream;
 
 use crate::fixtures::{
-    CLIENT, SERVER, STRANGER, World, app, beside, dial, listener, local, name, read_to_end,
+    CLIENT, SERVER, STRANGER, World, app, beside, dial, listener, local, name, proxy, read_to_end,
 };
-use crate::{ServerConfig, StatusFlags};
+use crate::{ClientConfig, ServerConfig, StatusFlags};
 
 fn plain() -> StatusFlags {
     StatusFlags { address: Some(format!("http://{}", local(0))), ..StatusFlags::default() }
@@ -44,6 +47,9 @@ async fn status_tells_whether_the_backend_answers() {
         assert_eq!(report["forward_address"], target.to_string());
         assert_eq!(report["time"], "2027-01-15T08:00:00Z");
         assert_eq!(report["last_reload"], "2027-01-15T08:00:00Z");
+        assert_eq!(report["revision"], env!("CARGO_PKG_VERSION"));
+        assert!(report["compiler"].as_str().unwrap().starts_with("rustc "));
+        assert!(report["hostname"].is_string());
 
         assert_eq!(ask("POST /_status").await.0, "405");
         assert_eq!(ask("GET /elsewhere").await.0, "404");
@@ -158,4 +164,137 @@ async fn connection_that_outlives_its_limit_is_cut_and_counted() {
         assert!(text.contains("\nghostunnel_conn_timeout 1\n"), "{text}");
     })
     .await;
+}
+
+/// Reads one request from its first line to its empty one, and answers it.
+async fn answer_as(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), answer: &str) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    stream.write_all(format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n").as_bytes()).await.unwrap();
+    String::from_utf8(head).unwrap()
+}
+
+fn healthz() -> Option<String> {
+    Some("http://backend.test/healthz".to_owned())
+}
+
+#[tokio::test]
+async fn target_that_answers_anything_but_200_is_ill() {
+    let world = World::new();
+    let (backend, target) = listener().await;
+    let (_writer, source) = world.party(SERVER);
+    let config = ServerConfig { status: plain(), target_status: healthz(), ..world.server(target) };
+    let app = app(config, source).await.unwrap();
+    let address = app.status_address().unwrap();
+    beside(app, &world.clock, async {
+        for (answer, code, fault) in [
+            ("200 OK", "200", None),
+            ("500 Internal Server Error", "503", Some("target returned status: 500")),
+            ("301 Moved Permanently", "503", Some("target returned status: 301")),
+        ] {
+            let mut asking = dial(address).await;
+            let served = async {
+                let (mut stream, _) = backend.accept().await.unwrap();
+                answer_as(&mut stream, answer).await
+            };
+            let ((told, body), asked) = tokio::join!(ask(&mut asking, "GET /_status"), served);
+            assert!(asked.starts_with("GET /healthz HTTP/1.1\r\nhost: backend.test\r\n"), "{asked}");
+            assert_eq!(told, code);
+            let report: serde_json::Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(report["backend_ok"], fault.is_none());
+            assert_eq!(report.get("backend_error").and_then(|error| error.as_str()), fault);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn target_that_never_answers_is_ill_after_the_connect_timeout() {
+    let world = World::new();
+    let (backend, target) = listener().await;
+    let (_writer, source) = world.party(SERVER);
+    let proxy = proxy(ServerConfig { target_status: healthz(), ..world.server(target) }, source);
+    let silent = async {
+        let (mut stream, _) = backend.accept().await.unwrap();
+        stream.read_u8().await.unwrap();
+        world.hand.step(Duration::from_secs(10));
+        stream
+    };
+    let (checked, _stream) = tokio::join!(proxy.check_target(), silent);
+    assert_eq!(checked.unwrap_err().to_string(), "no answer within 10s");
+}
+
+#[tokio::test]
+async fn target_of_a_client_is_asked_over_mutual_tls() {
+    let world = World::new();
+    let (upstream, target) = listener().await;
+    let (_writer, source) = world.party(CLIENT);
+    let proxy = proxy(ClientConfig { target_status: healthz(), ..world.client(target) }, source);
+    let server = async {
+        let (stream, _) = upstream.accept().await.unwrap();
+        let mut secured = world.acceptor(SERVER, CLIENT).accept(stream).await.unwrap();
+        answer_as(&mut secured.stream, "200 OK").await
+    };
+    let (checked, asked) = tokio::join!(proxy.check_target(), server);
+    checked.unwrap();
+    assert!(asked.starts_with("GET /healthz "), "{asked}");
+}
+
+#[tokio::test]
+async fn target_that_expects_proxy_headers_is_told_that_nobody_is_relayed() {
+    let world = World::new();
+    let (backend, target) = listener().await;
+    let (_writer, source) = world.party(SERVER);
+    let target_status = healthz();
+    let proxy = proxy(ServerConfig { proxy_protocol: true, target_status, ..world.server(target) }, source);
+    let server = async {
+        let (mut stream, _) = backend.accept().await.unwrap();
+        let mut header = [0; 16];
+        stream.read_exact(&mut header).await.unwrap();
+        answer_as(&mut stream, "200 OK").await;
+        header
+    };
+    let (checked, header) = tokio::join!(proxy.check_target(), server);
+    checked.unwrap();
+    assert_eq!(&header, b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0");
+}
+
+#[tokio::test]
+async fn status_tells_that_the_proxy_still_waits_for_its_identity_and_then_that_it_stops() {
+    let world = World::new();
+    let (backend, target) = listener().await;
+    let (writer, source) = Source::channel(&world.clock);
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("status.sock");
+    let status = StatusFlags { address: Some(format!("unix:{}", path.display())), ..StatusFlags::default() };
+    let message = async || {
+        let mut stream = UnixStream::connect(&path).await.unwrap();
+        let (code, body) = ask(&mut stream, "GET /_status").await;
+        let report: serde_json::Value = serde_json::from_str(&body).unwrap();
+        format!("{code} {}", report["message"].as_str().unwrap())
+    };
+    let waiting = async {
+        while !path.exists() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(message().await, "503 initializing");
+        world.grant(&writer, SERVER);
+    };
+    let config = ServerConfig { status, ..world.server(target) };
+    let (app, ()) = tokio::join!(app(config, source), waiting);
+    let app = app.unwrap();
+    let listens = app.address().unwrap();
+    let stop = finial_daemon::Tasks::new(world.clock.clone()).drain();
+    let (ended, ()) = tokio::join!(app.run(stop.requested()), async {
+        let client = world.connector(CLIENT, SERVER);
+        let open = client.connect(dial(listens).await, name()).await.unwrap().stream;
+        let served = backend.accept().await.unwrap();
+        assert_eq!(message().await, "200 listening");
+        stop.request();
+        while message().await != "503 stopping" {}
+        drop((open, served));
+    });
+    ended.unwrap();
 }

@@ -10,6 +10,7 @@ use finial_identity::{ForeignChain, SpkiPin};
 use finial_receive::testing::{Authority, start};
 use finial_tls::WebConnector;
 use rcgen::{DnType, SanType};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tempfile::TempDir;
@@ -17,7 +18,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::fixtures::{beside, dial, listener, local, read_to_end};
 use crate::{
-    AccessFlags, App, ClientConfig, CredentialFlags, ProxyError, ProxyProtocol, ServerConfig, Upstream, build,
+    AccessFlags, App, ClientConfig, CredentialFlags, ProxyError, ProxyProtocol, ServerConfig, StatusFlags,
+    Upstream, build,
 };
 
 /// A folder with a root, and a pair for each party.
@@ -317,4 +319,36 @@ async fn client_reaches_its_target_by_way_of_a_proxy() {
     };
     let (answered, ()) = tokio::join!(speak(&web, front, client, &backend), way);
     assert!(answered);
+}
+
+#[tokio::test]
+async fn status_tells_that_files_are_being_read_again() {
+    let web = Web::new();
+    let (_backend, target) = listener().await;
+    let address = Some(format!("http://{}", local(0)));
+    let status = StatusFlags { address, ..StatusFlags::default() };
+    let app = web.server_app(ServerConfig { status, ..web.server(target, "client") }).await;
+    let (status, reloader) = (app.status_address().unwrap(), app.reloader());
+    let message = async || {
+        let mut stream = dial(status).await;
+        stream.write_all(b"GET /_status HTTP/1.1\r\nhost: status\r\n\r\n").await.unwrap();
+        let answer = read_to_end(&mut stream).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let report: serde_json::Value = serde_json::from_str(body).unwrap();
+        format!("{} {}", head.split(' ').nth(1).unwrap(), report["message"].as_str().unwrap())
+    };
+    beside(app, &web.clock, async {
+        assert_eq!(message().await, "200 listening");
+        // A pipe is being read for as long as nobody writes into it.
+        let (key, kept) = (web.path("server.key"), web.path("kept.key"));
+        fs::rename(&key, &kept).unwrap();
+        mknodat(CWD, &key, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        reloader.reload();
+        assert_eq!(message().await, "200 reloading");
+        let write = move || fs::write(&key, fs::read(&kept).unwrap()).unwrap();
+        tokio::task::spawn_blocking(write).await.unwrap();
+        while message().await != "200 listening" {}
+        assert_eq!(reloader.refused(), 0);
+    })
+    .await;
 }
