@@ -14,6 +14,7 @@ mod first_identity;
 mod hostile;
 mod memory;
 mod outage;
+mod pages;
 mod processes;
 mod quickstart;
 mod reattestation;
