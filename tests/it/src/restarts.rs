@@ -14,6 +14,9 @@ const RESTARTS: (usize, usize) = (5, 200);
 const STREAMS: (usize, usize) = (200, 1_000);
 /// How long all workloads may take to find the agent again.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long each stream is left open: one that ends sooner counts as a failure, after which a workload waits longer and
+/// longer.
+const STEADY: Duration = Duration::from_millis(1_200);
 /// The most memory an agent may use for all of them, in MiB.
 const AGENT_MEMORY: u64 = 256;
 
@@ -33,6 +36,7 @@ async fn an_agent_that_is_restarted_again_and_again_is_found_again_by_every_work
         source.ready().await.unwrap();
     }
 
+    clock.sleep(STEADY).await;
     for _ in 0..at(RESTARTS) {
         let before: Vec<String> = sources.iter().map(serial).collect();
         agent.kill();
@@ -45,6 +49,7 @@ async fn an_agent_that_is_restarted_again_and_again_is_found_again_by_every_work
             .expect("every workload finds it again");
         let memory = finial_testkit::memory(agent.id()).1 / 1024;
         assert!(memory < AGENT_MEMORY, "the agent used {memory} MiB");
+        clock.sleep(STEADY).await;
     }
     assert!(sources.iter().all(|source| source.refused() == 0));
     tasks.stop(Duration::from_secs(20)).await;
