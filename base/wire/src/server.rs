@@ -12,6 +12,7 @@ mod debug;
 mod delegated;
 mod entry;
 mod explain;
+mod gathered;
 mod local_authority;
 mod logger;
 mod secrets;
@@ -37,6 +38,7 @@ pub use debug::{AgentDebugApi, ServerDebugApi, agent_debug_service, server_debug
 pub use delegated::{DelegatedIdentityApi, delegated_identity_service};
 pub use entry::{Created, EntryApi, entry_service};
 pub use explain::{ExplainApi, explain_service};
+pub use gathered::Gathered;
 pub use local_authority::{LocalAuthorityApi, local_authority_service};
 pub use logger::{LoggerApi, agent_logger_service, server_logger_service};
 pub use secrets::{Messages, SecretApi, secret_service};

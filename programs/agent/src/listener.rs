@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use finial_attest::{AttestError, PeerPidfd, PinnedProcess};
 use finial_daemon::socket::UnixSocket;
 use finial_provide::WorkloadPeer;
-use finial_wire::server::MendedAuthority;
+use finial_wire::server::{Gathered, MendedAuthority};
 use futures_util::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
@@ -17,7 +17,7 @@ use tonic::transport::server::Connected;
 /// A connection to the Workload API, and who opened it.
 #[derive(Debug)]
 pub(crate) struct WorkloadConnection {
-    stream: MendedAuthority<UnixStream>,
+    stream: Gathered<MendedAuthority<UnixStream>>,
     peer: WorkloadPeer,
 }
 
@@ -32,10 +32,8 @@ pub(crate) fn connections(
             match PinnedProcess::of_peer(&stream, pidfd) {
                 Ok(process) => {
                     let peer = WorkloadPeer::new(Arc::new(process));
-                    return Some((
-                        Ok(WorkloadConnection { stream: MendedAuthority::new(stream), peer }),
-                        socket,
-                    ));
+                    let stream = Gathered::new(MendedAuthority::new(stream));
+                    return Some((Ok(WorkloadConnection { stream, peer }), socket));
                 }
                 Err(AttestError::Gone(gone)) => tracing::debug!(%gone, "a caller ended before it was served"),
                 Err(error) => {
