@@ -3,6 +3,7 @@
 mod client;
 mod common;
 mod credentials;
+mod file;
 mod server;
 mod status;
 mod values;
@@ -18,6 +19,7 @@ use finial_proxy::{Config, Reloader};
 
 pub(crate) use self::client::Client;
 pub(crate) use self::common::Common;
+use self::file::RunFile;
 pub(crate) use self::server::Server;
 use crate::{logging::Logging, server::terminated};
 
@@ -27,6 +29,8 @@ pub(crate) enum Command {
     Server(Box<Run<Server>>),
     /// Accept in the clear on this machine, forward over mutual TLS
     Client(Box<Run<Client>>),
+    /// Serve all listeners of a configuration file
+    Run(RunFile),
 }
 
 #[derive(Args)]
@@ -50,24 +54,14 @@ pub(crate) enum Called {
 
 impl Command {
     pub(crate) async fn run(self) -> Result<()> {
-        let config = self.config()?;
-        let _level = self.logging().begin(Level::Info, Format::Text, Output::Stdout)?;
+        let (config, logging) = match self {
+            Self::Server(run) => (Config::from(run.mode.config(&run.common, Called::Finial)?), run.logging),
+            Self::Client(run) => (Config::from(run.mode.config(&run.common, Called::Finial)?), run.logging),
+            Self::Run(run) => return run.run().await,
+        };
+        let _level = logging.begin(Level::Info, Format::Text, Output::Stdout)?;
         tracing::info!("starting finial proxy in {} mode", config.mode());
         run(config).await
-    }
-
-    fn config(&self) -> Result<Config> {
-        Ok(match self {
-            Self::Server(run) => run.mode.config(&run.common, Called::Finial)?.into(),
-            Self::Client(run) => run.mode.config(&run.common, Called::Finial)?.into(),
-        })
-    }
-
-    fn logging(&self) -> &Logging {
-        match self {
-            Self::Server(run) => &run.logging,
-            Self::Client(run) => &run.logging,
-        }
     }
 }
 

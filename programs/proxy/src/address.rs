@@ -85,6 +85,21 @@ impl Address {
         Ok(Self::Tcp { host: host.to_owned(), port })
     }
 
+    /// Whether the operating system chooses the port.
+    pub(crate) fn is_any_port(&self) -> bool {
+        matches!(self, Self::Tcp { port: 0, .. })
+    }
+
+    /// Whether one socket cannot be both. What names mean only the operating system knows: it has the last word.
+    pub(crate) fn collides(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Tcp { host, port }, Self::Tcp { host: others, port: other }) => {
+                *port != 0 && port == other && host.eq_ignore_ascii_case(others)
+            }
+            _ => self == other,
+        }
+    }
+
     /// Whether only this machine can be at the other end: ghostunnel's test, which looks at how the text begins and
     /// resolves no names.
     pub(crate) fn is_local(text: &str) -> bool {

@@ -5,23 +5,22 @@ mod tests;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use finial_daemon::{Clock, Readiness, ReadyGuard, Tasks};
-use finial_receive::{NotLive, Source};
-use futures_util::future::join_all;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use crate::accept::{Listener, PassedSockets};
 use crate::config::{Named, StatusFlags};
-use crate::gate::Gate;
+use crate::fleet::Fleet;
 use crate::identities::Identities;
 use crate::metrics::Metrics;
-use crate::proxy::Proxy;
-use crate::side::{Front, Identity};
+use crate::reload::{Reloader, Watched};
+use crate::side::Front;
 use crate::status::{self, Status};
-use crate::{Config, ProxyError, StatusAddress};
+use crate::{Config, ProxyError, ProxyFile};
 
 /// For what is not a connection, once all connections have ended.
 const LAST_GRACE: Duration = Duration::from_secs(1);
@@ -29,38 +28,20 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 /// Proxies that are bound and have their identities, and accept nobody yet.
 #[derive(Debug)]
 pub struct App {
-    gates: watch::Sender<Vec<Arc<Gate>>>,
-    identities: Identities,
+    fleet: Fleet,
+    reloader: Reloader,
+    /// Where the configuration is a file.
+    watched: Option<Watched>,
     status_address: Option<SocketAddr>,
     /// Told when somebody asks for the end; nobody may without it.
     shutdown: Option<Arc<Notify>>,
     /// Held until callers are accepted.
     starting: Option<ReadyGuard>,
-    /// What accepts. Asked to end, the process is stopping.
-    listening: Tasks,
     /// What must go on while connections drain: the identities, and the status.
     lasting: Tasks,
 }
 
-/// Asks a running proxy to read its files again.
-#[derive(Clone, Debug)]
-pub struct Reloader {
-    identities: Identities,
-}
-
-impl Reloader {
-    /// Reads the certificate files again, soon. Without effect with the Workload API, which tells by itself.
-    pub fn reload(&self) {
-        self.identities.reload();
-    }
-
-    /// How many generations were refused, since they could not be read or did not belong together.
-    pub fn refused(&self) -> u64 {
-        self.identities.refused()
-    }
-}
-
-/// Checks the configuration, binds, and waits for the first SVID.
+/// Checks the configuration of one proxy, binds, and waits for the first SVID.
 ///
 /// Callers that connect meanwhile wait in the backlog. Must be called inside a Tokio runtime.
 ///
@@ -74,47 +55,70 @@ pub async fn build(config: impl Into<Config>, clock: &Clock) -> Result<App, Prox
     assemble(vec![named], status, Identities::new(clock, &lasting), lasting).await
 }
 
+/// The same for the proxies of a [`ProxyFile`], which is read again when the [`Reloader`] asks.
+///
+/// # Errors
+/// As [`build`], and as [`ProxyFile::read`].
+pub async fn build_file(path: &Path, clock: &Clock) -> Result<App, ProxyError> {
+    let lasting = Tasks::new(clock.clone());
+    assemble_file(path, Identities::new(clock, &lasting), lasting).await
+}
+
+pub(crate) async fn assemble_file(
+    path: &Path,
+    identities: Identities,
+    lasting: Tasks,
+) -> Result<App, ProxyError> {
+    let file = ProxyFile::read(path)?;
+    let (reloader, watched) = Reloader::watching(identities.clone(), path, file.status.clone());
+    let status = file.status.clone();
+    put_together(file.plans()?, status, identities, (reloader, Some(watched)), lasting).await
+}
+
 pub(crate) async fn assemble(
     configured: Vec<Named>,
     status_flags: StatusFlags,
     identities: Identities,
     lasting: Tasks,
 ) -> Result<App, ProxyError> {
+    let reloader = Reloader::of_identities(identities.clone());
+    put_together(configured, status_flags, identities, (reloader, None), lasting).await
+}
+
+async fn put_together(
+    configured: Vec<Named>,
+    status_flags: StatusFlags,
+    identities: Identities,
+    (reloader, watched): (Reloader, Option<Watched>),
+    lasting: Tasks,
+) -> Result<App, ProxyError> {
     let (clock, mut passed) = (identities.clock().clone(), PassedSockets::from_env());
-    for named in &configured {
-        identities.open(&named.plan.own).await?;
-    }
-    let mut bound = Vec::new();
-    for named in configured {
-        bound.push((Listener::bind(&named.plan.listen, &mut passed, &clock).await?, named));
-    }
     let status_address = status_flags.address()?;
     let status = match &status_address {
-        Some(StatusAddress { address, .. }) => Some(Listener::bind(address, &mut passed, &clock).await?),
+        Some(status) => Some(Listener::bind(&status.address, &mut passed, &clock).await?),
         None => None,
     };
-    let metrics = Arc::new(Metrics::new(status_flags.metrics_prefix.clone(), &clock));
-    let mut gates = Vec::new();
-    for (listener, named) in bound {
-        let identity = identities.open(&named.plan.own).await?;
-        let proxy = Proxy::new(named, identity, Arc::clone(&metrics));
-        gates.push(Arc::new(Gate::new(listener, proxy, &clock)));
-    }
+    let metrics = Metrics::new(status_flags.metrics_prefix.clone(), &clock);
+    let wanted = configured.iter().map(Named::wanted).collect::<Vec<_>>();
+    let mut fleet = Fleet::new(identities, passed, metrics);
+    fleet.open_identities(&configured).await?;
+    let bound = fleet.bind(&configured).await?;
+    fleet.apply(configured, bound).await?;
     let readiness = Readiness::new();
     let app = App {
-        gates: watch::Sender::new(gates),
-        identities,
+        fleet,
+        reloader,
+        watched,
         status_address: status.as_ref().and_then(Listener::address),
         shutdown: status_flags.shutdown.then(Arc::default),
         starting: Some(readiness.guard("callers")),
-        listening: Tasks::new(clock),
         lasting,
     };
     if let Some(listener) = status {
         let tls = status_address.is_some_and(|address| address.tls);
-        status::start(listener, app.status(metrics, readiness, tls), &app.lasting);
+        status::start(listener, app.status(readiness, tls, &clock), &app.lasting);
     }
-    match app.first_identities().await {
+    match app.fleet.identified(&wanted).await {
         Ok(()) => Ok(app),
         Err(error) => {
             app.lasting.drain().request();
@@ -123,21 +127,17 @@ pub(crate) async fn assemble(
     }
 }
 
-/// When the time runs out, the error is why there is no identity by then.
-async fn first_identity(source: &Source, limit: Duration) -> Result<(), NotLive> {
-    if limit.is_zero() {
-        return source.ready().await.map(drop);
-    }
-    match source.clock().timeout(limit, source.ready()).await {
-        Ok(ready) => ready.map(drop),
-        Err(_) => source.context().map(drop),
-    }
-}
-
 impl App {
     /// Where callers of the first proxy connect; `None` for a Unix socket.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.gates.borrow().first().and_then(|gate| gate.address())
+        self.fleet.gates().borrow().first().and_then(|gate| gate.address())
+    }
+
+    /// Where callers of the proxy of this name connect; `None` for a Unix socket, and where there is no such proxy.
+    pub fn address_of(&self, name: &str) -> Option<SocketAddr> {
+        let gates = self.fleet.gates();
+        let gates = gates.borrow();
+        gates.iter().find(|gate| gate.proxy().name() == name).and_then(|gate| gate.address())
     }
 
     /// Where the status is served; `None` without one, and for a Unix socket.
@@ -147,7 +147,7 @@ impl App {
 
     /// For whoever knows when to read files again, such as a handler of signals.
     pub fn reloader(&self) -> Reloader {
-        Reloader { identities: self.identities.clone() }
+        self.reloader.clone()
     }
 
     /// Serves until `until` resolves, then accepts no more, and waits for open connections.
@@ -157,62 +157,51 @@ impl App {
     /// [`Limits::shutdown_timeout`](crate::Limits::shutdown_timeout); [`ProxyError::Panicked`] when a part of the
     /// process failed, which ends it.
     pub async fn run(mut self, until: impl Future<Output = ()>) -> Result<(), ProxyError> {
-        for gate in self.gates.borrow().iter() {
-            gate.open(&self.listening);
-        }
+        self.fleet.open();
         drop(self.starting.take());
-        let (failed, fallen) = (self.lasting.drain(), self.listening.drain());
+        let (failed, fallen) = (self.lasting.drain(), self.fleet.listening().drain());
         tokio::select! {
             () = until => {}
             () = asked_for(self.shutdown.as_deref()) => {}
             () = failed.requested() => {}
             () = fallen.requested() => {}
+            () = heed(self.watched, &mut self.fleet) => {}
         }
         tracing::info!("shutdown proxy, waiting for drain");
-        self.stop().await
-    }
-
-    async fn stop(self) -> Result<(), ProxyError> {
-        self.listening.drain().request();
-        let gates = self.gates.borrow().clone();
-        let closed = join_all(gates.iter().map(|gate| gate.close())).await;
-        self.listening.stop(LAST_GRACE).await;
+        let closed = self.fleet.close(LAST_GRACE).await;
         self.lasting.stop(LAST_GRACE).await;
-        match self.lasting.panicked().or(self.listening.panicked()) {
+        match self.lasting.panicked().or(self.fleet.listening().panicked()) {
             Some(name) => Err(ProxyError::Panicked(name)),
-            None => closed.into_iter().collect(),
+            None => closed,
         }
-    }
-
-    async fn first_identities(&self) -> Result<(), ProxyError> {
-        let gates = self.gates.borrow().clone();
-        for proxy in gates.iter().map(|gate| gate.proxy()) {
-            if let Identity::Spiffe(source) = proxy.identity() {
-                let limit = proxy.limits().workload_api_timeout;
-                first_identity(source, limit).await.map_err(ProxyError::NoIdentity)?;
-            }
-            tracing::info!("using target address {}", proxy.target());
-        }
-        Ok(())
     }
 
     /// What the status server tells, by HTTPS if it can.
-    fn status(&self, metrics: Arc<Metrics>, readiness: Readiness, tls: bool) -> Status {
-        let proxies = self.gates.borrow().iter().map(|gate| gate.proxy()).collect::<Vec<_>>();
+    fn status(&self, readiness: Readiness, tls: bool, clock: &Clock) -> Status {
+        let gates = self.fleet.gates();
+        let proxies = gates.borrow().iter().map(|gate| gate.proxy()).collect::<Vec<_>>();
         let able = proxies.iter().find(|proxy| tls && proxy.identity().can_serve());
         let front = able.map(|proxy| Front::open(proxy.identity(), proxy.limits().connect_timeout));
-        let clock = self.identities.clock();
         Status {
-            gates: self.gates.subscribe(),
-            metrics,
+            gates,
+            metrics: Arc::clone(self.fleet.metrics()),
+            reloads: self.watched.is_some().then(|| self.reloader.reloads()),
             front,
             readiness,
-            stopping: self.listening.drain(),
+            stopping: self.fleet.listening().drain(),
             shutdown: self.shutdown.clone(),
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             clock: clock.clone(),
             began: clock.now(),
         }
+    }
+}
+
+/// Never ends; without a file there is nothing to heed.
+async fn heed(watched: Option<Watched>, fleet: &mut Fleet) {
+    match watched {
+        Some(watched) => watched.heed(fleet).await,
+        None => std::future::pending().await,
     }
 }
 

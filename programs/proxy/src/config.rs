@@ -3,6 +3,7 @@
 mod access;
 mod addresses;
 mod credentials;
+mod file;
 mod named;
 mod plan;
 mod status;
@@ -14,6 +15,7 @@ use std::time::Duration;
 pub use access::AccessFlags;
 pub use credentials::CredentialFlags;
 pub(crate) use credentials::{Own, Trust};
+pub use file::ProxyFile;
 pub(crate) use named::Named;
 pub(crate) use plan::{Mode, Plan};
 pub use status::{Quiet, StatusFlags};

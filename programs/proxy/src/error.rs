@@ -1,8 +1,10 @@
 //! Why a proxy does not start, or did not end as it should.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use finial_daemon::hcl::HclError;
 use finial_daemon::socket::SocketError;
 use finial_identity::SpkiPinError;
 use finial_receive::{NotLive, ReceiveError};
@@ -186,6 +188,18 @@ pub enum ProxyError {
     /// Certificate, key or authorities cannot be read, or do not belong together.
     #[error("cannot use the certificate files")]
     Files(#[source] ReceiveError),
+    /// A configuration file cannot be read.
+    #[error("cannot read the configuration {}", path.display())]
+    ReadConfiguration {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        cause: io::Error,
+    },
+    /// A configuration file is at fault: every fault is a line of its own.
+    #[error(transparent)]
+    Configuration(#[from] HclError),
     /// Connections were still open when the time to drain ran out, and were cut.
     #[error("graceful shutdown timeout: forcing exit")]
     Forced {

@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::config::Named;
+use crate::config::{Named, Own};
 use crate::identities::Identities;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
@@ -24,6 +25,8 @@ use crate::{AccessFlags, App, ClientConfig, Config, CredentialFlags, ProxyError,
 
 pub(crate) const SERVER: &str = "spiffe://example.org/server";
 pub(crate) const CLIENT: &str = "spiffe://example.org/client";
+/// Where no agent is.
+pub(crate) const AGENT: &str = "unix:///nowhere/agent.sock";
 pub(crate) const STRANGER: &str = "spiffe://example.org/stranger";
 
 pub(crate) struct World {
@@ -88,6 +91,14 @@ pub(crate) async fn app(config: impl Into<Config>, source: Source) -> Result<App
     crate::app::assemble(vec![named], status, identities, lasting).await
 }
 
+/// The proxies of a file, with an identity from `source` in place of the Workload API that [`AGENT`] names.
+pub(crate) async fn app_of_file(path: &Path, source: Source) -> Result<App, ProxyError> {
+    let lasting = Tasks::new(source.clock().clone());
+    let identities = Identities::new(source.clock(), &lasting);
+    identities.insert(Own::WorkloadApi(Endpoint::parse(AGENT).unwrap()), Identity::Spiffe(source));
+    crate::app::assemble_file(path, identities, lasting).await
+}
+
 /// Runs `test` beside the app, which is told to stop when the test has ended. Boxed, as tests hold whole peers.
 pub(crate) fn beside<'a, T: 'a>(
     app: App,
@@ -132,5 +143,5 @@ pub(crate) fn local(port: u16) -> String {
 }
 
 fn nowhere() -> CredentialFlags {
-    CredentialFlags::workload_api(Endpoint::parse("unix:///nowhere/agent.sock").unwrap())
+    CredentialFlags::workload_api(Endpoint::parse(AGENT).unwrap())
 }

@@ -53,7 +53,15 @@ impl Gate {
         };
         let accepting = accept::serve(listener, self.places.clone(), self.sessions.clone(), "pipe", serve);
         tasks.spawn("callers", accepting);
+        tracing::info!("using target address {}", self.proxy().target());
         tracing::info!("listening for connections on {}", self.listen_address());
+    }
+
+    /// Holds for connections that come from now on. Those that are open are told, and end unless it would let them in.
+    pub(crate) fn replace(&self, proxy: Proxy) {
+        tracing::info!("using target address {} for {}", proxy.target(), self.listen_address());
+        self.places.resize(proxy.limits().connections);
+        self.current.send_replace(Arc::new(proxy));
     }
 
     /// The proxy of connections that come now.
@@ -69,6 +77,10 @@ impl Gate {
     /// Where callers connect, for people.
     pub(crate) fn listen_address(&self) -> String {
         self.bound.map_or_else(|| self.proxy().listen().to_string(), |address| address.to_string())
+    }
+
+    pub(crate) fn accept_no_more(&self) {
+        self.sessions.drain().request();
     }
 
     /// Accepts no more, waits for open connections, and cuts what is left after the limit.

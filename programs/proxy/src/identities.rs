@@ -52,6 +52,12 @@ impl Identities {
         self.opened().push((own, identity));
     }
 
+    /// Forgets the identities that nobody uses: their streams and readers end with the last connection that rests on
+    /// them.
+    pub(crate) fn retain(&self, used: impl Fn(&Own) -> bool) {
+        self.opened().retain(|(own, _)| used(own));
+    }
+
     /// Reads the certificate files again, soon. Without effect on the Workload API, which tells by itself.
     pub(crate) fn reload(&self) {
         for (_, identity) in self.opened().iter() {

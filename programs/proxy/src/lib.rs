@@ -18,6 +18,7 @@ mod config;
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod fleet;
 mod gate;
 mod identities;
 mod metrics;
@@ -27,17 +28,19 @@ mod places;
 mod plain;
 mod proxy;
 mod proxy_protocol;
+mod reload;
 mod side;
 mod status;
 mod upstream;
 
 pub(crate) use address::StatusAddress;
 pub use address::{Address, AddressError};
-pub use app::{App, Reloader, build};
+pub use app::{App, build, build_file};
 pub use config::{
-    AccessFlags, ClientConfig, Config, CredentialFlags, Limits, Quiet, ServerConfig, StatusFlags,
+    AccessFlags, ClientConfig, Config, CredentialFlags, Limits, ProxyFile, Quiet, ServerConfig, StatusFlags,
 };
 pub use error::ProxyError;
 pub use outgoing::{HttpUrl, HttpUrlError};
 pub use proxy_protocol::ProxyProtocol;
+pub use reload::Reloader;
 pub use upstream::{Upstream, UpstreamAddressError};

@@ -14,7 +14,7 @@ use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::Address;
-use crate::config::{Limits, Named, Own, Plan, Quiet};
+use crate::config::{Config, Limits, Named, Own, Plan, Quiet};
 use crate::gate::Notices;
 use crate::metrics::{Failure, Metrics};
 use crate::outgoing::{RequestError, Site};
@@ -31,6 +31,7 @@ const FIRST_WORD: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Proxy {
     name: String,
+    config: Config,
     side: Side,
     listen: Address,
     target: Address,
@@ -79,12 +80,13 @@ pub(crate) enum CheckError {
 
 impl Proxy {
     pub(crate) fn new(named: Named, identity: Identity, metrics: Arc<Metrics>) -> Self {
-        let Named { name, plan } = named;
+        let Named { name, config, plan } = named;
         let side = Side::new(&plan, &identity);
         let site = plan.target_status.map(|url| Site::new(url, identity.clock()));
         let Plan { listen, target, own, limits, quiet, proxy_protocol, upstream, .. } = plan;
         Self {
             name,
+            config,
             side,
             listen,
             target,
@@ -104,12 +106,22 @@ impl Proxy {
         &self.name
     }
 
+    /// Whether it was made of this.
+    pub(crate) fn is(&self, named: &Named) -> bool {
+        self.name == named.name && self.config == named.config
+    }
+
     pub(crate) fn listen(&self) -> &Address {
         &self.listen
     }
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Where its identity comes from.
+    pub(crate) fn own(&self) -> &Own {
+        &self.own
     }
 
     pub(crate) fn identity(&self) -> &Identity {

@@ -27,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::plain::Plain;
 use crate::proxy::Chain;
+use crate::reload::Reloads;
 use crate::side::Front;
 
 /// Requests at once; further ones wait.
@@ -39,6 +40,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct Status {
     pub(crate) gates: watch::Receiver<Vec<Arc<Gate>>>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Where the configuration is a file.
+    pub(crate) reloads: Option<Arc<Reloads>>,
     /// Performs handshakes, where the status is not served in the clear.
     pub(crate) front: Option<Front>,
     /// Pending until callers are accepted.
@@ -136,6 +139,10 @@ impl Status {
         told.insert("ok".to_owned(), json!(ok));
         told.insert("status".to_owned(), json!(word(ok)));
         listener::tell(reports, &mut told);
+        if let Some(reloads) = &self.reloads {
+            let counts = json!({"applied": reloads.applied(), "refused": reloads.refused()});
+            told.insert("configuration_reloads".to_owned(), counts);
+        }
         let read_at = gates.iter().filter_map(|gate| gate.proxy().identity().read_at()).max();
         let mut tell = |key: &str, value: Value| told.insert(key.to_owned(), value);
         tell("time", json!(rfc3339(self.clock.now())));

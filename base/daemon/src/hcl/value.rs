@@ -119,6 +119,15 @@ impl Block {
 }
 
 impl HclError {
+    /// All that was found wrong, in the order of the file; `None` when that is nothing. They are of one file.
+    pub fn join(errors: impl IntoIterator<Item = HclError>) -> Option<HclError> {
+        errors.into_iter().reduce(|mut all, error| {
+            all.problems.extend(error.problems);
+            all.problems.sort();
+            all
+        })
+    }
+
     pub(super) fn one(file: &Arc<str>, at: Position, problem: &str) -> Self {
         Self::all(file, vec![(at, problem.to_owned())])
     }

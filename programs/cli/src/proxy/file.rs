@@ -1,0 +1,34 @@
+//! `finial proxy run`: any number of proxies, from a configuration file.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use finial_daemon::{
+    Clock, descriptors,
+    log::{Format, Level, Output},
+};
+
+use super::terminated_after_reloads;
+use crate::logging::Logging;
+
+#[derive(Args)]
+pub(crate) struct RunFile {
+    /// The file, in the format of server.conf; SIGHUP and SIGUSR1 read it again without dropping a connection
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+impl RunFile {
+    pub(crate) async fn run(self) -> Result<()> {
+        let _level = self.logging.begin(Level::Info, Format::Text, Output::Stdout)?;
+        tracing::info!("starting finial proxy with the listeners of {}", self.config.display());
+        descriptors::raise_limit().context("raise the limit of open files")?;
+        let app = finial_proxy::build_file(&self.config, &Clock::system()).await?;
+        let until = terminated_after_reloads(app.reloader());
+        app.run(until).await?;
+        Ok(())
+    }
+}

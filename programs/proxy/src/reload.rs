@@ -1,0 +1,146 @@
+//! Reading files again while the proxies run: certificates, and the configuration where it is a file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+
+use crate::config::{Named, StatusFlags};
+use crate::fleet::{Changes, Fleet};
+use crate::identities::Identities;
+use crate::proxy::Chain;
+use crate::{ProxyError, ProxyFile};
+
+/// Asks running proxies to read their files again.
+#[derive(Clone, Debug)]
+pub struct Reloader {
+    identities: Identities,
+    /// Where the configuration is a file.
+    asked: Option<mpsc::Sender<()>>,
+    reloads: Arc<Reloads>,
+}
+
+/// How often a configuration was read again.
+#[derive(Debug, Default)]
+pub(crate) struct Reloads {
+    applied: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// The file of a configuration, and the requests to read it again.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    path: PathBuf,
+    /// What cannot change while the process runs.
+    status: StatusFlags,
+    asks: mpsc::Receiver<()>,
+    reloads: Arc<Reloads>,
+}
+
+impl Reloader {
+    /// Reads the files again, soon: those of certificates, and that of the configuration. Without effect with the
+    /// Workload API, which tells by itself. A request that comes before the last was heeded adds nothing.
+    pub fn reload(&self) {
+        self.identities.reload();
+        if let Some(asked) = &self.asked {
+            let _ = asked.try_send(());
+        }
+    }
+
+    /// How many generations of an identity were refused, since they could not be read or did not belong together.
+    pub fn refused(&self) -> u64 {
+        self.identities.refused()
+    }
+
+    /// How many configurations were refused, each of which changed nothing.
+    pub fn refused_configurations(&self) -> u64 {
+        self.reloads.refused()
+    }
+
+    /// Without a file of the configuration.
+    pub(crate) fn of_identities(identities: Identities) -> Self {
+        Self { identities, asked: None, reloads: Arc::default() }
+    }
+
+    pub(crate) fn watching(identities: Identities, path: &Path, status: StatusFlags) -> (Self, Watched) {
+        let (asked, asks) = mpsc::channel(1);
+        let reloads = Arc::<Reloads>::default();
+        let watched = Watched { path: path.to_owned(), status, asks, reloads: Arc::clone(&reloads) };
+        (Self { identities, asked: Some(asked), reloads }, watched)
+    }
+
+    pub(crate) fn reloads(&self) -> Arc<Reloads> {
+        Arc::clone(&self.reloads)
+    }
+}
+
+impl Reloads {
+    pub(crate) fn applied(&self) -> u64 {
+        self.applied.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+}
+
+impl Watched {
+    /// Heeds requests for ever. One that comes while the last still waits, say for an agent that does not answer, takes
+    /// its place.
+    pub(crate) async fn heed(self, fleet: &mut Fleet) {
+        let Self { path, status, mut asks, reloads } = self;
+        let mut asked = asks.recv().await;
+        while asked.is_some() {
+            asked = tokio::select! {
+                changed = read_again(&path, &status, fleet) => {
+                    reloads.tell(&path, &changed);
+                    asks.recv().await
+                }
+                again = asks.recv() => again,
+            };
+            fleet.forget_identities();
+        }
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Everything that can fail comes first, and changes nothing.
+async fn read_again(path: &Path, status: &StatusFlags, fleet: &mut Fleet) -> Result<Changes, ProxyError> {
+    let file = ProxyFile::read(path)?;
+    if file.status != *status {
+        tracing::warn!("status, enable_shutdown and metrics_prefix have changed, which needs a restart");
+    }
+    let configured = file.plans()?;
+    fleet.open_identities(&configured).await?;
+    let wanted = configured.iter().map(Named::wanted).collect::<Vec<_>>();
+    fleet.identified(&wanted).await?;
+    let bound = fleet.bind(&configured).await?;
+    fleet.apply(configured, bound).await
+}
+
+impl Reloads {
+    fn tell(&self, path: &Path, changed: &Result<Changes, ProxyError>) {
+        let path = path.display();
+        match changed {
+            Ok(Changes { added, changed, removed, untouched }) => {
+                self.applied.fetch_add(1, Ordering::Relaxed);
+                tracing::info!(
+                    added,
+                    changed,
+                    removed,
+                    untouched,
+                    "using the new configuration {path}: {added} listeners added, {changed} changed, {removed} \
+                     removed, {untouched} as before"
+                );
+            }
+            Err(error) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(
+                    "cannot use the new configuration {path}, so that nothing changes: {}",
+                    Chain(error)
+                );
+            }
+        }
+    }
+}
