@@ -37,6 +37,10 @@ pub struct ServerConfig {
     pub proxy_protocol: bool,
     /// `--proxy-protocol-mode`: what the backend is told of callers before their bytes. Not beside the former.
     pub proxy_protocol_mode: Option<ProxyProtocol>,
+    /// `--identity-header`: callers speak HTTP, and the backend is told with every request who asks.
+    pub identity_header: bool,
+    /// `--target-http2`: the backend speaks HTTP/2 in the clear, and not HTTP/1.1. Only with `identity_header`.
+    pub target_http2: bool,
     /// `--disable-authentication`: callers are asked for no certificate, and anybody is permitted.
     pub disable_authentication: bool,
     /// `--target-status`: what the target is asked over a connection to it, as `http://HOST/PATH` or `https://HOST/PATH`,
@@ -160,6 +164,8 @@ impl ServerConfig {
             allow: AccessFlags::default(),
             proxy_protocol: false,
             proxy_protocol_mode: None,
+            identity_header: false,
+            target_http2: false,
             disable_authentication: false,
             target_status: None,
             credentials,

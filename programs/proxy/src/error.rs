@@ -72,6 +72,15 @@ pub enum ProxyError {
     /// A pin cannot be read.
     #[error(transparent)]
     Pin(#[from] SpkiPinError),
+    /// Nobody would be told of.
+    #[error("--identity-header and --disable-authentication are mutually exclusive: nobody is known")]
+    OpenAndIdentityHeader,
+    /// Bytes are passed on whatever the backend speaks.
+    #[error("--target-http2 requires --identity-header")]
+    TargetHttp2Alone,
+    /// Backends would be told names that nobody vouches for.
+    #[error("--identity-header and --allow-spki-pin are mutually exclusive: nobody vouches for names")]
+    PinsAndIdentityHeader,
     /// A client of the Workload API would take any ID for its server's.
     #[error(
         "at least one verification flag (--verify-{{cn,ou,dns,uri}}) is required with --use-workload-api"

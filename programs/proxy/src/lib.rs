@@ -20,6 +20,7 @@ mod error;
 mod fixtures;
 mod fleet;
 mod gate;
+mod http;
 mod identities;
 mod metrics;
 mod outgoing;

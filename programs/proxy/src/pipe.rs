@@ -26,6 +26,8 @@ pub(crate) enum Cut {
     HalfOpen(Duration),
     #[error("it was open for {}, which is the limit", go::format_duration(*.0))]
     Outlived(Duration),
+    #[error("no request came within {}", go::format_duration(*.0))]
+    Silent(Duration),
     #[error("the trust it rests on has gone")]
     Fallen(#[from] Fallen),
     #[error("the new configuration does not permit it")]
@@ -50,6 +52,16 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
+    /// So many bytes of the caller's have been taken.
+    pub(crate) fn forward(&self, count: usize) {
+        self.forwarded.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// So many bytes have been given to the caller.
+    pub(crate) fn give_back(&self, count: usize) {
+        self.returned.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
     pub(crate) fn forwarded(&self) -> u64 {
         self.forwarded.load(Ordering::Relaxed)
     }

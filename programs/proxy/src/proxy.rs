@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use crate::Address;
 use crate::config::{Config, Limits, Named, Own, Plan, Quiet};
 use crate::gate::Notices;
+use crate::http::BackendHttp;
 use crate::metrics::{Failure, Metrics};
 use crate::outgoing::{RequestError, Site};
 use crate::pipe::{Cut, Size, Traffic, relay};
@@ -44,6 +47,7 @@ pub(crate) struct Proxy {
     upstream: Option<Upstream>,
     /// What the target is asked, to be told well.
     site: Option<Site>,
+    http: Option<BackendHttp>,
 }
 
 /// The target could not be reached, or not as itself.
@@ -60,9 +64,9 @@ pub(crate) enum DialError {
 }
 
 /// What an open connection rests on.
-struct Ground {
-    standing: Standing,
-    notices: Notices,
+pub(crate) struct Ground {
+    pub(crate) standing: Standing,
+    pub(crate) notices: Notices,
 }
 
 /// The target does not serve.
@@ -83,7 +87,7 @@ impl Proxy {
         let Named { name, config, plan } = named;
         let side = Side::new(&plan, &identity);
         let site = plan.target_status.map(|url| Site::new(url, identity.clock()));
-        let Plan { listen, target, own, limits, quiet, proxy_protocol, upstream, .. } = plan;
+        let Plan { listen, target, own, limits, quiet, proxy_protocol, upstream, http, .. } = plan;
         Self {
             name,
             config,
@@ -98,6 +102,7 @@ impl Proxy {
             proxy_protocol,
             upstream,
             site,
+            http,
         }
     }
 
@@ -133,7 +138,7 @@ impl Proxy {
     }
 
     /// Serves one caller to the end. A handshake that has not ended when the drain is requested is given up.
-    pub(crate) async fn serve(&self, caller: Plain, notices: Notices) {
+    pub(crate) async fn serve(self: &Arc<Self>, caller: Plain, notices: Notices) {
         let _open = self.metrics.accept();
         match &self.side {
             Side::Server(front) => self.serve_secured(front, caller, notices).await,
@@ -142,9 +147,10 @@ impl Proxy {
     }
 
     /// Whether this proxy would let a connection go on that the one before it had begun. Peers were verified by the
-    /// authorities of the identity of then: by others nothing is known of them.
+    /// authorities of the identity of then: by others nothing is known of them. Where the backend believes what it is
+    /// told, nobody may go on saying it.
     fn keeps(&self, before: &Self, standing: &Standing) -> bool {
-        self.own == before.own && self.side.keeps(&before.side, standing)
+        self.own == before.own && self.http == before.http && self.side.keeps(&before.side, standing)
     }
 
     /// Whether there is an identity to present.
@@ -175,14 +181,14 @@ impl Proxy {
         }
     }
 
-    async fn serve_secured(&self, front: &Front, caller: Plain, notices: Notices) {
+    async fn serve_secured(self: &Arc<Self>, front: &Front, caller: Plain, notices: Notices) {
         let (from, ends) = (caller.remote(), caller.ends());
         let began = self.clock().monotonic();
         let accepted = tokio::select! {
             accepted = front.accept(caller) => accepted,
             () = notices.stopping() => return,
         };
-        let Met { mut stream, peer, standing } = match accepted {
+        let met = match accepted {
             Ok(secured) => secured,
             Err(error) => {
                 self.metrics.fail(failure(&error));
@@ -198,9 +204,15 @@ impl Proxy {
             }
         };
         self.metrics.handshakes().note(self.clock().monotonic().saturating_sub(began));
-        let header = self
-            .proxy_protocol
-            .map(|told| told.header(ends, &TlsFacts::of(stream.get_ref().1, peer.is_vouched_for())));
+        let told = |how: ProxyProtocol| {
+            how.header(ends, &TlsFacts::of(met.stream.get_ref().1, met.peer.is_vouched_for()))
+        };
+        let header = self.proxy_protocol.map(told);
+        if let Some(http) = self.http {
+            // Boxed, or every pipe would take the memory of it.
+            return Box::pin(self.serve_http(http, met, &from, header, notices)).await;
+        }
+        let Met { mut stream, peer, standing } = met;
         let mut backend = match self.dial_backend(header.as_deref()).await {
             Ok(backend) => backend,
             Err(error) => return self.undialled(&error),
@@ -240,7 +252,8 @@ impl Proxy {
         }
     }
 
-    fn undialled(&self, error: &DialError) {
+    /// Tells that the target could not be reached for a caller.
+    pub(crate) fn undialled(&self, error: &DialError) {
         self.metrics.fail(error.failure());
         if !self.quiet.connection_errors {
             let peer = error.stranger();
@@ -267,40 +280,42 @@ impl Proxy {
         A: AsyncRead + AsyncWrite + Unpin,
         B: AsyncRead + AsyncWrite + Unpin,
     {
+        let limits = (self.clock(), self.limits.close_timeout);
+        let lost = self.lost(ground);
+        let talk = pin!(relay(caller, target, lost, traffic, limits));
+        self.watch(name, traffic, talk).await
+    }
+
+    /// Tells of an open connection from its beginning to its end, which is at its lifetime at the latest. Returns whether
+    /// both ends were done.
+    pub(crate) async fn watch(
+        &self,
+        name: &str,
+        traffic: &Traffic,
+        talk: impl Future<Output = Result<(), Cut>>,
+    ) -> bool {
         self.metrics.succeed();
         let opened = self.clock().monotonic();
         if !self.quiet.connections {
             tracing::info!("opening pipe: {name}");
         }
-        let ended = self.relay(caller, target, ground, traffic).await;
+        let ended = self.within_lifetime(talk).await;
         let open = self.clock().monotonic().saturating_sub(opened);
         self.metrics.lifetimes().note(open);
         self.tell_end(name, &ended, traffic, open);
         ended.is_ok()
     }
 
-    async fn relay<A, B>(
-        &self,
-        caller: &mut A,
-        target: &mut B,
-        ground: Ground,
-        traffic: &Traffic,
-    ) -> Result<(), Cut>
-    where
-        A: AsyncRead + AsyncWrite + Unpin,
-        B: AsyncRead + AsyncWrite + Unpin,
-    {
-        let (clock, lifetime) = (self.clock(), self.limits.lifetime);
-        let lost = self.lost(ground);
-        let relay = relay(caller, target, lost, traffic, (clock, self.limits.close_timeout));
+    async fn within_lifetime(&self, talk: impl Future<Output = Result<(), Cut>>) -> Result<(), Cut> {
+        let lifetime = self.limits.lifetime;
         if lifetime.is_zero() {
-            return relay.await;
+            return talk.await;
         }
-        clock.timeout(lifetime, relay).await.unwrap_or(Err(Cut::Outlived(lifetime)))
+        self.clock().timeout(lifetime, talk).await.unwrap_or(Err(Cut::Outlived(lifetime)))
     }
 
     /// Resolves when a connection must be cut, whatever its ends say.
-    async fn lost(&self, mut ground: Ground) -> Cut {
+    pub(crate) async fn lost(&self, mut ground: Ground) -> Cut {
         loop {
             tokio::select! {
                 fallen = ground.standing.fallen() => return fallen.into(),
@@ -320,7 +335,7 @@ impl Proxy {
             Err(cut @ (Cut::Fallen(_) | Cut::Revoked)) => {
                 tracing::info!("cutting pipe: {name}: {}", Chain(cut));
             }
-            Err(cut @ (Cut::HalfOpen(_) | Cut::Outlived(_))) => {
+            Err(cut @ (Cut::HalfOpen(_) | Cut::Outlived(_) | Cut::Silent(_))) => {
                 self.metrics.time_out();
                 if !self.quiet.connections {
                     tracing::info!("cutting pipe: {name}: {}", Chain(cut));
@@ -344,7 +359,7 @@ impl Proxy {
 
     /// The header stands before the first byte of the caller, and is the proxy's own: nothing of the caller can come
     /// before it.
-    async fn dial_backend(&self, header: Option<&[u8]>) -> Result<Plain, DialError> {
+    pub(crate) async fn dial_backend(&self, header: Option<&[u8]>) -> Result<Plain, DialError> {
         let mut backend = self.dial().await?;
         if let Some(header) = header {
             self.clock().timeout(self.limits.connect_timeout, backend.write_all(header)).await??;
@@ -378,14 +393,15 @@ impl Proxy {
         Ok(stream)
     }
 
-    fn target_name(&self) -> String {
+    /// As log lines name it.
+    pub(crate) fn target_name(&self) -> String {
         match &self.target {
             Address::Tcp { .. } => format!("tcp:{}", self.target),
             Address::Unix(_) | Address::Passed(_) => self.target.to_string(),
         }
     }
 
-    fn clock(&self) -> &Clock {
+    pub(crate) fn clock(&self) -> &Clock {
         self.identity.clock()
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use finial_daemon::Clock;
-use finial_identity::{SpiffeId, SpkiPin};
+use finial_identity::SpkiPin;
 use finial_receive::{NotLive, Source, WebSource};
 use finial_tls::{
     Acceptor, Connector, NameRules, Peer, PinnedPeer, Policy, Secured, Standing, TlsError, WebAcceptor,
@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{client, server};
 
 use crate::config::{Mode, Plan, Trust};
+use crate::http::ALPN;
 
 /// The identity of a proxy, kept up to date.
 #[derive(Clone, Debug)]
@@ -112,20 +113,20 @@ enum AnyConnector {
 #[derive(Debug)]
 pub(crate) struct Met<S> {
     pub(crate) stream: S,
-    pub(crate) peer: PeerName,
+    pub(crate) peer: AnyPeer,
     pub(crate) standing: Standing,
 }
 
-/// How log lines name a peer. Decides nothing.
+/// Whoever is at the other end. As text it is how log lines name a peer, and decides nothing.
 #[derive(Debug)]
-pub(crate) enum PeerName {
-    Spiffe(SpiffeId),
-    Web(String),
+pub(crate) enum AnyPeer {
+    Spiffe(Peer),
+    Web(Box<WebPeer>),
     Pinned(SpkiPin),
     Nobody,
 }
 
-impl PeerName {
+impl AnyPeer {
     /// Whether an authority vouches for what the certificate says. Of a pinned peer its holder does.
     pub(crate) fn is_vouched_for(&self) -> bool {
         !matches!(self, Self::Pinned(_))
@@ -159,7 +160,10 @@ impl Front {
                 let acceptor = AnyAcceptor::Pinned(acceptor, Arc::clone(pins));
                 Self { acceptor, rules: NameRules::default(), trust: plan.trust }
             }
-            _ => Self::with(identity, plan.rules.clone(), plan.trust, limit),
+            _ => {
+                let front = Self::with(identity, plan.rules.clone(), plan.trust, limit);
+                if plan.http.is_some() { front.speaking_http() } else { front }
+            }
         }
     }
 
@@ -188,6 +192,15 @@ impl Front {
             }
         };
         Self { acceptor, rules, trust }
+    }
+
+    fn speaking_http(mut self) -> Self {
+        self.acceptor = match self.acceptor {
+            AnyAcceptor::Spiffe(acceptor) => AnyAcceptor::Spiffe(acceptor.with_alpn(ALPN)),
+            AnyAcceptor::Web(acceptor) => AnyAcceptor::Web(acceptor.with_alpn(ALPN)),
+            pinned @ AnyAcceptor::Pinned(..) => pinned,
+        };
+        self
     }
 
     pub(crate) async fn accept<S>(&self, stream: S) -> Result<Met<server::TlsStream<S>>, TlsError>
@@ -263,42 +276,42 @@ impl Back {
     }
 }
 
-impl<S, P: Into<PeerName>> From<Secured<S, P>> for Met<S> {
+impl<S, P: Into<AnyPeer>> From<Secured<S, P>> for Met<S> {
     fn from(Secured { stream, peer, standing }: Secured<S, P>) -> Self {
         Self { stream, peer: peer.into(), standing }
     }
 }
 
-impl From<Peer> for PeerName {
+impl From<Peer> for AnyPeer {
     fn from(peer: Peer) -> Self {
-        Self::Spiffe(peer.spiffe_id().clone())
+        Self::Spiffe(peer)
     }
 }
 
-impl From<WebPeer> for PeerName {
+impl From<WebPeer> for AnyPeer {
     fn from(peer: WebPeer) -> Self {
-        Self::Web(peer.chain().subject())
+        Self::Web(Box::new(peer))
     }
 }
 
-impl From<PinnedPeer> for PeerName {
+impl From<PinnedPeer> for AnyPeer {
     fn from(peer: PinnedPeer) -> Self {
         Self::Pinned(peer.pin().clone())
     }
 }
 
-impl From<()> for PeerName {
+impl From<()> for AnyPeer {
     fn from((): ()) -> Self {
         Self::Nobody
     }
 }
 
-impl fmt::Display for PeerName {
+impl fmt::Display for AnyPeer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Spiffe(id) => write!(f, "{id}"),
+            Self::Spiffe(peer) => write!(f, "{}", peer.spiffe_id()),
             // A subject may hold what would break a line.
-            Self::Web(subject) => write!(f, "{}", subject.escape_debug()),
+            Self::Web(peer) => write!(f, "{}", peer.chain().subject().escape_debug()),
             Self::Pinned(pin) => write!(f, "{pin}"),
             Self::Nobody => f.write_str("no cert"),
         }

@@ -31,6 +31,7 @@ use crate::{NameRules, Secured, Standing, TlsError};
 #[derive(Clone, Debug)]
 pub struct WebAcceptor {
     party: Party,
+    alpn: Vec<Vec<u8>>,
 }
 
 /// Performs the client's side of handshakes with servers that a certificate of any PKI names, and presents one of its
@@ -43,7 +44,14 @@ pub struct WebDialer {
 impl WebAcceptor {
     /// Presents the certificate of `source` and accepts the clients that `rules` permit.
     pub fn new(source: &WebSource, rules: NameRules) -> Self {
-        Self { party: Party::new(source, rules) }
+        Self { party: Party::new(source, rules), alpn: Vec::new() }
+    }
+
+    /// Offers these application protocols, best first. Without it none is offered.
+    #[must_use]
+    pub fn with_alpn<T: Into<Vec<u8>>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
+        self.alpn = protocols.into_iter().map(Into::into).collect();
+        self
     }
 
     /// Gives each handshake this long, by the source's clock, instead of ten seconds.
@@ -62,7 +70,8 @@ impl WebAcceptor {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let (check, witness) = self.party.check(Check::Rules);
-        let config = config::server(self.party.clock(), self.party.own(), check, ClientAuth::Required, &[]);
+        let (clock, own) = (self.party.clock(), self.party.own());
+        let config = config::server(clock, own, check, ClientAuth::Required, &self.alpn);
         let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
         let stream = self.party.within_limit(handshake).await?;
         let (peer, standing) = self.party.conclude(&witness, Role::Client)?;

@@ -47,6 +47,12 @@ pub(crate) struct Server {
     /// Tell the backend of callers by PROXY protocol, version 2
     #[arg(long = "proxy-protocol-mode", value_name = "MODE")]
     proxy_protocol_mode: Option<Told>,
+    /// Speak HTTP with callers, and tell the backend with every request who asks: x-spiffe-id and Client-Cert
+    #[arg(long = "identity-header")]
+    identity_header: bool,
+    /// Speak HTTP/2 with the backend, without asking first, and not HTTP/1.1; with --identity-header
+    #[arg(long = "target-http2")]
+    target_http2: bool,
     /// Ask callers for no certificate, and accept anybody
     #[arg(long = "disable-authentication")]
     disable_authentication: bool,
@@ -93,6 +99,8 @@ impl Server {
             proxy_protocol: self.proxy_protocol,
             proxy_protocol_mode: self.proxy_protocol_mode.map(ProxyProtocol::from),
             target_status: self.target_status.clone().filter(|text| !text.is_empty()),
+            identity_header: self.identity_header,
+            target_http2: self.target_http2,
             disable_authentication: self.disable_authentication,
             unsafe_target: self.unsafe_target,
             status: common.status.flags(),

@@ -8,6 +8,7 @@ use rustls_pki_types::ServerName;
 
 use super::addresses::{check_client_listen, client_target, listen, server_target};
 use super::{ClientConfig, Config, Limits, Own, Quiet, ServerConfig, StatusFlags, Trust, read_target_status};
+use crate::http::BackendHttp;
 use crate::{Address, HttpUrl, ProxyError, ProxyProtocol, Upstream};
 
 /// A configuration that passed every check. Only [`Plan::new`] makes one.
@@ -28,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) proxy_protocol: Option<ProxyProtocol>,
     /// What the target is asked, to be told well.
     pub(crate) target_status: Option<HttpUrl>,
+    /// Of a server only: callers speak HTTP.
+    pub(crate) http: Option<BackendHttp>,
     pub(crate) own: Own,
     pub(crate) status: StatusFlags,
     pub(crate) quiet: Quiet,
@@ -72,6 +75,14 @@ impl Plan {
             (true, None) => Some(ProxyProtocol::Connection),
             (false, mode) => mode,
         };
+        let http = match (config.identity_header, config.target_http2) {
+            (true, _) if trust == Trust::ServerOnly => return Err(ProxyError::OpenAndIdentityHeader),
+            (true, _) if pins.is_some() => return Err(ProxyError::PinsAndIdentityHeader),
+            (true, false) => Some(BackendHttp::One),
+            (true, true) => Some(BackendHttp::Two),
+            (false, true) => return Err(ProxyError::TargetHttp2Alone),
+            (false, false) => None,
+        };
         let rules = allow.rules("--allow-uri")?;
         Ok(Self {
             mode: Mode::Server,
@@ -84,6 +95,7 @@ impl Plan {
             trust,
             proxy_protocol,
             target_status: read_target_status(config.target_status.as_deref())?,
+            http,
             own,
             status,
             quiet,
@@ -111,6 +123,7 @@ impl Plan {
         Ok(Self {
             mode: Mode::Client,
             proxy_protocol: None,
+            http: None,
             upstream,
             listen: listen(&config.listen)?,
             target,
