@@ -1,5 +1,6 @@
 //! Logging: one line for each event, for people first, with the values repeated as fields.
 
+mod plain;
 mod text;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, reload};
 
 use crate::Clock;
+use plain::Plain;
 use text::{Fields, Text};
 
 /// How much is logged.
@@ -49,6 +51,9 @@ pub enum Format {
     Text,
     /// One JSON object.
     Json,
+    /// `[PID] 2006/01/02 15:04:05.000000 message`, as programs write that use Go's `log` package. For programs that take
+    /// the place of one: not by name.
+    Plain,
 }
 
 /// Where lines go.
@@ -188,6 +193,7 @@ where
         Format::Text => {
             layer.with_ansi(colours).fmt_fields(Fields).event_format(Text::new(Clock::system())).boxed()
         }
+        Format::Plain => layer.with_ansi(false).event_format(Plain::new(Clock::system())).boxed(),
         Format::Json => layer.json().flatten_event(true).with_current_span(false).boxed(),
     }
 }

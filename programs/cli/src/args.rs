@@ -1,6 +1,11 @@
 //! Go's way of writing flags: `-name value`, `-name=value`, and one dash where others use two.
 
+pub(crate) mod file;
+
+use std::collections::VecDeque;
 use std::ffi::OsString;
+
+use self::file::{FileError, Files};
 
 /// Turns `-spiffeID x` into `--spiffeID x`, so that a script written for SPIRE runs unchanged.
 ///
@@ -17,6 +22,24 @@ pub(crate) fn with_two_dashes(args: impl IntoIterator<Item = OsString>) -> Vec<O
         long
     };
     args.into_iter().map(convert).collect()
+}
+
+/// Puts the lines of each `@file` in its place, up to `--`: for the commands whose ancestor takes such files.
+pub(crate) fn with_files(args: impl IntoIterator<Item = OsString>) -> Result<Vec<OsString>, FileError> {
+    let (mut left, mut files) = (args.into_iter().collect::<VecDeque<_>>(), Files::default());
+    let mut expanded = Vec::new();
+    while let Some(arg) = left.pop_front() {
+        if arg == "--" {
+            expanded.push(arg);
+            expanded.extend(left);
+            break;
+        }
+        match Files::named(&arg) {
+            Some(path) => files.read(path)?.into_iter().rev().for_each(|line| left.push_front(line)),
+            None => expanded.push(arg),
+        }
+    }
+    Ok(expanded)
 }
 
 fn is_long_flag_with_one_dash(arg: &OsString) -> bool {

@@ -8,19 +8,24 @@ mod connection;
 mod debug;
 mod dev;
 mod entry;
+mod ghostunnel;
 mod healthcheck;
 mod localauthority;
 mod logger;
 mod logging;
+mod names;
 mod output;
 mod proxy;
 mod server;
 mod text;
 mod token;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::names::Program;
 
 /// Workload identity: short-lived SPIFFE identities, issued, delivered, rotated and used.
 #[derive(Parser)]
@@ -66,15 +71,33 @@ enum Noun {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let finial = Finial::parse_from(args::with_two_dashes(std::env::args_os()));
+    let args: Vec<OsString> = std::env::args_os().collect();
+    match Program::called(args.first().map(OsString::as_os_str)) {
+        Program::Finial => finial(args).await,
+        Program::Ghostunnel => Box::pin(ghostunnel::main(args)).await,
+    }
+}
+
+async fn finial(args: Vec<OsString>) -> ExitCode {
     // On the heap: the programs are too large for a thread's stack.
-    match Box::pin(run(finial.noun)).await {
+    let ended = match read(args) {
+        Ok(finial) => Box::pin(run(finial.noun)).await,
+        Err(error) => Err(error),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// The proxy takes `@file` as its ancestor does.
+fn read(args: Vec<OsString>) -> anyhow::Result<Finial> {
+    let is_proxy = args.get(1).is_some_and(|noun| noun == "proxy");
+    let args = if is_proxy { args::with_files(args)? } else { args };
+    Ok(Finial::parse_from(args::with_two_dashes(args)))
 }
 
 async fn run(noun: Noun) -> anyhow::Result<()> {

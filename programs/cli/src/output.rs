@@ -43,8 +43,16 @@ pub(crate) fn print(text: impl Display) {
 
 /// Prints `Error: …` with its causes to standard error.
 pub(crate) fn error(error: &anyhow::Error) {
-    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    let mut err = std::io::stderr().lock();
+    complain(format_args!("Error: {}\n", causes(error)));
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn causes(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Prints to standard error.
+pub(crate) fn complain(text: impl Display) {
     // Nothing can be done when even standard error is closed; the exit status still tells.
-    let _ = writeln!(err, "Error: {}", causes.join(": "));
+    let _ = write!(std::io::stderr().lock(), "{text}");
 }

@@ -55,13 +55,25 @@ pub(crate) enum Called {
 impl Command {
     pub(crate) async fn run(self) -> Result<()> {
         let (config, logging) = match self {
-            Self::Server(run) => (Config::from(run.mode.config(&run.common, Called::Finial)?), run.logging),
-            Self::Client(run) => (Config::from(run.mode.config(&run.common, Called::Finial)?), run.logging),
+            Self::Server(run) => (run.config()?, run.logging),
+            Self::Client(run) => (run.config()?, run.logging),
             Self::Run(run) => return run.run().await,
         };
         let _level = logging.begin(Level::Info, Format::Text, Output::Stdout)?;
         tracing::info!("starting finial proxy in {} mode", config.mode());
         run(config).await
+    }
+}
+
+impl Run<Server> {
+    pub(crate) fn config(&self) -> Result<Config> {
+        self.mode.config(&self.common, Called::Finial).map(Config::from)
+    }
+}
+
+impl Run<Client> {
+    pub(crate) fn config(&self) -> Result<Config> {
+        self.mode.config(&self.common, Called::Finial).map(Config::from)
     }
 }
 

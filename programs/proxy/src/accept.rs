@@ -3,7 +3,8 @@
 mod passed;
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use finial_daemon::socket::{self, Access, UnixSocket};
@@ -38,7 +39,7 @@ impl Listener {
             Address::Passed(name) => Ok(Self::Passed(passed.take(name, clock)?)),
             Address::Unix(path) => Ok(Self::Unix(socket::bind(path, Access::OWNER_AND_GROUP, clock)?)),
             Address::Tcp { host, port } => {
-                let bound = TcpListener::bind((host.as_str(), *port)).await;
+                let bound = bind(host, *port).await;
                 let listener =
                     bound.map_err(|cause| ProxyError::Listen { address: address.clone(), cause })?;
                 let backoff = Backoff::new(FIRST_RETRY, LAST_RETRY);
@@ -74,6 +75,19 @@ impl Listener {
                 }
             },
         }
+    }
+}
+
+/// Without a host on all addresses: those of IPv6 take IPv4 with them, where the system has IPv6.
+async fn bind(host: &str, port: u16) -> io::Result<TcpListener> {
+    if !host.is_empty() {
+        return TcpListener::bind((host, port)).await;
+    }
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await
+        }
+        bound => bound,
     }
 }
 

@@ -17,7 +17,8 @@ const LOCAL: [&str; 6] = ["unix:", "systemd:", "launchd:", "127.0.0.1:", "[::1]:
 pub enum Address {
     /// A TCP port of a host.
     Tcp {
-        /// A name or an IP address, without brackets.
+        /// A name or an IP address, without brackets. Empty: all addresses of this machine to listen, this machine to
+        /// dial, as in Go.
         host: String,
         /// The port; 0 to listen lets the operating system choose.
         port: u16,
@@ -46,7 +47,7 @@ pub struct AddressError {
 }
 
 impl Address {
-    /// Reads `HOST:PORT`, `[IPv6]:PORT`, `unix:PATH` or `systemd:NAME`.
+    /// Reads `HOST:PORT`, `[IPv6]:PORT`, `:PORT`, `unix:PATH` or `systemd:NAME`.
     ///
     /// # Errors
     /// With the text, what is wrong with it, and the remedy.
@@ -79,9 +80,6 @@ impl Address {
             }
             None => host,
         };
-        if host.is_empty() {
-            return Err(fail("names no host: write 0.0.0.0:PORT for all addresses of this machine"));
-        }
         Ok(Self::Tcp { host: host.to_owned(), port })
     }
 

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use finial_daemon::{Clock, Drain, Tasks};
 use tokio::sync::watch;
 
-use crate::ProxyError;
 use crate::accept::{self, Listener};
 use crate::places::Places;
 use crate::proxy::Proxy;
+use crate::{Address, ProxyError};
 
 /// The socket stays; the proxy behind it may be replaced, which holds for connections that come from then on.
 #[derive(Debug)]
@@ -74,9 +74,12 @@ impl Gate {
         self.bound
     }
 
-    /// Where callers connect, for people.
+    /// Where callers connect, for people: as it was given, unless the operating system has chosen the port.
     pub(crate) fn listen_address(&self) -> String {
-        self.bound.map_or_else(|| self.proxy().listen().to_string(), |address| address.to_string())
+        match (self.proxy().listen(), self.bound) {
+            (Address::Tcp { port: 0, .. }, Some(bound)) => bound.to_string(),
+            (given, _) => given.to_string(),
+        }
     }
 
     pub(crate) fn accept_no_more(&self) {

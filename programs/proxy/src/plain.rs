@@ -24,7 +24,10 @@ pub(crate) enum Plain {
 impl Plain {
     pub(crate) async fn dial(address: &Address) -> io::Result<Self> {
         match address {
-            Address::Tcp { host, port } => Ok(Self::from(TcpStream::connect((host.as_str(), *port)).await?)),
+            Address::Tcp { host, port } => {
+                let host = if host.is_empty() { "localhost" } else { host };
+                Ok(Self::from(TcpStream::connect((host, *port)).await?))
+            }
             Address::Unix(path) => Ok(Self::from(UnixStream::connect(path).await?)),
             Address::Passed(_) => Err(io::Error::other("a socket of systemd only listens")),
         }

@@ -11,6 +11,7 @@ mod exchange;
 mod federation;
 mod first_contact;
 mod first_identity;
+mod ghostunnel;
 mod hostile;
 mod memory;
 mod outage;

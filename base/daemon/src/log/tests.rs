@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, reload};
 
+use super::plain::Plain;
 use super::{Format, Level, LevelHandle, LogError, Output, lines, targets, wants_colours, writer};
+use crate::Clock;
 
 #[derive(Clone, Default)]
 struct Page(Arc<Mutex<Vec<u8>>>);
@@ -149,4 +151,42 @@ fn log_file_is_appended_to_and_a_bad_path_is_named() {
     assert!(content.starts_with("earlier\n") && content.ends_with(" later\n"), "{content}");
     let error = writer(&Output::File(folder.path().join("absent/server.log"))).err().unwrap();
     assert!(error.to_string().contains("absent/server.log"), "{error}");
+}
+
+/// What a line of the form of Go's `log` says after process and time, which are at `2027-01-15T08:00:00.000012Z`.
+fn plain(work: impl FnOnce()) -> String {
+    let start = "2027-01-15T08:00:00.000012Z".parse::<jiff::Timestamp>().unwrap();
+    let (clock, _hand) = Clock::manual(start.into());
+    let page = Page::default();
+    let (writer, form) =
+        (page.clone(), Plain::with(clock, jiff::tz::TimeZone::fixed(jiff::tz::offset(1)), 42));
+    let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).event_format(form);
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), work);
+    let line = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+    line.strip_prefix("[42] 2027/01/15 09:00:00.000012 ").unwrap_or_else(|| panic!("{line}")).to_owned()
+}
+
+#[test]
+fn line_of_gos_log_is_process_local_time_and_message_without_values() {
+    let line = plain(|| {
+        let _span = tracing::info_span!("task", task = "pipe").entered();
+        tracing::info!(forwarded = 17, "closed pipe: a <-> b [forwarded 17 bytes]");
+    });
+    assert_eq!(line, "closed pipe: a <-> b [forwarded 17 bytes]\n");
+}
+
+#[test]
+fn line_of_gos_log_tells_reasons_with_their_causes_and_stays_one_line() {
+    let line =
+        plain(|| tracing::warn!(rpc = "FetchX509SVID", reason = "no agent", wait_ms = 100, "trying again"));
+    assert_eq!(line, "trying again: no agent\n");
+    let path = std::path::PathBuf::from("/x");
+    let error = LogError::CannotOpen { path, source: io::Error::other("no such\nthing") };
+    let line = plain(|| tracing::warn!(cause = &error as &dyn std::error::Error, "cannot log"));
+    assert!(line.starts_with("cannot log: cannot open the log file /x"), "{line}");
+    assert!(line.ends_with(": no such\\nthing\n"), "{line}");
+    assert_eq!(
+        plain(|| tracing::warn!(error = %LogError::AlreadyBegun, "no")),
+        "no: logging has already begun in this process\n"
+    );
 }

@@ -114,9 +114,7 @@ impl Visit for Pairs<'_> {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        let causes = std::iter::successors(value.source(), |error| error.source());
-        let text = causes.fold(value.to_string(), |text, cause| format!("{text}: {cause}"));
-        self.write(field, &text);
+        self.write(field, &causes(value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
@@ -124,12 +122,18 @@ impl Visit for Pairs<'_> {
     }
 }
 
+/// An error with its causes.
+pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 fn is_plain(c: char) -> bool {
     !c.is_control() && !c.is_whitespace() && c != '"' && c != '='
 }
 
 /// A message on one line: a line break or terminal escape in it cannot pass for a line of its own.
-struct OneLine<'a>(&'a str);
+pub(super) struct OneLine<'a>(pub(super) &'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

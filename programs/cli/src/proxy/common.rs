@@ -37,6 +37,11 @@ pub(crate) struct Common {
 }
 
 impl Common {
+    /// Whether nothing is to be logged, as far as ghostunnel's `--quiet=all` goes.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.status.is_silent()
+    }
+
     pub(super) fn limits(&self, called: Called) -> Limits {
         Limits {
             workload_api_timeout: self.workload_api_timeout,

@@ -22,14 +22,17 @@ pub(super) struct Status {
 /// What ghostunnel's `--quiet` takes.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Silence {
+    /// Nothing
+    #[value(name = "", hide = true)]
+    Nothing,
     /// All of these
     All,
     /// Connections that open and close
     Conns,
-    /// Connections that break, and targets that cannot be reached
-    ConnErrs,
     /// Callers with whom there is no handshake
     HandshakeErrs,
+    /// Connections that break, and targets that cannot be reached
+    ConnErrs,
 }
 
 impl Status {
@@ -39,6 +42,10 @@ impl Status {
             shutdown: self.enable_shutdown,
             metrics_prefix: self.metrics_prefix.clone(),
         }
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.quiet.contains(&Silence::All)
     }
 
     pub(super) fn quiet(&self) -> Quiet {

@@ -12,6 +12,7 @@ fn tcp(host: &str, port: u16) -> Address {
 fn addresses_are_read_and_written_the_same() {
     for (text, address) in [
         ("127.0.0.1:8443", tcp("127.0.0.1", 8443)),
+        (":8443", tcp("", 8443)),
         ("localhost:0", tcp("localhost", 0)),
         ("[::1]:80", tcp("::1", 80)),
         ("db.example.org:5432", tcp("db.example.org", 5432)),
@@ -30,7 +31,6 @@ fn bad_addresses_are_refused_with_the_text_and_a_remedy() {
         ("localhost", "`localhost` has no port: write HOST:PORT"),
         ("localhost:http", "`localhost:http` has a port that is no number from 0 to 65535"),
         ("localhost:65536", "`localhost:65536` has a port that is no number from 0 to 65535"),
-        (":8443", "`:8443` names no host: write 0.0.0.0:PORT for all addresses of this machine"),
         ("[::1:80", "`[::1:80` has a bracket that is not closed: write [IPv6]:PORT"),
         ("::1:80", "`::1:80` is neither HOST:PORT nor [IPv6]:PORT nor unix:PATH"),
         ("http://localhost:80", "`http://localhost:80` is neither HOST:PORT nor [IPv6]:PORT nor unix:PATH"),
