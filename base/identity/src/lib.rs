@@ -17,6 +17,7 @@ mod key;
 mod node;
 mod pem;
 mod selector;
+mod signed;
 mod spiffe_id;
 #[cfg(test)]
 mod testing;
@@ -35,6 +36,6 @@ pub use spiffe_id::{BadByte, SpiffeId, SpiffeIdError};
 pub use trust_domain::TrustDomain;
 pub use verified::Verified;
 pub use x509::{
-    CertificateError, CertificateSummary, ForeignChain, ForeignChainError, Role, X509Authority,
-    X509Credential, X509Error, X509Svid,
+    CertificateError, CertificateSummary, ForeignChain, ForeignChainError, RevocationListError,
+    RevocationLists, Revoked, Role, X509Authority, X509Credential, X509Error, X509Svid,
 };

@@ -8,10 +8,10 @@ use std::{
 };
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
 };
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 
 use crate::{Bundle, BundleSet, TrustDomain, X509Authority};
 
@@ -89,6 +89,13 @@ impl TestCa {
 
     pub(crate) fn sign_key(&self, params: &CertificateParams, key: &KeyPair) -> CertificateDer<'static> {
         params.signed_by(key, &self.0).unwrap().der().clone()
+    }
+
+    pub(crate) fn revoke(
+        &self,
+        list: &CertificateRevocationListParams,
+    ) -> CertificateRevocationListDer<'static> {
+        list.signed_by(&self.0).unwrap().der().clone()
     }
 
     /// The set of one bundle, of this trust domain, with this authority.

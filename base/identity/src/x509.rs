@@ -8,6 +8,7 @@ mod foreign;
 mod leaf;
 #[cfg(test)]
 mod limbo_tests;
+mod revocation;
 mod summary;
 mod svid;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub(crate) use certificate::split_der;
 pub use credential::X509Credential;
 pub use error::X509Error;
 pub use foreign::{ForeignChain, ForeignChainError};
+pub use revocation::{RevocationListError, RevocationLists, Revoked};
 pub use summary::CertificateSummary;
 pub use svid::X509Svid;
 pub use verify::Role;

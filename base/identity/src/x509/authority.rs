@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, Der, TrustAnchor};
 
 use super::certificate::{CertificateError, CertificateView};
 use crate::PublicKey;
@@ -21,6 +21,8 @@ pub struct X509Authority {
 #[derive(PartialEq, Eq)]
 struct Inner {
     certificate: CertificateDer<'static>,
+    /// What path validation reads of it, read once.
+    anchor: TrustAnchor<'static>,
     not_before: SystemTime,
     not_after: SystemTime,
     subject_key_id: Vec<u8>,
@@ -41,7 +43,8 @@ impl X509Authority {
     pub fn parse_der(der: impl Into<Vec<u8>>) -> Result<Self, CertificateError> {
         let certificate = CertificateDer::from(der.into());
         let view = CertificateView::parse(&certificate)?;
-        webpki::anchor_from_trusted_cert(&certificate).map_err(CertificateError::Unusable)?;
+        let anchor =
+            webpki::anchor_from_trusted_cert(&certificate).map_err(CertificateError::Unusable)?.to_owned();
         let public_key = PublicKey::from_spki_der(&view.spki).ok();
         let key_hash = || public_key.as_ref().map(|key| key.subject_key_id().to_vec()).unwrap_or_default();
         let inner = Inner {
@@ -51,6 +54,7 @@ impl X509Authority {
             path_length: view.path_length(),
             subject_key_id: view.subject_key_id.unwrap_or_else(key_hash),
             public_key,
+            anchor,
             certificate,
         };
         Ok(Self { inner: Arc::new(inner), tainted: false })
@@ -65,6 +69,10 @@ impl X509Authority {
     /// names none.
     pub fn subject_key_id_hex(&self) -> String {
         hex::encode(&self.inner.subject_key_id)
+    }
+
+    pub(super) fn subject_key_id(&self) -> &[u8] {
+        &self.inner.subject_key_id
     }
 
     /// The start of its validity.
@@ -100,6 +108,16 @@ impl X509Authority {
         self.inner.may_sign
             && self.inner.not_before <= at
             && at < self.inner.not_after + Duration::from_secs(1)
+    }
+
+    /// What path validation reads of it.
+    pub(super) fn anchor(&self) -> TrustAnchor<'_> {
+        let TrustAnchor { subject, subject_public_key_info, name_constraints } = &self.inner.anchor;
+        TrustAnchor {
+            subject: Der::from_slice(subject),
+            subject_public_key_info: Der::from_slice(subject_public_key_info),
+            name_constraints: name_constraints.as_deref().map(Der::from_slice),
+        }
     }
 
     /// Whether this many certificate authorities may stand between it and a leaf.

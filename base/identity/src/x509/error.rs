@@ -1,6 +1,6 @@
 //! Why an X.509-SVID is refused.
 
-use super::CertificateError;
+use super::{CertificateError, Revoked};
 use crate::{KeyError, SpiffeIdError, TrustDomain};
 
 /// Why an X.509-SVID is refused.
@@ -39,4 +39,7 @@ pub enum X509Error {
     /// The chain does not lead to an authority of the leaf's trust domain.
     #[error("x509-svid does not chain to an authority of its trust domain")]
     Chain(#[source] webpki::Error),
+    /// A list of revoked certificates refuses the chain.
+    #[error("x509-svid is refused by a revocation list")]
+    Revoked(#[source] Revoked),
 }

@@ -13,7 +13,7 @@ use x509_cert::Certificate;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use super::{
-    CertificateError, X509Authority,
+    CertificateError, RevocationLists, Revoked, X509Authority,
     certificate::CertificateView,
     svid::signers,
     verify::{Anchors, verify_path},
@@ -165,19 +165,22 @@ impl ForeignChain {
     }
 
     /// Verifies at this time that the chain leads to one of `authorities`, and that its leaf may be presented in this
-    /// role of a TLS handshake. Otherwise as [`verify`](Self::verify).
+    /// role of a TLS handshake, and that none of it is in a list of its issuer. Otherwise as [`verify`](Self::verify).
     ///
     /// # Errors
-    /// Why there is no valid path.
+    /// Why there is no valid path; [`ForeignChainError::Revoked`].
     pub fn verify_for(
         &self,
         role: Role,
         authorities: &[X509Authority],
+        revoked: &RevocationLists,
         at: SystemTime,
     ) -> Result<Verified<Self>, ForeignChainError> {
         let anchors = Anchors::at(authorities, at);
-        verify_path(&self.chain[0], &self.signers, &anchors, at, role, |_| ())
-            .map_err(ForeignChainError::of_path)?;
+        let unrevoked = |path: &VerifiedPath<'_>| revoked.check(path, &anchors, at);
+        verify_path(&self.chain[0], &self.signers, &anchors, at, role, unrevoked)
+            .map_err(ForeignChainError::of_path)?
+            .map_err(ForeignChainError::Revoked)?;
         Ok(Verified::new(self.clone()))
     }
 
@@ -212,6 +215,9 @@ pub enum ForeignChainError {
     /// No path leads to an authority.
     #[error("the certificate does not lead to a trusted authority")]
     Path(#[source] webpki::Error),
+    /// A list of revoked certificates refuses the chain.
+    #[error("the certificate, or one above it, is refused by a revocation list")]
+    Revoked(#[source] Revoked),
 }
 
 impl ForeignChainError {

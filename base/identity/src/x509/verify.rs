@@ -7,7 +7,7 @@ use webpki::{
     ALL_VERIFICATION_ALGS, EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage, VerifiedPath,
 };
 
-use super::{X509Authority, X509Error, X509Svid};
+use super::{RevocationLists, X509Authority, X509Error, X509Svid};
 use crate::{BundleSet, Verified};
 
 /// Which part the presenter of a certificate plays in the TLS handshake.
@@ -43,6 +43,20 @@ impl X509Svid {
         at: SystemTime,
         role: Role,
     ) -> Result<Verified<X509Svid>, X509Error> {
+        self.verify_unrevoked(bundles, &RevocationLists::default(), at, role)
+    }
+
+    /// Verifies the chain as [`verify`](Self::verify) does, and that none of it is in a list of its issuer.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify); [`X509Error::Revoked`].
+    pub fn verify_unrevoked(
+        &self,
+        bundles: &BundleSet,
+        revoked: &RevocationLists,
+        at: SystemTime,
+        role: Role,
+    ) -> Result<Verified<X509Svid>, X509Error> {
         let trust_domain = self.id().trust_domain();
         let Some(bundle) = bundles.bundle(&trust_domain) else {
             return Err(X509Error::NoBundle(trust_domain));
@@ -51,7 +65,11 @@ impl X509Svid {
         if anchors.is_empty() {
             return Err(X509Error::NoAuthority(trust_domain));
         }
-        verify_path(self.leaf(), self.signers(), &anchors, at, role, |_| ()).map_err(X509Error::Chain)?;
+        verify_path(self.leaf(), self.signers(), &anchors, at, role, |path| {
+            revoked.check(path, &anchors, at)
+        })
+        .map_err(X509Error::Chain)?
+        .map_err(X509Error::Revoked)?;
         Ok(Verified::new(self.clone()))
     }
 }
@@ -90,9 +108,7 @@ impl<'a> Anchors<'a> {
         let (authorities, anchors) = authorities
             .iter()
             .filter(|authority| authority.anchors(at))
-            .filter_map(|authority| {
-                Some((authority, webpki::anchor_from_trusted_cert(authority.certificate()).ok()?))
-            })
+            .map(|authority| (authority, authority.anchor()))
             .unzip();
         Self { authorities, anchors }
     }

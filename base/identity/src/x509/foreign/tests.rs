@@ -59,10 +59,15 @@ fn chain_is_verified_for_the_role_that_its_leaf_may_play() {
     ] {
         let mut params = leaf(vec![]);
         params.extended_key_usages = usage.into_iter().collect();
-        let verified = chain(&root, &params).verify_for(role, &[root.x509_authority()], now());
+        let verified = chain(&root, &params).verify_for(
+            role,
+            &[root.x509_authority()],
+            &RevocationLists::default(),
+            now(),
+        );
         assert_eq!(verified.is_ok(), permitted, "{role:?} {params:?}");
         let others = [TestCa::root("root").x509_authority()];
-        assert!(chain(&root, &params).verify_for(role, &others, now()).is_err());
+        assert!(chain(&root, &params).verify_for(role, &others, &RevocationLists::default(), now()).is_err());
     }
 }
 
