@@ -10,6 +10,8 @@
 //! files ([`Source::from_files`]) or from a program that issues to itself ([`Source::channel`]). JWTs come from a
 //! [`JwtSource`].
 //!
+//! Whom authorities have revoked is told by a [`RevocationSource`], for peers of either kind.
+//!
 //! A program outside of SPIFFE, such as a proxy between certificates of a company's PKI, has a [`WebSource`] instead.
 //!
 //! What changes while a program runs is a [`Live`] value: waiting, current or withdrawn, and nothing is served in
@@ -24,9 +26,12 @@ mod files;
 mod follow;
 mod jwt;
 mod live;
+mod refusals;
+mod revocation;
 mod source;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod watched;
 mod web;
 mod workload;
 
@@ -36,5 +41,6 @@ pub use error::ReceiveError;
 pub use files::IdentityFiles;
 pub use jwt::JwtSource;
 pub use live::{Live, LiveWriter, NotLive};
+pub use revocation::RevocationSource;
 pub use source::{Source, SourceWriter};
 pub use web::{WebCredential, WebFiles, WebIdentity, WebPair, WebRoots, WebSource, WebSourceWriter};

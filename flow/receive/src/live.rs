@@ -109,6 +109,18 @@ impl<T> LiveWriter<T> {
         self.state.send_replace(State::Current(Arc::new(value)));
     }
 
+    /// Replaces the value if it is another, and says whether it was.
+    pub fn publish_changed(&self, value: T) -> bool
+    where
+        T: PartialEq,
+    {
+        let same = matches!(&*self.state.borrow(), State::Current(current) if **current == value);
+        if !same {
+            self.publish(value);
+        }
+        !same
+    }
+
     /// Takes the value away. `reason` is shown to people, so that it names who did it and what would help.
     pub fn withdraw(&self, reason: impl Into<Arc<str>>) {
         self.state.send_replace(State::Withdrawn(reason.into()));

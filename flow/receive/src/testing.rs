@@ -9,10 +9,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use finial_identity::{Bundle, BundleSet, PrivateKey, TrustDomain, X509Authority, X509Credential, X509Svid};
+use finial_identity::{
+    Bundle, BundleSet, ForeignChain, PrivateKey, TrustDomain, X509Authority, X509Credential, X509Svid,
+};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType, IsCa,
+    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType,
 };
 use rustls_pki_types::CertificateDer;
 
@@ -83,6 +85,29 @@ impl Authority {
         X509Credential::new(X509Svid::from_chain(chain).unwrap(), key, hint.to_owned()).unwrap()
     }
 
+    /// The list in DER of these leaves, revoked, which is to be followed by the next one at `next_update`.
+    pub fn revocation_list(&self, leaves: &[&CertificateDer<'_>], next_update: SystemTime) -> Vec<u8> {
+        let epoch = rcgen::date_time_ymd(1970, 1, 1);
+        let revoked = |leaf: &&CertificateDer<'_>| {
+            let leaf = ForeignChain::from_chain(vec![(*leaf).clone().into_owned()]).unwrap();
+            RevokedCertParams {
+                serial_number: hex_bytes(&leaf.serial_number_hex()).into(),
+                revocation_time: epoch + since_epoch(start()),
+                reason_code: None,
+                invalidity_date: None,
+            }
+        };
+        let list = CertificateRevocationListParams {
+            this_update: epoch + since_epoch(start() - DAY),
+            next_update: epoch + since_epoch(next_update),
+            crl_number: 1u64.into(),
+            issuing_distribution_point: None,
+            revoked_certs: leaves.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.issuer).unwrap().der().to_vec()
+    }
+
     /// A leaf for `id` that `spoil` may change into one that no authority should sign.
     pub fn leaf(
         &self,
@@ -112,9 +137,17 @@ pub fn pem(chain: &[CertificateDer<'_>]) -> String {
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
+fn hex_bytes(text: &str) -> Vec<u8> {
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    text.as_bytes().chunks(2).map(byte).collect()
+}
+
+fn since_epoch(instant: SystemTime) -> Duration {
+    instant.duration_since(SystemTime::UNIX_EPOCH).unwrap()
+}
+
 fn params(id: &str, not_before: SystemTime, not_after: SystemTime) -> CertificateParams {
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
-    let since_epoch = |instant: SystemTime| instant.duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let mut params = CertificateParams::default();
     params.not_before = epoch + since_epoch(not_before);
     params.not_after = epoch + since_epoch(not_after);

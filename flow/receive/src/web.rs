@@ -18,6 +18,8 @@ use tokio::sync::mpsc::error::TrySendError;
 
 pub use identity::{WebCredential, WebIdentity};
 
+use crate::refusals::Refusals;
+use crate::watched::{LOOK, Watched};
 use crate::{Live, LiveWriter, NotLive, ReceiveError};
 
 /// Where the parts are.
@@ -63,22 +65,23 @@ pub struct WebSource {
 #[derive(Debug)]
 pub struct WebSourceWriter {
     live: LiveWriter<WebIdentity>,
-    refused: Arc<AtomicU64>,
 }
 
 impl WebSource {
     /// A source that the caller feeds, with a first generation.
     pub fn channel(first: WebIdentity, clock: &Clock) -> (WebSourceWriter, WebSource) {
         let (writer, live) = Live::channel();
-        let refused = Arc::default();
-        let writer = WebSourceWriter { live: writer, refused: Arc::clone(&refused) };
+        let writer = WebSourceWriter { live: writer };
         writer.publish(first);
-        (writer, WebSource { live, clock: clock.clone(), refused, reading: Arc::default(), asked: None })
+        let (clock, refused, reading) = (clock.clone(), Arc::default(), Arc::default());
+        (writer, WebSource { live, clock, refused, reading, asked: None })
     }
 
     /// Reads `files`, and reads them again when [`reload`](Self::reload) asks and, if `every` is given, at that
-    /// interval. A generation that does not belong together, or cannot be read, is refused, counted and logged, and
-    /// the one before goes on. Ends with `tasks`, or with the last clone of the source.
+    /// interval. The file of the roots alone is also read two seconds after it changed, since trust that leaves it must
+    /// end; a pair is exchanged only when somebody says that it is complete. A generation that does not belong together,
+    /// or cannot be read, is refused, counted and logged, and the one before goes on. Ends with `tasks`, or with the
+    /// last clone of the source.
     ///
     /// # Errors
     /// [`ReceiveError::File`] with the file at fault, [`ReceiveError::NoSystemRoots`].
@@ -88,11 +91,24 @@ impl WebSource {
         clock: &Clock,
         tasks: &Tasks,
     ) -> Result<WebSource, ReceiveError> {
+        let watched = match &files.roots {
+            WebRoots::File(path) => Watched::new(vec![path.clone()]).await,
+            WebRoots::None | WebRoots::System => Watched::new(Vec::new()).await,
+        };
         let (writer, mut source) = Self::channel(load::load(&files, clock).await?, clock);
         let (asked, asks) = mpsc::channel(1);
         source.asked = Some(asked);
-        let reading = Arc::clone(&source.reading);
-        let reader = Reader { files, writer, asks, every, reading, clock: clock.clone() };
+        let reader = Reader {
+            files,
+            watched,
+            writer,
+            live: source.live.clone(),
+            refusals: Refusals::counted_by(&source.refused),
+            asks,
+            every,
+            reading: Arc::clone(&source.reading),
+            clock: clock.clone(),
+        };
         let drain = tasks.drain();
         tasks.spawn("certificate files", async move {
             tokio::select! {
@@ -155,51 +171,100 @@ impl WebSourceWriter {
 /// Reads the files when it is time.
 struct Reader {
     files: WebFiles,
+    watched: Watched,
     writer: WebSourceWriter,
+    live: Live<WebIdentity>,
+    refusals: Refusals,
     asks: mpsc::Receiver<()>,
     every: Option<Duration>,
     reading: Arc<AtomicBool>,
     clock: Clock,
 }
 
+/// What is to be read.
+enum Due {
+    Everything,
+    Roots,
+}
+
 impl Reader {
     /// Until the last clone of the source has gone.
     async fn run(mut self) {
-        while self.due().await.is_some() {
+        let mut read_at = self.clock.monotonic();
+        loop {
+            let pause = self.pause(read_at);
+            let due = tokio::select! {
+                asked = self.asks.recv() => match asked {
+                    Some(()) => {
+                        self.refusals.forget();
+                        Some(Due::Everything)
+                    }
+                    None => return,
+                },
+                () = self.clock.sleep(pause) => self.look(read_at).await,
+            };
+            let Some(due) = due else { continue };
             self.reading.store(true, Ordering::Relaxed);
-            self.read_again().await;
+            match due {
+                Due::Everything => {
+                    read_at = self.clock.monotonic();
+                    self.read_again().await;
+                }
+                Due::Roots => self.read_roots().await,
+            }
             self.reading.store(false, Ordering::Relaxed);
         }
     }
 
-    async fn due(&mut self) -> Option<()> {
-        match self.every {
-            None => self.asks.recv().await,
-            Some(every) => tokio::select! {
-                asked = self.asks.recv() => asked,
-                () = self.clock.sleep(every) => Some(()),
-            },
+    fn pause(&self, read_at: Duration) -> Duration {
+        let left = |every: Duration| (read_at + every).saturating_sub(self.clock.monotonic());
+        self.every.map_or(LOOK, |every| left(every).min(LOOK))
+    }
+
+    async fn look(&mut self, read_at: Duration) -> Option<Due> {
+        let since = self.clock.monotonic().saturating_sub(read_at);
+        if self.every.is_some_and(|every| since >= every) {
+            return Some(Due::Everything);
         }
+        self.watched.changed().await.then_some(Due::Roots)
     }
 
     /// The texts are ghostunnel's, which people's scripts look for.
-    async fn read_again(&self) {
+    async fn read_again(&mut self) {
         match load::load(&self.files, &self.clock).await {
             Ok(identity) => {
+                self.refusals.forget();
                 if let Some(credential) = identity.credential() {
                     tracing::info!("loaded certificate: {}", credential.chain().subject().escape_debug());
                 }
                 self.writer.publish(identity);
                 tracing::info!("reloading configuration complete");
             }
-            Err(error) => {
-                self.writer.refused.fetch_add(1, Ordering::Relaxed);
-                let cause = error.source();
-                tracing::warn!(
-                    cause,
-                    "error reloading TLS configuration: {error}; the certificate, key and roots before it go on"
-                );
+            Err(error) => self.refuse(&error),
+        }
+    }
+
+    async fn read_roots(&mut self) {
+        match load::load_roots(&self.files.roots).await {
+            Ok(roots) => {
+                self.refusals.forget();
+                let Ok(identity) = self.live.current() else { return };
+                if identity.roots() != roots {
+                    self.writer.publish(identity.with_roots(roots, self.clock.now()));
+                    tracing::info!("the file of the roots has changed, and is read again");
+                }
             }
+            Err(error) => self.refuse(&error),
+        }
+    }
+
+    fn refuse(&mut self, error: &ReceiveError) {
+        if self.refusals.is_news(error) {
+            let cause = error.source();
+            tracing::warn!(
+                cause,
+                "error reloading TLS configuration: {error}; the certificate, key and roots before it go on"
+            );
         }
     }
 }

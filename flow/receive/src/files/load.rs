@@ -86,14 +86,23 @@ fn parse_key(path: &Path, pem: &[u8]) -> Result<PrivateKey, ReceiveError> {
 }
 
 pub(crate) async fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, ReceiveError> {
+    read_up_to(FILE_LIMIT, "is larger than 1 MiB", path).await
+}
+
+/// Reads a file of at most `limit` bytes; `excess` says what is wrong with a larger one.
+pub(crate) async fn read_up_to(
+    limit: u64,
+    excess: &'static str,
+    path: &Path,
+) -> Result<Zeroizing<Vec<u8>>, ReceiveError> {
     let unreadable = |cause| fault(path, "cannot be read", cause);
     let file = File::open(path).await.map_err(unreadable)?;
-    let length = file.metadata().await.map_err(unreadable)?.len().min(FILE_LIMIT);
+    let length = file.metadata().await.map_err(unreadable)?.len().min(limit);
     // Room for the whole file and the end of it, so that no copy of a key is left behind by growing.
     let mut bytes = Zeroizing::new(Vec::with_capacity(length as usize + 64));
-    file.take(FILE_LIMIT + 1).read_to_end(&mut bytes).await.map_err(unreadable)?;
-    if bytes.len() as u64 > FILE_LIMIT {
-        return Err(ReceiveError::File { path: path.to_owned(), fault: "is larger than 1 MiB", cause: None });
+    file.take(limit + 1).read_to_end(&mut bytes).await.map_err(unreadable)?;
+    if bytes.len() as u64 > limit {
+        return Err(ReceiveError::File { path: path.to_owned(), fault: excess, cause: None });
     }
     Ok(bytes)
 }

@@ -26,6 +26,11 @@ impl WebIdentity {
         Self { credential: credential.map(Arc::new), roots, read_at }
     }
 
+    /// The same certificate, with the roots as they are at a later instant.
+    pub(super) fn with_roots(&self, roots: Vec<X509Authority>, read_at: SystemTime) -> Self {
+        Self { credential: self.credential.clone(), roots, read_at }
+    }
+
     /// What this program presents; `None` presents nothing.
     pub fn credential(&self) -> Option<&Arc<WebCredential>> {
         self.credential.as_ref()

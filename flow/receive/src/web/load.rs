@@ -20,12 +20,16 @@ pub(super) async fn load(files: &WebFiles, clock: &Clock) -> Result<WebIdentity,
         Some(pair) => Some(load_credential(pair).await?),
         None => None,
     };
-    let roots = match &files.roots {
-        WebRoots::None => Vec::new(),
-        WebRoots::System => system_roots()?,
-        WebRoots::File(path) => load_roots(path).await?,
-    };
-    Ok(WebIdentity::new(credential, roots, clock.now()))
+    Ok(WebIdentity::new(credential, load_roots(&files.roots).await?, clock.now()))
+}
+
+/// Reads the roots alone.
+pub(super) async fn load_roots(roots: &WebRoots) -> Result<Vec<X509Authority>, ReceiveError> {
+    match roots {
+        WebRoots::None => Ok(Vec::new()),
+        WebRoots::System => system_roots(),
+        WebRoots::File(path) => read_roots(path).await,
+    }
 }
 
 async fn load_credential(pair: &WebPair) -> Result<WebCredential, ReceiveError> {
@@ -59,7 +63,7 @@ fn refuse_keystores(path: &Path, content: &[u8]) -> Result<(), ReceiveError> {
     Err(ReceiveError::File { path: path.to_owned(), fault, cause: None })
 }
 
-async fn load_roots(path: &Path) -> Result<Vec<X509Authority>, ReceiveError> {
+async fn read_roots(path: &Path) -> Result<Vec<X509Authority>, ReceiveError> {
     let certificates = certificates(path, &read(path).await?)?;
     let parse = |certificate: CertificateDer<'static>| X509Authority::parse_der(certificate.to_vec());
     let roots: Result<Vec<_>, _> = certificates.into_iter().map(parse).collect();

@@ -138,6 +138,35 @@ async fn files_are_read_again_at_the_interval() {
 }
 
 #[tokio::test]
+async fn root_that_leaves_its_file_is_gone_within_five_seconds_and_the_pair_waits_to_be_asked_for() {
+    let folder = Folder::new();
+    let source = folder.source(None).await;
+    let other = Authority::new("example.org").bundle();
+    folder.write("ca.pem", &other.to_pem());
+    folder.write_pair("second");
+    for _ in 0..4 {
+        folder.hand.sleepers(1).await;
+        folder.hand.step(Duration::from_secs(1));
+    }
+    folder.hand.sleepers(1).await;
+    assert_eq!(source.identity().unwrap().roots(), other.x509_authorities);
+    assert_eq!(name(&source), "first");
+}
+
+#[tokio::test]
+async fn same_fault_is_counted_each_time() {
+    let folder = Folder::new();
+    let source = folder.source(Some(Duration::from_secs(30))).await;
+    folder.write("key.pem", "torn");
+    for refused in 1..4 {
+        while source.refused() < refused {
+            folder.hand.sleepers(1).await;
+            folder.hand.step(Duration::from_secs(1));
+        }
+    }
+}
+
+#[tokio::test]
 async fn rule_11_a_bad_generation_is_refused_and_counted_and_the_old_one_goes_on() {
     let folder = Folder::new();
     let every = Duration::from_secs(30);
