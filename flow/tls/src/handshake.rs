@@ -17,7 +17,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 use crate::config::{self, ClientAuth};
 use crate::resolver::{KeyCache, OwnCredential};
 use crate::verifier::{PeerCheck, Witness};
-use crate::{Peer, Policy, Standing, TlsError};
+use crate::{Peer, Policy, Standing, Terms, TlsError};
 
 /// How long a handshake may take unless it was said otherwise.
 pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -62,6 +62,13 @@ impl Acceptor {
     #[must_use]
     pub fn with_handshake_limit(mut self, limit: Duration) -> Self {
         self.party.limit = limit;
+        self
+    }
+
+    /// Holds peers to these terms, in the handshake and for as long as they are connected.
+    #[must_use]
+    pub fn with_terms(mut self, terms: Terms) -> Self {
+        self.party.terms = terms;
         self
     }
 
@@ -149,6 +156,13 @@ impl Connector {
         self
     }
 
+    /// Holds peers to these terms, in the handshake and for as long as they are connected.
+    #[must_use]
+    pub fn with_terms(mut self, terms: Terms) -> Self {
+        self.party.terms = terms;
+        self
+    }
+
     /// Presents no credential: the server is verified, and does not learn who we are.
     #[must_use]
     pub fn without_credential(mut self) -> Self {
@@ -192,6 +206,7 @@ impl Connector {
 struct Party {
     source: Source,
     policy: Policy,
+    terms: Terms,
     alpn: Vec<Vec<u8>>,
     limit: Duration,
     keys: KeyCache,
@@ -205,6 +220,7 @@ impl Party {
         Self {
             source,
             policy,
+            terms: Terms::default(),
             alpn: Vec::new(),
             limit: HANDSHAKE_LIMIT,
             keys: KeyCache::default(),
@@ -218,7 +234,8 @@ impl Party {
         let witness = Arc::new(Witness::default());
         let own = OwnCredential::witnessed(self.source.clone(), self.keys.clone(), Arc::clone(&witness));
         let own = if self.anonymous { own.withheld() } else { own };
-        let check = PeerCheck::witnessed(self.source.clone(), self.policy.clone(), Arc::clone(&witness));
+        let (source, policy, terms) = (self.source.clone(), self.policy.clone(), self.terms.clone());
+        let check = PeerCheck::witnessed(source, policy, terms, Arc::clone(&witness));
         (Arc::new(own), check, witness)
     }
 
@@ -233,7 +250,7 @@ impl Party {
     fn conclude(&self, witness: &Witness, peer_role: Role) -> (Option<Peer>, Standing) {
         let (peer, proven) = witness.peer().unzip();
         let standing = Standing::new(
-            self.source.clone(),
+            (self.source.clone(), self.terms.clone()),
             witness.presented(),
             peer.clone().map(|svid| (svid, peer_role)),
             proven,

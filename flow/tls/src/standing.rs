@@ -5,12 +5,18 @@ mod tests;
 mod web;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use finial_identity::{ForeignChainError, PublicKey, Role, SpiffeId, SpkiPin, Verified, X509Error, X509Svid};
+use finial_daemon::go;
+use finial_identity::{
+    ForeignChainError, PublicKey, RevocationLists, Role, SpiffeId, SpkiPin, Verified, X509Error, X509Svid,
+};
 use finial_receive::{NotLive, Source, X509Context};
-pub(crate) use web::WebStanding;
+pub(crate) use web::{WebProven, WebStanding};
 
-use crate::NameRules;
+use crate::terms::{Lists, same_lists};
+use crate::verifier::Proven;
+use crate::{NameRules, Terms};
 
 /// Why an open connection must be closed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -24,7 +30,8 @@ pub enum Fallen {
         /// The ID that was presented.
         SpiffeId,
     ),
-    /// The peer's chain no longer verifies: its authority left the bundle, or its trust domain was dropped.
+    /// The peer's chain no longer verifies: its authority left the bundle, its trust domain was dropped, or its
+    /// certificate was revoked.
     #[error("{id} is no longer trusted")]
     Peer {
         /// The ID of the peer.
@@ -33,7 +40,15 @@ pub enum Fallen {
         #[source]
         cause: Arc<X509Error>,
     },
-    /// The certificate of a peer of the web no longer leads to our roots.
+    /// The peer's certificate has expired, and our terms make the connection end with it.
+    #[error("the certificate of {peer} expired at {}", go::format_time(*.at))]
+    Expired {
+        /// The ID or the subject of the peer.
+        peer: String,
+        /// Its NotAfter.
+        at: SystemTime,
+    },
+    /// The certificate of a peer of the web no longer leads to our roots, or was revoked.
     #[error("the certificate of {subject} is no longer trusted")]
     WebPeer {
         /// Its subject.
@@ -47,8 +62,9 @@ pub enum Fallen {
 /// Watches the trust of one open connection. Whoever serves the connection waits on [`fallen`](Self::fallen)
 /// beside its traffic, and closes it when that resolves.
 ///
-/// A newer credential of the same ID on our side is fine, and so is a peer whose SVID has merely expired since the
-/// handshake: it proved then that it held the key, and its next connection needs the next SVID.
+/// A newer credential of the same ID on our side is fine, and so is, unless the [`Terms`] say otherwise, a peer whose
+/// SVID has merely expired since the handshake: it proved then that it held the key, and its next connection needs the
+/// next SVID.
 #[derive(Clone, Debug)]
 #[must_use = "a connection must be closed when its standing has fallen"]
 pub struct Standing(Kind);
@@ -67,20 +83,21 @@ enum Kind {
 #[derive(Clone, Debug)]
 struct SpiffeStanding {
     source: Source,
+    terms: Terms,
     own: Option<SpiffeId>,
     peer: Option<(Verified<X509Svid>, Role)>,
-    /// The generation against which all of it was proven last.
-    proven: Option<Arc<X509Context>>,
+    /// What all of it was proven against last.
+    proven: Option<Proven>,
 }
 
 impl Standing {
     pub(crate) fn new(
-        source: Source,
+        (source, terms): (Source, Terms),
         own: Option<SpiffeId>,
         peer: Option<(Verified<X509Svid>, Role)>,
-        proven: Option<Arc<X509Context>>,
+        proven: Option<Proven>,
     ) -> Self {
-        Self(Kind::Spiffe(Box::new(SpiffeStanding { source, own, peer, proven })))
+        Self(Kind::Spiffe(Box::new(SpiffeStanding { source, terms, own, peer, proven })))
     }
 
     pub(crate) fn of_web(standing: WebStanding) -> Self {
@@ -130,22 +147,35 @@ impl SpiffeStanding {
             if let Err(fallen) = self.prove() {
                 return fallen;
             }
-            if self.source.updated().await.is_err() {
-                std::future::pending::<()>().await;
-            }
+            let Self { source, terms, peer, .. } = self;
+            let end = peer.as_ref().and_then(|(svid, _)| terms.end(svid.not_after()));
+            let clock = source.clock().clone();
+            terms.changed(source.updated(), (&clock, end)).await;
         }
     }
 
-    /// Proves the connection against the current generation, if that is another than the last.
+    /// Proves the connection against what holds now, as far as that is another than the last time.
     fn prove(&mut self) -> Result<(), Fallen> {
         let context = self.source.context().map_err(Fallen::Own)?;
-        if self.proven.as_ref().is_some_and(|proven| Arc::ptr_eq(proven, &context)) {
-            return Ok(());
+        let lists = self.terms.lists().map_err(Fallen::Own)?;
+        let same =
+            |proven: &Proven| Arc::ptr_eq(&proven.context, &context) && same_lists(&proven.lists, &lists);
+        if !self.proven.as_ref().is_some_and(same) {
+            self.prove_own(&context)?;
+            self.prove_peer(&context, &lists)?;
+            self.proven = Some(Proven { context, lists });
         }
-        self.prove_own(&context)?;
-        self.prove_peer(&context)?;
-        self.proven = Some(context);
-        Ok(())
+        self.prove_time()
+    }
+
+    fn prove_time(&self) -> Result<(), Fallen> {
+        let Some((svid, _)) = &self.peer else { return Ok(()) };
+        match self.terms.end(svid.not_after()) {
+            Some(end) if self.source.clock().now() >= end => {
+                Err(Fallen::Expired { peer: svid.id().to_string(), at: svid.not_after() })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn prove_own(&self, context: &X509Context) -> Result<(), Fallen> {
@@ -157,16 +187,18 @@ impl SpiffeStanding {
         }
     }
 
-    fn prove_peer(&self, context: &X509Context) -> Result<(), Fallen> {
+    fn prove_peer(&self, context: &X509Context, lists: &Lists) -> Result<(), Fallen> {
         let Some((svid, role)) = &self.peer else { return Ok(()) };
         let trust_domain = svid.id().trust_domain();
         if let Some(proven) = &self.proven
-            && proven.bundles().bundle(&trust_domain) == context.bundles().bundle(&trust_domain)
+            && proven.context.bundles().bundle(&trust_domain) == context.bundles().bundle(&trust_domain)
+            && same_lists(&proven.lists, lists)
         {
             return Ok(());
         }
         let at = self.source.clock().now().min(svid.not_after());
-        match svid.verify(context.bundles(), at, *role) {
+        let revoked = lists.as_deref().map(RevocationLists::even_if_expired).unwrap_or_default();
+        match svid.verify_unrevoked(context.bundles(), &revoked, at, *role) {
             Ok(_) => Ok(()),
             Err(cause) => Err(Fallen::Peer { id: svid.id().clone(), cause: Arc::new(cause) }),
         }

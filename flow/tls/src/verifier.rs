@@ -12,7 +12,8 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::{ClientAuth, Policy, TlsError};
+use crate::terms::Lists;
+use crate::{ClientAuth, Policy, Terms, TlsError};
 
 /// The checks on the certificate of a peer: those of SPIFFE, or those of the web.
 pub(crate) trait PeerVerifier: Debug + Send + Sync {
@@ -30,7 +31,14 @@ pub(crate) trait PeerVerifier: Debug + Send + Sync {
 #[derive(Debug, Default)]
 pub(crate) struct Witness {
     presented: OnceLock<SpiffeId>,
-    peer: OnceLock<(Verified<X509Svid>, Arc<X509Context>)>,
+    peer: OnceLock<(Verified<X509Svid>, Proven)>,
+}
+
+/// What a peer was verified against.
+#[derive(Clone, Debug)]
+pub(crate) struct Proven {
+    pub(crate) context: Arc<X509Context>,
+    pub(crate) lists: Lists,
 }
 
 impl Witness {
@@ -43,8 +51,8 @@ impl Witness {
         self.presented.get().cloned()
     }
 
-    /// The peer, if it presented an SVID, and the generation against which it was verified.
-    pub(crate) fn peer(&self) -> Option<(Verified<X509Svid>, Arc<X509Context>)> {
+    /// The peer, if it presented an SVID, and what it was verified against.
+    pub(crate) fn peer(&self) -> Option<(Verified<X509Svid>, Proven)> {
         self.peer.get().cloned()
     }
 }
@@ -55,17 +63,18 @@ impl Witness {
 pub(crate) struct PeerCheck {
     source: Source,
     policy: Policy,
+    terms: Terms,
     witness: Option<Arc<Witness>>,
 }
 
 impl PeerCheck {
     pub(crate) fn new(source: Source, policy: Policy) -> Self {
-        Self { source, policy, witness: None }
+        Self { source, policy, terms: Terms::default(), witness: None }
     }
 
     /// For one connection, whose witness keeps the verified peer.
-    pub(crate) fn witnessed(source: Source, policy: Policy, witness: Arc<Witness>) -> Self {
-        Self { source, policy, witness: Some(witness) }
+    pub(crate) fn witnessed(source: Source, policy: Policy, terms: Terms, witness: Arc<Witness>) -> Self {
+        Self { source, policy, terms, witness: Some(witness) }
     }
 }
 
@@ -79,17 +88,18 @@ impl PeerVerifier for PeerCheck {
         _: Option<&ServerName<'_>>,
     ) -> Result<(), TlsError> {
         let untrusted = |cause: X509Error| TlsError::Untrusted(Arc::new(cause));
-        let context = self.source.context()?;
+        let (context, lists) = (self.source.context()?, self.terms.lists()?);
         let chain =
             std::iter::once(leaf).chain(intermediates).map(|certificate| certificate.clone().into_owned());
         let svid = X509Svid::from_chain(chain.collect()).map_err(untrusted)?;
         let now = self.source.clock().now();
-        let svid = svid.verify(context.bundles(), now, role).map_err(untrusted)?;
+        let revoked = lists.as_deref().cloned().unwrap_or_default();
+        let svid = svid.verify_unrevoked(context.bundles(), &revoked, now, role).map_err(untrusted)?;
         if !self.policy.permits_svid(&svid) {
             return Err(TlsError::Unauthorized { id: svid.id().clone() });
         }
         if let Some(witness) = &self.witness {
-            let _ = witness.peer.set((svid, context));
+            let _ = witness.peer.set((svid, Proven { context, lists }));
         }
         Ok(())
     }

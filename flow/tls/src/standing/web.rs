@@ -2,29 +2,39 @@
 
 use std::sync::Arc;
 
-use finial_identity::{ForeignChain, Role, Verified};
+use finial_identity::{ForeignChain, RevocationLists, Role, Verified};
 use finial_receive::{WebIdentity, WebSource};
 
 use super::Fallen;
+use crate::Terms;
+use crate::terms::{Lists, same_lists};
 
 /// Watches whether a peer's certificate still leads to the roots of a source.
 #[derive(Clone, Debug)]
 pub(crate) struct WebStanding {
     source: WebSource,
+    terms: Terms,
     peer: Verified<ForeignChain>,
     role: Role,
-    /// The generation against which it was proven last.
-    proven: Arc<WebIdentity>,
+    /// What it was proven against last.
+    proven: WebProven,
+}
+
+/// What a peer of the web was verified against.
+#[derive(Clone, Debug)]
+pub(crate) struct WebProven {
+    pub(crate) identity: Arc<WebIdentity>,
+    pub(crate) lists: Lists,
 }
 
 impl WebStanding {
     pub(crate) fn new(
-        source: WebSource,
+        (source, terms): (WebSource, Terms),
         peer: Verified<ForeignChain>,
         role: Role,
-        proven: Arc<WebIdentity>,
+        proven: WebProven,
     ) -> Self {
-        Self { source, peer, role, proven }
+        Self { source, terms, peer, role, proven }
     }
 
     pub(super) fn peer(&self) -> &ForeignChain {
@@ -37,22 +47,26 @@ impl WebStanding {
             if let Err(fallen) = self.prove() {
                 return fallen;
             }
-            if self.source.updated().await.is_err() {
-                std::future::pending::<()>().await;
-            }
+            let Self { source, terms, peer, .. } = self;
+            let (clock, end) = (source.clock().clone(), terms.end(peer.not_after()));
+            terms.changed(source.updated(), (&clock, end)).await;
         }
     }
 
     fn prove(&mut self) -> Result<(), Fallen> {
         let identity = self.source.identity().map_err(Fallen::Own)?;
-        if self.proven.roots() != identity.roots() {
-            let at = self.source.clock().now().min(self.peer.not_after());
-            if let Err(cause) = self.peer.verify_for(self.role, identity.roots(), at) {
-                let subject = self.peer.subject();
-                return Err(Fallen::WebPeer { subject, cause: Arc::new(cause) });
-            }
+        let lists = self.terms.lists().map_err(Fallen::Own)?;
+        let (now, not_after) = (self.source.clock().now(), self.peer.not_after());
+        if self.proven.identity.roots() != identity.roots() || !same_lists(&self.proven.lists, &lists) {
+            let revoked = lists.as_deref().map(RevocationLists::even_if_expired).unwrap_or_default();
+            let proven = self.peer.verify_for(self.role, identity.roots(), &revoked, now.min(not_after));
+            proven
+                .map_err(|cause| Fallen::WebPeer { subject: self.peer.subject(), cause: Arc::new(cause) })?;
         }
-        self.proven = identity;
-        Ok(())
+        self.proven = WebProven { identity, lists };
+        match self.terms.end(not_after) {
+            Some(end) if now >= end => Err(Fallen::Expired { peer: self.peer.subject(), at: not_after }),
+            _ => Ok(()),
+        }
     }
 }

@@ -25,7 +25,7 @@ pub use self::pinned::PinnedPeer;
 use crate::config::{self, ClientAuth};
 use crate::handshake::HANDSHAKE_LIMIT;
 use crate::standing::WebStanding;
-use crate::{NameRules, Secured, Standing, TlsError};
+use crate::{NameRules, Secured, Standing, Terms, TlsError};
 
 /// Performs the server's side of handshakes with a certificate of any PKI. Clones share the signing key.
 #[derive(Clone, Debug)]
@@ -58,6 +58,13 @@ impl WebAcceptor {
     #[must_use]
     pub fn with_handshake_limit(mut self, limit: Duration) -> Self {
         self.party.limit = limit;
+        self
+    }
+
+    /// Holds peers to these terms, in the handshake and for as long as they are connected.
+    #[must_use]
+    pub fn with_terms(mut self, terms: Terms) -> Self {
+        self.party.terms = terms;
         self
     }
 
@@ -107,6 +114,13 @@ impl WebDialer {
         self
     }
 
+    /// Holds peers to these terms, in the handshake and for as long as they are connected.
+    #[must_use]
+    pub fn with_terms(mut self, terms: Terms) -> Self {
+        self.party.terms = terms;
+        self
+    }
+
     /// Performs the handshake with the server that must be called `name`. In TLS 1.3 this side is done before the
     /// server has looked at our certificate: its refusal comes as an error of the first read.
     ///
@@ -143,6 +157,7 @@ enum Check {
 struct Party {
     source: WebSource,
     rules: Arc<NameRules>,
+    terms: Terms,
     limit: Duration,
     keys: WebKeyCache,
 }
@@ -150,7 +165,7 @@ struct Party {
 impl Party {
     fn new(source: &WebSource, rules: NameRules) -> Self {
         let (source, rules) = (source.clone(), Arc::new(rules));
-        Self { source, rules, limit: HANDSHAKE_LIMIT, keys: WebKeyCache::default() }
+        Self { source, rules, terms: Terms::default(), limit: HANDSHAKE_LIMIT, keys: WebKeyCache::default() }
     }
 
     fn clock(&self) -> &finial_daemon::Clock {
@@ -163,8 +178,8 @@ impl Party {
 
     fn check(&self, check: Check) -> (WebCheck, Arc<WebWitness>) {
         let witness = Arc::new(WebWitness::default());
-        let rules = Arc::clone(&self.rules);
-        (WebCheck::new(self.source.clone(), rules, check, Arc::clone(&witness)), witness)
+        let asked = (Arc::clone(&self.rules), self.terms.clone());
+        (WebCheck::new(self.source.clone(), asked, check, Arc::clone(&witness)), witness)
     }
 
     async fn within_limit<T>(&self, handshake: impl Future<Output = io::Result<T>>) -> Result<T, TlsError> {
@@ -177,7 +192,8 @@ impl Party {
     /// Called only after rustls has ended the handshake, in which the peer proved that it holds its key.
     fn conclude(&self, witness: &WebWitness, role: Role) -> Result<(WebPeer, Standing), TlsError> {
         let (peer, proven) = witness.peer().ok_or(TlsError::NoCertificate)?;
-        let standing = WebStanding::new(self.source.clone(), peer.clone(), role, proven);
+        let standing =
+            WebStanding::new((self.source.clone(), self.terms.clone()), peer.clone(), role, proven);
         Ok((WebPeer::new(peer), Standing::of_web(standing)))
     }
 }

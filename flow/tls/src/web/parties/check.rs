@@ -3,21 +3,22 @@
 use std::sync::{Arc, OnceLock};
 
 use finial_identity::{ForeignChain, ForeignChainError, Role, Verified};
-use finial_receive::{WebIdentity, WebSource};
+use finial_receive::WebSource;
 use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::Check;
+use crate::standing::WebProven;
 use crate::verifier::PeerVerifier;
-use crate::{NameRules, TlsError};
+use crate::{NameRules, Terms, TlsError};
 
 /// Who was verified in the handshake of one connection, and against what.
 #[derive(Debug, Default)]
 pub(super) struct WebWitness {
-    peer: OnceLock<(Verified<ForeignChain>, Arc<WebIdentity>)>,
+    peer: OnceLock<(Verified<ForeignChain>, WebProven)>,
 }
 
 impl WebWitness {
-    pub(super) fn peer(&self) -> Option<(Verified<ForeignChain>, Arc<WebIdentity>)> {
+    pub(super) fn peer(&self) -> Option<(Verified<ForeignChain>, WebProven)> {
         self.peer.get().cloned()
     }
 }
@@ -27,6 +28,7 @@ impl WebWitness {
 pub(super) struct WebCheck {
     source: WebSource,
     rules: Arc<NameRules>,
+    terms: Terms,
     check: Check,
     witness: Arc<WebWitness>,
 }
@@ -34,11 +36,11 @@ pub(super) struct WebCheck {
 impl WebCheck {
     pub(super) fn new(
         source: WebSource,
-        rules: Arc<NameRules>,
+        (rules, terms): (Arc<NameRules>, Terms),
         check: Check,
         witness: Arc<WebWitness>,
     ) -> Self {
-        Self { source, rules, check, witness }
+        Self { source, rules, terms, check, witness }
     }
 
     fn permits(&self, chain: &ForeignChain) -> bool {
@@ -55,11 +57,12 @@ impl PeerVerifier for WebCheck {
         name: Option<&ServerName<'_>>,
     ) -> Result<(), TlsError> {
         let untrusted = |cause: ForeignChainError| TlsError::UntrustedWeb(Arc::new(cause));
-        let identity = self.source.identity()?;
+        let (identity, lists) = (self.source.identity()?, self.terms.lists()?);
         let chain = std::iter::once(leaf).chain(intermediates).map(|der| der.clone().into_owned());
         let chain = ForeignChain::from_chain(chain.collect()).map_err(untrusted)?;
         let now = self.source.clock().now();
-        let chain = chain.verify_for(role, identity.roots(), now).map_err(untrusted)?;
+        let revoked = lists.as_deref().cloned().unwrap_or_default();
+        let chain = chain.verify_for(role, identity.roots(), &revoked, now).map_err(untrusted)?;
         if let Some(name) = name
             && !chain.is_for(name)
         {
@@ -68,7 +71,7 @@ impl PeerVerifier for WebCheck {
         if !self.permits(&chain) {
             return Err(TlsError::UnauthorizedWeb { subject: chain.subject() });
         }
-        let _ = self.witness.peer.set((chain, identity));
+        let _ = self.witness.peer.set((chain, WebProven { identity, lists }));
         Ok(())
     }
 }
