@@ -112,8 +112,9 @@ impl Tasks {
         let running = Running::new(name, Arc::clone(&self.shared));
         let force = self.shared.force.clone();
         let span = tracing::info_span!(parent: None, "task", task = name);
+        // On the heap before it is wrapped: each wrapper would hold the whole work twice.
+        let work = AssertUnwindSafe(Box::pin(work)).catch_unwind();
         let task = async move {
-            let work = AssertUnwindSafe(work).catch_unwind();
             if let Some(Err(panic)) = force.run_until_cancelled_owned(work).await {
                 on_panic(reason(panic.as_ref()));
             }
