@@ -16,7 +16,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 use crate::config::{self, ClientAuth};
 use crate::resolver::{KeyCache, OwnCredential};
-use crate::verifier::{PeerCheck, Witness};
+use crate::verifier::{PeerCheck, RecentSvids, Witness};
 use crate::{Peer, Policy, Standing, Terms, TlsError};
 
 /// How long a handshake may take unless it was said otherwise.
@@ -210,6 +210,7 @@ struct Party {
     alpn: Vec<Vec<u8>>,
     limit: Duration,
     keys: KeyCache,
+    recent: Arc<RecentSvids>,
     /// Nothing is presented.
     anonymous: bool,
 }
@@ -224,6 +225,7 @@ impl Party {
             alpn: Vec::new(),
             limit: HANDSHAKE_LIMIT,
             keys: KeyCache::default(),
+            recent: Arc::default(),
             anonymous: false,
         }
     }
@@ -234,8 +236,9 @@ impl Party {
         let witness = Arc::new(Witness::default());
         let own = OwnCredential::witnessed(self.source.clone(), self.keys.clone(), Arc::clone(&witness));
         let own = if self.anonymous { own.withheld() } else { own };
-        let (source, policy, terms) = (self.source.clone(), self.policy.clone(), self.terms.clone());
-        let check = PeerCheck::witnessed(source, policy, terms, Arc::clone(&witness));
+        let (source, recent) = (self.source.clone(), Arc::clone(&self.recent));
+        let asked = (self.policy.clone(), self.terms.clone());
+        let check = PeerCheck::witnessed(source, asked, recent, Arc::clone(&witness));
         (Arc::new(own), check, witness)
     }
 

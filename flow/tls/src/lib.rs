@@ -24,6 +24,7 @@ mod handshake;
 mod name_rules;
 mod peer;
 mod policy;
+mod recent;
 mod resolver;
 mod standing;
 mod terms;

@@ -12,6 +12,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use crate::recent::Recent;
 use crate::terms::Lists;
 use crate::{ClientAuth, Policy, Terms, TlsError};
 
@@ -64,17 +65,26 @@ pub(crate) struct PeerCheck {
     source: Source,
     policy: Policy,
     terms: Terms,
+    recent: Arc<RecentSvids>,
     witness: Option<Arc<Witness>>,
 }
 
+/// The SVIDs that were verified a moment ago.
+pub(crate) type RecentSvids = Recent<X509Context, Verified<X509Svid>>;
+
 impl PeerCheck {
     pub(crate) fn new(source: Source, policy: Policy) -> Self {
-        Self { source, policy, terms: Terms::default(), witness: None }
+        Self { source, policy, terms: Terms::default(), recent: Arc::default(), witness: None }
     }
 
     /// For one connection, whose witness keeps the verified peer.
-    pub(crate) fn witnessed(source: Source, policy: Policy, terms: Terms, witness: Arc<Witness>) -> Self {
-        Self { source, policy, terms, witness: Some(witness) }
+    pub(crate) fn witnessed(
+        source: Source,
+        (policy, terms): (Policy, Terms),
+        recent: Arc<RecentSvids>,
+        witness: Arc<Witness>,
+    ) -> Self {
+        Self { source, policy, terms, recent, witness: Some(witness) }
     }
 }
 
@@ -89,12 +99,14 @@ impl PeerVerifier for PeerCheck {
     ) -> Result<(), TlsError> {
         let untrusted = |cause: X509Error| TlsError::Untrusted(Arc::new(cause));
         let (context, lists) = (self.source.context()?, self.terms.lists()?);
-        let chain =
-            std::iter::once(leaf).chain(intermediates).map(|certificate| certificate.clone().into_owned());
-        let svid = X509Svid::from_chain(chain.collect()).map_err(untrusted)?;
         let now = self.source.clock().now();
-        let revoked = lists.as_deref().cloned().unwrap_or_default();
-        let svid = svid.verify_unrevoked(context.bundles(), &revoked, now, role).map_err(untrusted)?;
+        let verify = || {
+            let chain = std::iter::once(leaf).chain(intermediates).map(|der| der.clone().into_owned());
+            let revoked = lists.as_deref().cloned().unwrap_or_default();
+            X509Svid::from_chain(chain.collect())?.verify_unrevoked(context.bundles(), &revoked, now, role)
+        };
+        let (chain, grounds) = ((leaf, intermediates), (&context, &lists));
+        let svid = self.recent.prove(chain, grounds, (now, role), verify).map_err(untrusted)?;
         if !self.policy.permits_svid(&svid) {
             return Err(TlsError::Unauthorized { id: svid.id().clone() });
         }

@@ -14,7 +14,7 @@ use crate::terms::{Lists, same_lists};
 pub(crate) struct WebStanding {
     source: WebSource,
     terms: Terms,
-    peer: Verified<ForeignChain>,
+    peer: Arc<Verified<ForeignChain>>,
     role: Role,
     /// What it was proven against last.
     proven: WebProven,
@@ -30,7 +30,7 @@ pub(crate) struct WebProven {
 impl WebStanding {
     pub(crate) fn new(
         (source, terms): (WebSource, Terms),
-        peer: Verified<ForeignChain>,
+        peer: Arc<Verified<ForeignChain>>,
         role: Role,
         proven: WebProven,
     ) -> Self {

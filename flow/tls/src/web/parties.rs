@@ -18,7 +18,7 @@ use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
-use self::check::{WebCheck, WebWitness};
+use self::check::{RecentChains, WebCheck, WebWitness};
 use self::credential::{WebKeyCache, WebOwn};
 pub use self::peer::WebPeer;
 pub use self::pinned::PinnedPeer;
@@ -160,12 +160,20 @@ struct Party {
     terms: Terms,
     limit: Duration,
     keys: WebKeyCache,
+    recent: Arc<RecentChains>,
 }
 
 impl Party {
     fn new(source: &WebSource, rules: NameRules) -> Self {
         let (source, rules) = (source.clone(), Arc::new(rules));
-        Self { source, rules, terms: Terms::default(), limit: HANDSHAKE_LIMIT, keys: WebKeyCache::default() }
+        Self {
+            source,
+            rules,
+            terms: Terms::default(),
+            limit: HANDSHAKE_LIMIT,
+            keys: WebKeyCache::default(),
+            recent: Arc::default(),
+        }
     }
 
     fn clock(&self) -> &finial_daemon::Clock {
@@ -179,7 +187,8 @@ impl Party {
     fn check(&self, check: Check) -> (WebCheck, Arc<WebWitness>) {
         let witness = Arc::new(WebWitness::default());
         let asked = (Arc::clone(&self.rules), self.terms.clone());
-        (WebCheck::new(self.source.clone(), asked, check, Arc::clone(&witness)), witness)
+        let recent = Arc::clone(&self.recent);
+        (WebCheck::new(self.source.clone(), asked, check, recent, Arc::clone(&witness)), witness)
     }
 
     async fn within_limit<T>(&self, handshake: impl Future<Output = io::Result<T>>) -> Result<T, TlsError> {

@@ -3,10 +3,11 @@
 use std::sync::{Arc, OnceLock};
 
 use finial_identity::{ForeignChain, ForeignChainError, Role, Verified};
-use finial_receive::WebSource;
+use finial_receive::{WebIdentity, WebSource};
 use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::Check;
+use crate::recent::Recent;
 use crate::standing::WebProven;
 use crate::verifier::PeerVerifier;
 use crate::{NameRules, Terms, TlsError};
@@ -14,11 +15,11 @@ use crate::{NameRules, Terms, TlsError};
 /// Who was verified in the handshake of one connection, and against what.
 #[derive(Debug, Default)]
 pub(super) struct WebWitness {
-    peer: OnceLock<(Verified<ForeignChain>, WebProven)>,
+    peer: OnceLock<(Arc<Verified<ForeignChain>>, WebProven)>,
 }
 
 impl WebWitness {
-    pub(super) fn peer(&self) -> Option<(Verified<ForeignChain>, WebProven)> {
+    pub(super) fn peer(&self) -> Option<(Arc<Verified<ForeignChain>>, WebProven)> {
         self.peer.get().cloned()
     }
 }
@@ -30,17 +31,22 @@ pub(super) struct WebCheck {
     rules: Arc<NameRules>,
     terms: Terms,
     check: Check,
+    recent: Arc<RecentChains>,
     witness: Arc<WebWitness>,
 }
+
+/// The chains that were verified a moment ago.
+pub(super) type RecentChains = Recent<WebIdentity, Arc<Verified<ForeignChain>>>;
 
 impl WebCheck {
     pub(super) fn new(
         source: WebSource,
         (rules, terms): (Arc<NameRules>, Terms),
         check: Check,
+        recent: Arc<RecentChains>,
         witness: Arc<WebWitness>,
     ) -> Self {
-        Self { source, rules, terms, check, witness }
+        Self { source, rules, terms, check, recent, witness }
     }
 
     fn permits(&self, chain: &ForeignChain) -> bool {
@@ -58,11 +64,15 @@ impl PeerVerifier for WebCheck {
     ) -> Result<(), TlsError> {
         let untrusted = |cause: ForeignChainError| TlsError::UntrustedWeb(Arc::new(cause));
         let (identity, lists) = (self.source.identity()?, self.terms.lists()?);
-        let chain = std::iter::once(leaf).chain(intermediates).map(|der| der.clone().into_owned());
-        let chain = ForeignChain::from_chain(chain.collect()).map_err(untrusted)?;
         let now = self.source.clock().now();
-        let revoked = lists.as_deref().cloned().unwrap_or_default();
-        let chain = chain.verify_for(role, identity.roots(), &revoked, now).map_err(untrusted)?;
+        let verify = || {
+            let chain = std::iter::once(leaf).chain(intermediates).map(|der| der.clone().into_owned());
+            let revoked = lists.as_deref().cloned().unwrap_or_default();
+            let chain = ForeignChain::from_chain(chain.collect())?;
+            chain.verify_for(role, identity.roots(), &revoked, now).map(Arc::new)
+        };
+        let (presented, grounds) = ((leaf, intermediates), (&identity, &lists));
+        let chain = self.recent.prove(presented, grounds, (now, role), verify).map_err(untrusted)?;
         if let Some(name) = name
             && !chain.is_for(name)
         {
