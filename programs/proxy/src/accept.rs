@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use self::passed::Passed;
 pub(crate) use self::passed::PassedSockets;
 use crate::places::{Place, Places};
-use crate::plain::Plain;
+use crate::plain::{self, Plain};
 use crate::{Address, ProxyError};
 
 const FIRST_RETRY: Duration = Duration::from_millis(5);
@@ -42,6 +42,7 @@ impl Listener {
                 let bound = bind(host, *port).await;
                 let listener =
                     bound.map_err(|cause| ProxyError::Listen { address: address.clone(), cause })?;
+                plain::prepare(&listener);
                 let backoff = Backoff::new(FIRST_RETRY, LAST_RETRY);
                 Ok(Self::Tcp { listener, clock: clock.clone(), backoff })
             }
@@ -66,7 +67,7 @@ impl Listener {
                 match listener.accept().await {
                     Ok((stream, _)) => {
                         backoff.reset();
-                        return Plain::from(stream);
+                        return Plain::accepted(stream);
                     }
                     Err(error) => {
                         tracing::warn!("error accepting connection: {error}");
@@ -110,7 +111,8 @@ pub(crate) async fn serve<S, F>(
             () = drain.requested() => return,
             accepted = next(&mut listener, &places) => accepted,
         };
-        let work = session(stream);
+        // A session is large, and would be moved about with all that is put around it.
+        let work = Box::pin(session(stream));
         tasks.spawn_session(name, async move {
             work.await;
             drop(place);

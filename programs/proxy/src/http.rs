@@ -39,9 +39,10 @@ use self::identity::IdentityFields;
 use self::request::{Prepared, prepare};
 use self::timer::ClockTimer;
 use self::websocket::{Switch, Tunnel};
+use crate::ahead::ReadAhead;
 use crate::gate::Notices;
 use crate::pipe::{Cut, Traffic, relay};
-use crate::plain::Plain;
+use crate::plain::{Plain, Remote};
 use crate::proxy::{Ground, Proxy};
 use crate::side::Met;
 
@@ -73,8 +74,8 @@ impl Proxy {
     pub(crate) async fn serve_http(
         self: &Arc<Self>,
         http: BackendHttp,
-        caller: Met<TlsStream<Plain>>,
-        from: &str,
+        caller: Met<TlsStream<ReadAhead<Plain>>>,
+        from: Remote,
         header: Option<Vec<u8>>,
         notices: Notices,
     ) {
@@ -91,12 +92,12 @@ impl Proxy {
         }));
         let ground = Ground { standing, notices: notices.clone() };
         let talk = pin!(async {
-            self.converse(stream, requests.clone(), foreman, &traffic, notices).await?;
+            self.converse(*stream, requests.clone(), foreman, &traffic, notices).await?;
             let Some(switch) = requests.0.switch().take() else { return Ok(()) };
             let Some(Tunnel { mut caller, mut backend }) = switch.open().await? else { return Ok(()) };
             backend.abort_on_close();
             let (uncounted, limits) = (Traffic::default(), (self.clock(), self.limits().close_timeout));
-            relay(&mut caller, &mut backend, pending(), &uncounted, limits).await?;
+            relay(&mut caller, &mut backend, pending(), &uncounted, self.pool(), limits).await?;
             backend.close_in_order();
             Ok(())
         });
@@ -112,7 +113,7 @@ impl Proxy {
     /// Until the caller leaves, or switches to WebSocket.
     async fn converse(
         &self,
-        stream: TlsStream<Plain>,
+        stream: TlsStream<ReadAhead<Plain>>,
         requests: Requests,
         foreman: Foreman,
         traffic: &Arc<Traffic>,

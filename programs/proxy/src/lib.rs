@@ -13,6 +13,7 @@
 
 mod accept;
 mod address;
+mod ahead;
 mod app;
 mod config;
 mod error;

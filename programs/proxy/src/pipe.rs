@@ -1,21 +1,23 @@
 //! An open connection through the proxy: bytes both ways until both ends are done, or the trust has gone.
 
+mod pool;
+mod pump;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use finial_daemon::{Clock, go};
 use finial_tls::Fallen;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-/// Holds two full TLS records. One buffer for each direction of each connection.
-const BUFFER: usize = 32 * 1024;
+pub(crate) use self::pool::{Buffer, Pool};
+use self::pump::Pump;
 
 /// Why a connection was cut before both of its ends were done.
 #[derive(Debug, thiserror::Error)]
@@ -78,59 +80,50 @@ pub(crate) async fn relay<A, B>(
     target: &mut B,
     lost: impl Future<Output = Cut>,
     traffic: &Traffic,
+    pool: &Pool,
     (clock, close_timeout): (&Clock, Duration),
 ) -> Result<(), Cut>
 where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
 {
-    let (caller_reader, caller_writer) = tokio::io::split(caller);
-    let (target_reader, target_writer) = tokio::io::split(target);
-    let mut forward = pin!(pump(caller_reader, target_writer, &traffic.forwarded));
-    let mut back = pin!(pump(target_reader, caller_writer, &traffic.returned));
+    let (forward, back) = (Pump::new(pool, &traffic.forwarded), Pump::new(pool, &traffic.returned));
+    let mut exchange = Exchange { caller, target, forward, back };
     let copy = async {
-        tokio::select! {
-            ended = &mut forward => {
-                ended?;
-                within(clock, close_timeout, back).await
-            }
-            ended = &mut back => {
-                ended?;
-                within(clock, close_timeout, forward).await
-            }
-        }
+        poll_fn(|context| exchange.poll(context, |forward, back| forward || back)).await?;
+        let rest = poll_fn(|context| exchange.poll(context, |forward, back| forward && back));
+        clock.timeout(close_timeout, rest).await.map_err(|_| Cut::HalfOpen(close_timeout))?.map_err(Cut::Copy)
     };
     tokio::select! {
+        biased;
         ended = copy => ended,
         cut = lost => Err(cut),
     }
 }
 
-async fn within(
-    clock: &Clock,
-    limit: Duration,
-    rest: impl Future<Output = io::Result<()>>,
-) -> Result<(), Cut> {
-    clock.timeout(limit, rest).await.map_err(|_| Cut::HalfOpen(limit))?.map_err(Cut::Copy)
+/// Both directions between two ends. They take turns on one task, so that neither end needs a lock.
+struct Exchange<'a, A, B> {
+    caller: &'a mut A,
+    target: &'a mut B,
+    forward: Pump<'a>,
+    back: Pump<'a>,
 }
 
-async fn pump<R, W>(mut from: R, mut to: W, moved: &AtomicU64) -> io::Result<()>
+impl<A, B> Exchange<'_, A, B>
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    A: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        let count = from.read(&mut buffer).await?;
-        let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
-        to.write_all(bytes).await?;
-        // TLS may hold records back that the socket would not take at once.
-        to.flush().await?;
-        moved.fetch_add(count as u64, Ordering::Relaxed);
+    /// Moves what can be moved, until it is `enough` that these directions are done.
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        enough: impl Fn(bool, bool) -> bool,
+    ) -> Poll<io::Result<()>> {
+        let _ = self.forward.poll(self.caller, self.target, context)?;
+        let _ = self.back.poll(self.target, self.caller, context)?;
+        if enough(self.forward.is_done(), self.back.is_done()) { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
-    // An end that has gone already cannot be told; the other direction finds out whether that was in order.
-    let _ = to.shutdown().await;
-    Ok(())
 }
 
 /// A number of bytes as people read it: `17 bytes`, `1.2 KiB`.

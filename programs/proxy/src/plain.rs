@@ -1,19 +1,32 @@
 //! A connection in the clear: TCP or a Unix socket, dialled or accepted.
 
-use std::io;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 use crate::Address;
 use crate::proxy_protocol::Ends;
 
 /// After how much silence TCP asks whether the other end still lives, and how often.
 const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Remote {
+    /// `None` when it has gone already.
+    Tcp(Option<SocketAddr>),
+    Unix,
+}
 
 #[derive(Debug)]
 pub(crate) enum Plain {
@@ -26,21 +39,33 @@ impl Plain {
         match address {
             Address::Tcp { host, port } => {
                 let host = if host.is_empty() { "localhost" } else { host };
-                Ok(Self::from(TcpStream::connect((host, *port)).await?))
+                Ok(Self::dialled(TcpStream::connect((host, *port)).await?))
             }
             Address::Unix(path) => Ok(Self::from(UnixStream::connect(path).await?)),
             Address::Passed(_) => Err(io::Error::other("a socket of systemd only listens")),
         }
     }
 
+    fn dialled(stream: TcpStream) -> Self {
+        // It improves a connection that also works without; one that is gone fails at its first use.
+        let _ = stream.set_nodelay(true);
+        // On this machine the kernel knows who lives.
+        if !stream.peer_addr().is_ok_and(|address| address.ip().is_loopback()) {
+            keep_alive(&SockRef::from(&stream));
+        }
+        Self::Tcp(stream)
+    }
+
+    /// A connection to a listener that was [`prepared`](prepare).
+    pub(crate) fn accepted(stream: TcpStream) -> Self {
+        Self::Tcp(stream)
+    }
+
     /// The other end, as log lines name it.
-    pub(crate) fn remote(&self) -> String {
+    pub(crate) fn remote(&self) -> Remote {
         match self {
-            Self::Tcp(stream) => match stream.peer_addr() {
-                Ok(address) => format!("tcp:{address}"),
-                Err(_) => "tcp:gone".to_owned(),
-            },
-            Self::Unix(_) => "unix:".to_owned(),
+            Self::Tcp(stream) => Remote::Tcp(stream.peer_addr().ok()),
+            Self::Unix(_) => Remote::Unix,
         }
     }
 
@@ -81,14 +106,27 @@ impl Plain {
     }
 }
 
-impl From<TcpStream> for Plain {
-    /// With small writes sent at once, and a dead other end noticed.
-    fn from(stream: TcpStream) -> Self {
-        // Both improve a connection that also works without; a connection that is gone fails at its first use.
-        let _ = stream.set_nodelay(true);
-        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
-        let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
-        Self::Tcp(stream)
+/// Has the connections of a listener send small writes at once, and notice a dead other end: they inherit it, which
+/// spares them the calls.
+pub(crate) fn prepare(listener: &TcpListener) {
+    let listener = SockRef::from(listener);
+    // Both improve connections that also work without.
+    let _ = listener.set_tcp_nodelay(true);
+    keep_alive(&listener);
+}
+
+fn keep_alive(socket: &SockRef<'_>) {
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
+    let _ = socket.set_tcp_keepalive(&keepalive);
+}
+
+impl fmt::Display for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(Some(address)) => write!(f, "tcp:{address}"),
+            Self::Tcp(None) => f.write_str("tcp:gone"),
+            Self::Unix => f.write_str("unix:"),
+        }
     }
 }
 
@@ -117,6 +155,22 @@ impl AsyncWrite for Plain {
             Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
         }
+    }
+
+    /// TLS hands over several records at once.
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -16,12 +16,13 @@ use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::Address;
+use crate::ahead::ReadAhead;
 use crate::config::{Config, Limits, Named, Own, Plan, Quiet};
 use crate::gate::Notices;
 use crate::http::BackendHttp;
 use crate::metrics::{Failure, Metrics};
 use crate::outgoing::{RequestError, Site};
-use crate::pipe::{Cut, Size, Traffic, relay};
+use crate::pipe::{Cut, Pool, Size, Traffic, relay};
 use crate::plain::Plain;
 use crate::proxy_protocol::{ProxyProtocol, TlsFacts};
 use crate::side::{Back, Front, Identity, Met, Side};
@@ -48,6 +49,7 @@ pub(crate) struct Proxy {
     /// What the target is asked, to be told well.
     site: Option<Site>,
     http: Option<BackendHttp>,
+    pool: Pool,
 }
 
 /// The target could not be reached, or not as itself.
@@ -103,6 +105,7 @@ impl Proxy {
             upstream,
             site,
             http,
+            pool: Pool::new(),
         }
     }
 
@@ -127,6 +130,11 @@ impl Proxy {
     /// Where its identity comes from.
     pub(crate) fn own(&self) -> &Own {
         &self.own
+    }
+
+    /// The buffers of its connections.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     pub(crate) fn identity(&self) -> &Identity {
@@ -182,10 +190,11 @@ impl Proxy {
     }
 
     async fn serve_secured(self: &Arc<Self>, front: &Front, caller: Plain, notices: Notices) {
-        let (from, ends) = (caller.remote(), caller.ends());
+        let (from, ends) = (caller.remote(), self.proxy_protocol.and_then(|_| caller.ends()));
         let began = self.clock().monotonic();
+        // On the heap, here and below: what is needed to connect takes no room while the connection lasts.
         let accepted = tokio::select! {
-            accepted = front.accept(caller) => accepted,
+            accepted = Box::pin(front.accept(ReadAhead::new(caller, &self.pool))) => accepted,
             () = notices.stopping() => return,
         };
         let met = match accepted {
@@ -210,10 +219,10 @@ impl Proxy {
         let header = self.proxy_protocol.map(told);
         if let Some(http) = self.http {
             // Boxed, or every pipe would take the memory of it.
-            return Box::pin(self.serve_http(http, met, &from, header, notices)).await;
+            return Box::pin(self.serve_http(http, met, from, header, notices)).await;
         }
         let Met { mut stream, peer, standing } = met;
-        let mut backend = match self.dial_backend(header.as_deref()).await {
+        let mut backend = match Box::pin(self.dial_backend(header.as_deref())).await {
             Ok(backend) => backend,
             Err(error) => return self.undialled(&error),
         };
@@ -231,7 +240,7 @@ impl Proxy {
         caller.abort_on_close();
         let began = self.clock().monotonic();
         let dialled = tokio::select! {
-            dialled = self.dial_secured(back) => dialled,
+            dialled = Box::pin(self.dial_secured(back)) => dialled,
             () = notices.stopping() => return,
         };
         let Met { mut stream, peer, standing } = match dialled {
@@ -282,7 +291,7 @@ impl Proxy {
     {
         let limits = (self.clock(), self.limits.close_timeout);
         let lost = self.lost(ground);
-        let talk = pin!(relay(caller, target, lost, traffic, limits));
+        let talk = pin!(relay(caller, target, lost, traffic, &self.pool, limits));
         self.watch(name, traffic, talk).await
     }
 
@@ -378,7 +387,7 @@ impl Proxy {
     ) -> Result<Met<impl AsyncRead + AsyncWrite + Unpin + use<>>, DialError> {
         let secured = async {
             let stream = self.dial_server().await?;
-            Ok(back.connect(stream).await?)
+            Ok(back.connect(ReadAhead::new(stream, &self.pool)).await?)
         };
         self.clock().timeout(self.limits.connect_timeout, secured).await?
     }

@@ -112,7 +112,8 @@ enum AnyConnector {
 /// A stream after its handshake, with whoever is at its other end.
 #[derive(Debug)]
 pub(crate) struct Met<S> {
-    pub(crate) stream: S,
+    /// On the heap, since it is handed on several times.
+    pub(crate) stream: Box<S>,
     pub(crate) peer: AnyPeer,
     pub(crate) standing: Standing,
 }
@@ -278,7 +279,7 @@ impl Back {
 
 impl<S, P: Into<AnyPeer>> From<Secured<S, P>> for Met<S> {
     fn from(Secured { stream, peer, standing }: Secured<S, P>) -> Self {
-        Self { stream, peer: peer.into(), standing }
+        Self { stream: Box::new(stream), peer: peer.into(), standing }
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use super::{FIRST_RETRY, LAST_RETRY};
 use crate::ProxyError;
-use crate::plain::Plain;
+use crate::plain::{self, Plain};
 
 /// The listening socket of one name. It is systemd's, which goes on to hold it when this is dropped.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Passed {
     pub(super) async fn accept(&mut self) -> Plain {
         loop {
             let accepted = match &self.socket {
-                Socket::Tcp(listener) => listener.accept().await.map(|(stream, _)| Plain::from(stream)),
+                Socket::Tcp(listener) => listener.accept().await.map(|(stream, _)| Plain::accepted(stream)),
                 Socket::Unix(listener) => listener.accept().await.map(|(stream, _)| Plain::from(stream)),
             };
             match accepted {
@@ -88,7 +88,9 @@ impl Socket {
         if let Ok(listener) = passed.take_tcp_listener(index) {
             let listener = listener.ok_or_else(gone)?;
             listener.set_nonblocking(true)?;
-            return Ok(Self::Tcp(TcpListener::from_std(listener)?));
+            let listener = TcpListener::from_std(listener)?;
+            plain::prepare(&listener);
+            return Ok(Self::Tcp(listener));
         }
         let listener = passed.take_unix_listener(index)?.ok_or_else(gone)?;
         listener.set_nonblocking(true)?;
