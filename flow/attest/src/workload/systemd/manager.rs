@@ -47,7 +47,10 @@ impl Manager {
     async fn by_pidfd(&self, process: &PinnedProcess) -> Result<OwnedObjectPath, Failure> {
         match self.ask("GetUnitByPIDFD", &Fd::from(process.pidfd())).await {
             Ok(answer) => Ok(answer.body().deserialize::<(OwnedObjectPath, String, Vec<u8>)>()?.0),
-            Err(Error::FDO(error)) if matches!(*error, fdo::Error::UnknownMethod(_)) => {
+            // The bus of an older systemd lets root ask what nobody answers, and stops everybody else.
+            Err(Error::FDO(error))
+                if matches!(*error, fdo::Error::UnknownMethod(_) | fdo::Error::AccessDenied(_)) =>
+            {
                 self.is_old.store(true, Ordering::Relaxed);
                 self.by_pid(process).await
             }

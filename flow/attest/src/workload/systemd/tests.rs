@@ -21,6 +21,8 @@ enum Mood {
     New,
     /// Knows it by its id only.
     Old,
+    /// As that, and the bus lets nobody but root ask what it does not know.
+    OldAndStrict,
     /// Knows no unit of it.
     NoUnit,
     /// Has a unit that comes from no file.
@@ -71,6 +73,7 @@ async fn answer(server: Connection, mood: Mood, calls: Arc<Mutex<Vec<String>>>) 
             (_, Mood::Hangs) => continue,
             (_, Mood::Absent) => fails("org.freedesktop.DBus.Error.ServiceUnknown").await,
             ("GetUnitByPIDFD", Mood::Old) => fails("org.freedesktop.DBus.Error.UnknownMethod").await,
+            ("GetUnitByPIDFD", Mood::OldAndStrict) => fails("org.freedesktop.DBus.Error.AccessDenied").await,
             (_, Mood::NoUnit) => fails("org.freedesktop.systemd1.NoUnitForPID").await,
             ("GetUnitByPIDFD", _) => {
                 assert!(message.body().deserialize::<zbus::OwnedFd>().is_ok());
@@ -112,14 +115,16 @@ async fn unit_is_found_by_pidfd() {
 
 #[tokio::test]
 async fn older_systemd_is_asked_by_process_id_and_remembered_to_be_old() {
-    let systemd = Systemd::start(Mood::Old).await;
-    for _ in 0..2 {
-        assert_eq!(attest(&systemd).await.unwrap(), FOUND);
+    for mood in [Mood::Old, Mood::OldAndStrict] {
+        let systemd = Systemd::start(mood).await;
+        for _ in 0..2 {
+            assert_eq!(attest(&systemd).await.unwrap(), FOUND);
+        }
+        assert_eq!(
+            systemd.calls(),
+            ["GetUnitByPIDFD", "GetUnitByPID", "Get", "Get", "GetUnitByPID", "Get", "Get"]
+        );
     }
-    assert_eq!(
-        systemd.calls(),
-        ["GetUnitByPIDFD", "GetUnitByPID", "Get", "Get", "GetUnitByPID", "Get", "Get"]
-    );
 }
 
 #[tokio::test]
