@@ -1,5 +1,7 @@
 //! systemd as the first process of a container: agent and services inside, the server outside.
 
+mod units;
+
 use std::path::Path;
 use std::process::Command;
 
