@@ -4,7 +4,7 @@ mod crowd;
 mod proxies;
 mod refusal;
 mod service;
-mod traefik;
+pub(crate) mod traefik;
 mod trust;
 
 use std::io::{Read, Write};
@@ -27,12 +27,12 @@ const TO_INBOUND: &str = "address: 127.0.0.1, port_value: 8443";
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The program, if it is installed.
-fn program() -> Option<PathBuf> {
+pub(crate) fn program() -> Option<PathBuf> {
     peer("envoy", finial_testkit::envoy())
 }
 
 /// An example configuration of deploy/examples/envoy.
-fn example(name: &str) -> String {
+pub(crate) fn example(name: &str) -> String {
     let path = examples().join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -42,7 +42,7 @@ fn examples() -> PathBuf {
 }
 
 /// A running Envoy. It ends when this is dropped.
-struct Envoy {
+pub(crate) struct Envoy {
     process: Process,
     port: u16,
     admin: u16,
@@ -50,7 +50,7 @@ struct Envoy {
 
 impl Envoy {
     /// Starts it with an example configuration, in which the agent's socket and all ports are replaced.
-    fn start(folder: &Path, socket: &Path, configuration: &str, target: u16) -> Self {
+    pub(crate) fn start(folder: &Path, socket: &Path, configuration: &str, target: u16) -> Self {
         let program = program().expect("the test has looked for it");
         let (port, admin) = (free_port(), free_port());
         let here = |port: u16| format!("address: 127.0.0.1, port_value: {port}");
@@ -70,10 +70,15 @@ impl Envoy {
     }
 
     /// Waits until it has everything that it needs.
-    fn live(mut self) -> Self {
+    pub(crate) fn live(mut self) -> Self {
         let admin = self.admin;
         self.process.until("readiness", || get(admin, "/ready").filter(|answer| answer.contains("LIVE")));
         self
+    }
+
+    /// Where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// The sum of what it counted under names that end so, over all of its secrets.
@@ -92,7 +97,7 @@ impl Envoy {
 }
 
 /// What the server on this port answers to one request, head and body; `None` when it does not.
-fn get(port: u16, path: &str) -> Option<String> {
+pub(crate) fn get(port: u16, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;

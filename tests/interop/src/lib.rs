@@ -15,6 +15,8 @@ mod go_spiffe;
 #[cfg(test)]
 mod grpcurl;
 #[cfg(test)]
+mod kubernetes;
+#[cfg(test)]
 mod openssl;
 #[cfg(test)]
 mod peers;
@@ -30,6 +32,8 @@ mod rust_spiffe;
 mod spire_agent;
 #[cfg(test)]
 mod spire_server;
+#[cfg(test)]
+mod strangers;
 #[cfg(test)]
 mod systemd;
 #[cfg(test)]

@@ -29,19 +29,20 @@ impl Backend {
 
 /// A proxy before `backend` that admits exactly `client`, and its port.
 pub(crate) fn server_proxy(dev: &Dev, backend: &Backend, client: &str) -> (Process, u16) {
-    proxy(dev, "server", backend.port, ["--allow-uri", client])
+    proxy(dev, "server", backend.port, &["--allow-uri", client])
 }
 
 /// A proxy to what listens on the port `server`, which must be `id`, and its own port.
 pub(crate) fn client_proxy(dev: &Dev, server: u16, id: &str) -> (Process, u16) {
-    proxy(dev, "client", server, ["--verify-uri", id])
+    proxy(dev, "client", server, &["--verify-uri", id])
 }
 
-fn proxy(dev: &Dev, side: &str, target: u16, policy: [&str; 2]) -> (Process, u16) {
+/// A proxy, `server` or `client`, to what listens on the port `target`, with these flags, and its own port.
+pub(crate) fn proxy(dev: &Dev, side: &str, target: u16, flags: &[&str]) -> (Process, u16) {
     let port = free_port();
     let mut command = Command::new(finial());
     command.args(["proxy", side, "--listen", &address(port), "--target", &address(target)]);
-    command.args(policy).args(["--use-workload-api-addr", &dev.endpoint()]);
+    command.args(flags).args(["--use-workload-api-addr", &dev.endpoint()]);
     let mut process = Process::spawn(&format!("{side} proxy"), &mut command);
     process.wait_for_port(port);
     (process, port)

@@ -21,9 +21,7 @@ fn traefik_and_envoy_know_each_other() {
     let configuration = example("inbound.yaml").replace(HTTPBACKEND, CUSTOMER);
     let inbound = Envoy::start(dev.folder(), &dev.agent_socket(), &configuration, backend.port()).live();
     for (id, status) in [(CUSTOMER, "HTTP/1.1 200"), (HTTPBACKEND, "HTTP/1.1 500")] {
-        let port = free_port();
-        let mut process = start(&traefik, &dev, port, inbound.port, id);
-        process.wait_for_port(port);
+        let (mut process, port) = start(&traefik, &dev, inbound.port, id);
         // It takes up its routes a moment after its port; until then there is nothing to be found.
         let answer =
             process.until("route", || get(port, "/").filter(|answer| !answer.starts_with("HTTP/1.1 404")));
@@ -32,8 +30,9 @@ fn traefik_and_envoy_know_each_other() {
     }
 }
 
-/// A Traefik on `port` before the server on `target`, which must be `id`.
-fn start(program: &Path, dev: &Dev, port: u16, target: u16, id: &str) -> Process {
+/// A Traefik before the server on `target`, which must be `id`, and its port.
+pub(crate) fn start(program: &Path, dev: &Dev, target: u16, id: &str) -> (Process, u16) {
+    let port = free_port();
     let routes = format!(
         "http:\n  \
          routers: {{ all: {{ rule: \"PathPrefix(`/`)\", service: service }} }}\n  \
@@ -48,5 +47,7 @@ fn start(program: &Path, dev: &Dev, port: u16, target: u16, id: &str) -> Process
     command.arg(format!("--providers.file.filename={}", file.display()));
     command.arg(format!("--spiffe.workloadapiaddr={}", dev.endpoint()));
     command.args(["--global.checknewversion=false", "--global.sendanonymoususage=false"]);
-    Process::spawn("traefik", &mut command)
+    let mut process = Process::spawn("traefik", &mut command);
+    process.wait_for_port(port);
+    (process, port)
 }
