@@ -4,6 +4,7 @@ mod client;
 mod common;
 mod credentials;
 mod file;
+mod peers;
 mod server;
 mod status;
 mod values;

@@ -5,6 +5,7 @@ mod addresses;
 mod credentials;
 mod file;
 mod named;
+mod peers;
 mod plan;
 mod status;
 #[cfg(test)]
@@ -17,6 +18,8 @@ pub use credentials::CredentialFlags;
 pub(crate) use credentials::{Own, Trust};
 pub use file::ProxyFile;
 pub(crate) use named::Named;
+pub use peers::PeerFlags;
+pub(crate) use peers::{ListFiles, Scrutiny};
 pub(crate) use plan::{Mode, Plan};
 pub use status::{Quiet, StatusFlags};
 
@@ -46,6 +49,8 @@ pub struct ServerConfig {
     /// `--target-status`: what the target is asked over a connection to it, as `http://HOST/PATH` or `https://HOST/PATH`,
     /// to be told well by the status server; it must answer 200. Without it, that there is a connection is enough.
     pub target_status: Option<String>,
+    /// What ends the trust in a peer.
+    pub peers: PeerFlags,
     /// Where the identity comes from.
     pub credentials: CredentialFlags,
     /// What is told of the proxy, and to whom.
@@ -78,6 +83,8 @@ pub struct ClientConfig {
     /// `--target-status`: what the target is asked over a connection to it, as `http://HOST/PATH` or `https://HOST/PATH`,
     /// to be told well by the status server; it must answer 200. Without it, that there is a connection is enough.
     pub target_status: Option<String>,
+    /// What ends the trust in a peer.
+    pub peers: PeerFlags,
     /// Where the identity comes from.
     pub credentials: CredentialFlags,
     /// What is told of the proxy, and to whom.
@@ -168,6 +175,7 @@ impl ServerConfig {
             target_http2: false,
             disable_authentication: false,
             target_status: None,
+            peers: PeerFlags::default(),
             credentials,
             status: StatusFlags::default(),
             quiet: Quiet::default(),
@@ -188,6 +196,7 @@ impl ClientConfig {
             verify: AccessFlags::default(),
             disable_authentication: false,
             target_status: None,
+            peers: PeerFlags::default(),
             credentials,
             status: StatusFlags::default(),
             quiet: Quiet::default(),

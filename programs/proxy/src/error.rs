@@ -81,6 +81,20 @@ pub enum ProxyError {
     /// Backends would be told names that nobody vouches for.
     #[error("--identity-header and --allow-spki-pin are mutually exclusive: nobody vouches for names")]
     PinsAndIdentityHeader,
+    /// A server asks for no certificate that could be revoked or expire.
+    #[error("{flag} and --disable-authentication are mutually exclusive: no certificate is asked for")]
+    NobodyToScrutinize {
+        /// The flag about certificates.
+        flag: &'static str,
+    },
+    /// Only keys count, and no certificate.
+    #[error("{flag} and {pins} are mutually exclusive: of a pinned peer only the key counts")]
+    PinsAndScrutiny {
+        /// The flag about certificates.
+        flag: &'static str,
+        /// The flag that holds pins.
+        pins: &'static str,
+    },
     /// A client of the Workload API would take any ID for its server's.
     #[error(
         "at least one verification flag (--verify-{{cn,ou,dns,uri}}) is required with --use-workload-api"
@@ -209,6 +223,9 @@ pub enum ProxyError {
     /// A configuration file is at fault: every fault is a line of its own.
     #[error(transparent)]
     Configuration(#[from] HclError),
+    /// A list of revoked certificates cannot be read.
+    #[error("cannot use the revocation lists")]
+    RevocationLists(#[source] ReceiveError),
     /// Connections were still open when the time to drain ran out, and were cut.
     #[error("graceful shutdown timeout: forcing exit")]
     Forced {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use finial_daemon::{Clock, ClockHand, Tasks};
 use finial_receive::testing::{Authority, start};
 use finial_receive::{Endpoint, Source, SourceWriter};
-use finial_tls::{Acceptor, Connector, Policy};
+use finial_tls::{Acceptor, Connector, Policy, Terms};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -53,6 +53,19 @@ impl World {
         writer.publish(vec![self.authority.credential(id)], self.authority.bundles()).unwrap();
     }
 
+    /// The next credential, issued now.
+    pub(crate) fn publish(&self, writer: &SourceWriter, id: &str) {
+        let credential = self.authority.credential_at(id, self.clock.now());
+        writer.publish(vec![credential], self.authority.bundles()).unwrap();
+    }
+
+    /// A peer that is no proxy, has a credential of now, and speaks to `id`.
+    pub(crate) fn connector_now(&self, own: &str, id: &str) -> Connector {
+        let (writer, source) = self.party(own);
+        self.publish(&writer, own);
+        Connector::new(&source, Policy::ids([id.parse().unwrap()]))
+    }
+
     /// A peer that is no proxy, and speaks to `id`.
     pub(crate) fn connector(&self, own: &str, id: &str) -> Connector {
         Connector::new(&self.party(own).1, Policy::ids([id.parse().unwrap()]))
@@ -78,7 +91,7 @@ impl World {
 pub(crate) fn proxy(config: impl Into<Config>, source: Source) -> Arc<Proxy> {
     let metrics = Metrics::new("ghostunnel".to_owned(), source.clock());
     let named = Named::new(String::new(), config.into()).unwrap();
-    Arc::new(Proxy::new(named, Identity::Spiffe(source), Arc::new(metrics)))
+    Arc::new(Proxy::new(named, (Identity::Spiffe(source), Terms::default()), Arc::new(metrics)))
 }
 
 /// A proxy with an identity from `source` in place of the Workload API.

@@ -47,6 +47,7 @@ impl Fleet {
     /// No gates yet.
     pub(crate) fn new(identities: Identities, passed: PassedSockets, metrics: Metrics) -> Self {
         let clock = identities.clock().clone();
+        metrics.follow(&identities);
         Self {
             gates: watch::Sender::new(Vec::new()),
             identities,
@@ -82,6 +83,7 @@ impl Fleet {
     pub(crate) async fn open_identities(&self, configured: &[Named]) -> Result<(), ProxyError> {
         for named in configured {
             self.identities.open(&named.plan.own).await?;
+            self.identities.terms(&named.plan.scrutiny).await?;
         }
         Ok(())
     }
@@ -115,7 +117,8 @@ impl Fleet {
                 continue;
             }
             let identity = self.identities.open(&named.plan.own).await?;
-            let proxy = Proxy::new(named, identity, Arc::clone(&self.metrics));
+            let terms = self.identities.terms(&named.plan.scrutiny).await?;
+            let proxy = Proxy::new(named, (identity, terms), Arc::clone(&self.metrics));
             match (gate, listener) {
                 (Some(gate), _) => {
                     changes.changed += 1;
@@ -137,7 +140,10 @@ impl Fleet {
     /// Identities that no gate uses end.
     pub(crate) fn forget_identities(&self) {
         let proxies = self.gates.borrow().iter().map(|gate| gate.proxy()).collect::<Vec<_>>();
-        self.identities.retain(|own| proxies.iter().any(|proxy| proxy.own() == own));
+        self.identities.retain(
+            |own| proxies.iter().any(|proxy| proxy.own() == own),
+            |files| proxies.iter().any(|proxy| proxy.scrutiny().lists.as_ref() == Some(files)),
+        );
     }
 
     /// Accepts no more, and waits for open connections.

@@ -3,16 +3,18 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use finial_daemon::{Clock, Tasks};
-use finial_receive::{Source, WebFiles, WebSource};
+use finial_receive::{RevocationSource, Source, WebFiles, WebSource};
+use finial_tls::Terms;
 
 use crate::ProxyError;
-use crate::config::Own;
+use crate::config::{ListFiles, Own, Scrutiny};
 use crate::side::Identity;
 
 /// Twenty proxies of one agent hold one stream of its Workload API. Clones share the identities.
 #[derive(Clone, Debug)]
 pub(crate) struct Identities {
     opened: Arc<Mutex<Vec<(Own, Identity)>>>,
+    lists: Arc<Mutex<Vec<(ListFiles, RevocationSource)>>>,
     clock: Clock,
     tasks: Tasks,
 }
@@ -20,7 +22,7 @@ pub(crate) struct Identities {
 impl Identities {
     /// None yet. What keeps them up to date will run among `tasks`.
     pub(crate) fn new(clock: &Clock, tasks: &Tasks) -> Self {
-        Self { opened: Arc::default(), clock: clock.clone(), tasks: tasks.clone() }
+        Self { opened: Arc::default(), lists: Arc::default(), clock: clock.clone(), tasks: tasks.clone() }
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -47,6 +49,27 @@ impl Identities {
         Ok(identity)
     }
 
+    /// On what terms peers are accepted; lists that are open already are shared.
+    pub(crate) async fn terms(&self, scrutiny: &Scrutiny) -> Result<Terms, ProxyError> {
+        let revocations = match &scrutiny.lists {
+            Some(files) => Some(self.open_lists(files).await?),
+            None => None,
+        };
+        Ok(Terms { revocations, close_on_expiry: scrutiny.close_on_expiry })
+    }
+
+    async fn open_lists(&self, files: &ListFiles) -> Result<RevocationSource, ProxyError> {
+        let found = held(&self.lists).iter().find(|(open, _)| open == files).map(|(_, lists)| lists.clone());
+        if let Some(lists) = found {
+            return Ok(lists);
+        }
+        let ListFiles { paths, every } = files.clone();
+        let lists = RevocationSource::from_files(paths, every, &self.clock, &self.tasks).await;
+        let lists = lists.map_err(ProxyError::RevocationLists)?;
+        held(&self.lists).push((files.clone(), lists.clone()));
+        Ok(lists)
+    }
+
     /// What is to be found from now on.
     pub(crate) fn insert(&self, own: Own, identity: Identity) {
         self.opened().push((own, identity));
@@ -54,8 +77,9 @@ impl Identities {
 
     /// Forgets the identities that nobody uses: their streams and readers end with the last connection that rests on
     /// them.
-    pub(crate) fn retain(&self, used: impl Fn(&Own) -> bool) {
+    pub(crate) fn retain(&self, used: impl Fn(&Own) -> bool, needed: impl Fn(&ListFiles) -> bool) {
         self.opened().retain(|(own, _)| used(own));
+        held(&self.lists).retain(|(files, _)| needed(files));
     }
 
     /// Reads the certificate files again, soon. Without effect on the Workload API, which tells by itself.
@@ -65,15 +89,17 @@ impl Identities {
                 source.reload();
             }
         }
+        held(&self.lists).iter().for_each(|(_, lists)| lists.reload());
     }
 
-    /// How many generations were refused.
+    /// How many generations and lists were refused.
     pub(crate) fn refused(&self) -> u64 {
         let refused = |(_, identity): &(Own, Identity)| match identity {
             Identity::Spiffe(source) => source.refused(),
             Identity::Web(source) => source.refused(),
         };
-        self.opened().iter().map(refused).sum()
+        let generations = self.opened().iter().map(refused).sum::<u64>();
+        generations + held(&self.lists).iter().map(|(_, lists)| lists.refused()).sum::<u64>()
     }
 
     fn find(&self, own: &Own) -> Option<Identity> {
@@ -81,9 +107,13 @@ impl Identities {
     }
 
     fn opened(&self) -> MutexGuard<'_, Vec<(Own, Identity)>> {
-        // No code that could panic half-way runs under the lock.
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+        held(&self.opened)
     }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No code that could panic half-way runs under the lock.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// In ghostunnel's words.

@@ -39,7 +39,8 @@ pub(crate) use address::StatusAddress;
 pub use address::{Address, AddressError};
 pub use app::{App, build, build_file};
 pub use config::{
-    AccessFlags, ClientConfig, Config, CredentialFlags, Limits, ProxyFile, Quiet, ServerConfig, StatusFlags,
+    AccessFlags, ClientConfig, Config, CredentialFlags, Limits, PeerFlags, ProxyFile, Quiet, ServerConfig,
+    StatusFlags,
 };
 pub use error::ProxyError;
 pub use outgoing::{HttpUrl, HttpUrlError};

@@ -5,11 +5,13 @@ mod export;
 mod tests;
 mod timer;
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use finial_daemon::Clock;
 
 use self::timer::Timer;
+use crate::identities::Identities;
 
 /// Shared by all connections. Counting takes no lock; measuring a span takes one for as long as it is noted.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(crate) struct Metrics {
     slow: Count,
     handshakes: Timer,
     lifetimes: Timer,
+    /// Whose files may be refused when they are read again.
+    identities: OnceLock<Identities>,
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +60,7 @@ impl Metrics {
             slow: Count::default(),
             handshakes: Timer::new(clock),
             lifetimes: Timer::new(clock),
+            identities: OnceLock::new(),
         }
     }
 
@@ -94,14 +99,21 @@ impl Metrics {
         &self.lifetimes
     }
 
-    fn counts(&self) -> [(&'static str, &Count); 6] {
+    /// The refusals of these identities count from now on.
+    pub(crate) fn follow(&self, identities: &Identities) {
+        let _ = self.identities.set(identities.clone());
+    }
+
+    /// The last is ours.
+    fn counts(&self) -> [(&'static str, u64); 7] {
         [
-            ("accept.error", &self.failed),
-            ("accept.success", &self.succeeded),
-            ("accept.timeout", &self.slow),
-            ("accept.total", &self.accepted),
-            ("conn.open", &self.open),
-            ("conn.timeout", &self.timed_out),
+            ("accept.error", self.failed.value()),
+            ("accept.success", self.succeeded.value()),
+            ("accept.timeout", self.slow.value()),
+            ("accept.total", self.accepted.value()),
+            ("conn.open", self.open.value()),
+            ("conn.timeout", self.timed_out.value()),
+            ("reload.refused", self.identities.get().map_or(0, Identities::refused)),
         ]
     }
 

@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use finial_daemon::{Clock, Elapsed, go};
 use finial_receive::NotLive;
-use finial_tls::{Standing, TlsError};
+use finial_tls::{Standing, Terms, TlsError};
 use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::Address;
 use crate::ahead::ReadAhead;
-use crate::config::{Config, Limits, Named, Own, Plan, Quiet};
+use crate::config::{Config, Limits, Named, Own, Plan, Quiet, Scrutiny};
 use crate::gate::Notices;
 use crate::http::BackendHttp;
 use crate::metrics::{Failure, Metrics};
@@ -40,6 +40,7 @@ pub(crate) struct Proxy {
     listen: Address,
     target: Address,
     own: Own,
+    scrutiny: Scrutiny,
     identity: Identity,
     limits: Limits,
     quiet: Quiet,
@@ -85,11 +86,11 @@ pub(crate) enum CheckError {
 }
 
 impl Proxy {
-    pub(crate) fn new(named: Named, identity: Identity, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(named: Named, (identity, terms): (Identity, Terms), metrics: Arc<Metrics>) -> Self {
         let Named { name, config, plan } = named;
-        let side = Side::new(&plan, &identity);
+        let side = Side::new(&plan, &identity, &terms);
         let site = plan.target_status.map(|url| Site::new(url, identity.clock()));
-        let Plan { listen, target, own, limits, quiet, proxy_protocol, upstream, http, .. } = plan;
+        let Plan { listen, target, own, scrutiny, limits, quiet, proxy_protocol, upstream, http, .. } = plan;
         Self {
             name,
             config,
@@ -97,6 +98,7 @@ impl Proxy {
             listen,
             target,
             own,
+            scrutiny,
             identity,
             limits,
             quiet,
@@ -125,6 +127,11 @@ impl Proxy {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What its peers are held to.
+    pub(crate) fn scrutiny(&self) -> &Scrutiny {
+        &self.scrutiny
     }
 
     /// Where its identity comes from.

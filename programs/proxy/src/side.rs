@@ -9,8 +9,8 @@ use finial_daemon::Clock;
 use finial_identity::SpkiPin;
 use finial_receive::{NotLive, Source, WebSource};
 use finial_tls::{
-    Acceptor, Connector, NameRules, Peer, PinnedPeer, Policy, Secured, Standing, TlsError, WebAcceptor,
-    WebDialer, WebPeer,
+    Acceptor, Connector, NameRules, Peer, PinnedPeer, Policy, Secured, Standing, Terms, TlsError,
+    WebAcceptor, WebDialer, WebPeer,
 };
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -135,10 +135,10 @@ impl AnyPeer {
 }
 
 impl Side {
-    pub(crate) fn new(plan: &Plan, identity: &Identity) -> Self {
+    pub(crate) fn new(plan: &Plan, identity: &Identity, terms: &Terms) -> Self {
         match plan.mode {
-            Mode::Server => Self::Server(Front::new(plan, identity)),
-            Mode::Client => Self::Client(Back::new(plan, identity)),
+            Mode::Server => Self::Server(Front::new(plan, identity, terms)),
+            Mode::Client => Self::Client(Back::new(plan, identity, terms)),
         }
     }
 
@@ -153,7 +153,7 @@ impl Side {
 }
 
 impl Front {
-    fn new(plan: &Plan, identity: &Identity) -> Self {
+    fn new(plan: &Plan, identity: &Identity, terms: &Terms) -> Self {
         let limit = plan.limits.connect_timeout;
         match (identity, &plan.pins) {
             (Identity::Web(source), Some(pins)) => {
@@ -162,7 +162,7 @@ impl Front {
                 Self { acceptor, rules: NameRules::default(), trust: plan.trust }
             }
             _ => {
-                let front = Self::with(identity, plan.rules.clone(), plan.trust, limit);
+                let front = Self::with(identity, (plan.rules.clone(), terms), plan.trust, limit);
                 if plan.http.is_some() { front.speaking_http() } else { front }
             }
         }
@@ -179,17 +179,18 @@ impl Front {
 
     /// Asks callers for no certificate.
     pub(crate) fn open(identity: &Identity, limit: Duration) -> Self {
-        Self::with(identity, NameRules::default(), Trust::ServerOnly, limit)
+        Self::with(identity, (NameRules::default(), &Terms::default()), Trust::ServerOnly, limit)
     }
 
-    fn with(identity: &Identity, rules: NameRules, trust: Trust, limit: Duration) -> Self {
+    fn with(identity: &Identity, (rules, terms): (NameRules, &Terms), trust: Trust, limit: Duration) -> Self {
         let acceptor = match identity {
             Identity::Spiffe(source) => {
                 let acceptor = Acceptor::new(source, Policy::names(rules.clone()));
-                AnyAcceptor::Spiffe(acceptor.with_handshake_limit(limit))
+                AnyAcceptor::Spiffe(acceptor.with_handshake_limit(limit).with_terms(terms.clone()))
             }
             Identity::Web(source) => {
-                AnyAcceptor::Web(WebAcceptor::new(source, rules.clone()).with_handshake_limit(limit))
+                let acceptor = WebAcceptor::new(source, rules.clone()).with_handshake_limit(limit);
+                AnyAcceptor::Web(acceptor.with_terms(terms.clone()))
             }
         };
         Self { acceptor, rules, trust }
@@ -225,12 +226,13 @@ impl Front {
 }
 
 impl Back {
-    fn new(plan: &Plan, identity: &Identity) -> Self {
+    fn new(plan: &Plan, identity: &Identity, terms: &Terms) -> Self {
         let (limit, rules) = (plan.limits.connect_timeout, plan.rules.clone());
         let connector = match identity {
             Identity::Spiffe(source) => {
                 let connector =
                     Connector::new(source, Policy::names(rules.clone())).with_handshake_limit(limit);
+                let connector = connector.with_terms(terms.clone());
                 AnyConnector::Spiffe(match plan.trust {
                     Trust::Mutual => connector,
                     Trust::ServerOnly => connector.without_credential(),
@@ -240,7 +242,7 @@ impl Back {
                 let dialer = WebDialer::new(source, rules.clone()).with_handshake_limit(limit);
                 match &plan.pins {
                     Some(pins) => AnyConnector::Pinned(dialer, Arc::clone(pins)),
-                    None => AnyConnector::Web(dialer),
+                    None => AnyConnector::Web(dialer.with_terms(terms.clone())),
                 }
             }
         };

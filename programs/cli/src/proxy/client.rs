@@ -70,6 +70,7 @@ impl Client {
             verify,
             target_status: self.target_status.clone().filter(|text| !text.is_empty()),
             disable_authentication: self.disable_authentication,
+            peers: common.peers.flags(),
             server_name: self.server_name.clone().filter(|name| !name.is_empty()),
             upstream: self.proxy.clone(),
             unsafe_listen: self.unsafe_listen,

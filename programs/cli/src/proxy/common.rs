@@ -8,12 +8,15 @@ use finial_proxy::Limits;
 
 use super::Called;
 use super::credentials::Credentials;
+use super::peers::Peers;
 use super::status::Status;
 
 #[derive(Args)]
 pub(crate) struct Common {
     #[command(flatten)]
     pub(super) credentials: Credentials,
+    #[command(flatten)]
+    pub(super) peers: Peers,
     /// How long to wait for the first identity; 0 for ever
     #[arg(long = "use-workload-api-timeout", default_value = "10m", value_name = "DURATION", value_parser = first_identity)]
     workload_api_timeout: Duration,

@@ -102,6 +102,7 @@ impl Server {
             identity_header: self.identity_header,
             target_http2: self.target_http2,
             disable_authentication: self.disable_authentication,
+            peers: common.peers.flags(),
             unsafe_target: self.unsafe_target,
             status: common.status.flags(),
             quiet: common.status.quiet(),

@@ -4,6 +4,7 @@
 
 mod reload;
 mod status;
+mod trust;
 mod web;
 
 use std::io::{ErrorKind, Write};

@@ -5,6 +5,7 @@ mod identity;
 mod keys;
 mod limits;
 mod listeners;
+mod peers;
 mod status;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,9 @@ use finial_tls::NameRules;
 use rustls_pki_types::ServerName;
 
 use super::addresses::{check_client_listen, client_target, listen, server_target};
-use super::{ClientConfig, Config, Limits, Own, Quiet, ServerConfig, StatusFlags, Trust, read_target_status};
+use super::{
+    ClientConfig, Config, Limits, Own, Quiet, Scrutiny, ServerConfig, StatusFlags, Trust, read_target_status,
+};
 use crate::http::BackendHttp;
 use crate::{Address, HttpUrl, ProxyError, ProxyProtocol, Upstream};
 
@@ -23,6 +25,7 @@ pub(crate) struct Plan {
     /// What peers are known by in the place of certificates that verify.
     pub(crate) pins: Option<Arc<[SpkiPin]>>,
     pub(crate) trust: Trust,
+    pub(crate) scrutiny: Scrutiny,
     /// Of a client only.
     pub(crate) upstream: Option<Upstream>,
     /// Of a server only.
@@ -58,6 +61,7 @@ impl Plan {
     fn server(config: ServerConfig) -> Result<Self, ProxyError> {
         let ServerConfig { allow, status, quiet, limits, .. } = config;
         let trust = if config.disable_authentication { Trust::ServerOnly } else { Trust::Mutual };
+        let every = config.credentials.timed_reload;
         let own = config.credentials.server(trust)?;
         match (trust, allow.all, allow.name_somebody() || !allow.pins.is_empty()) {
             (Trust::Mutual, false, false) => return Err(ProxyError::NoAccessControl),
@@ -69,6 +73,7 @@ impl Plan {
         }
         let pins = allow.pins(&own, ("--allow-spki-pin", "access control"))?;
         let own = if pins.is_some() { own.without_roots() } else { own };
+        let scrutiny = config.peers.server(trust, pins.is_some(), every)?;
         let target = server_target(&config.target, config.unsafe_target)?;
         let proxy_protocol = match (config.proxy_protocol, config.proxy_protocol_mode) {
             (true, Some(_)) => return Err(ProxyError::ProxyProtocols),
@@ -93,6 +98,7 @@ impl Plan {
             rules,
             pins,
             trust,
+            scrutiny,
             proxy_protocol,
             target_status: read_target_status(config.target_status.as_deref())?,
             http,
@@ -106,11 +112,13 @@ impl Plan {
     fn client(config: ClientConfig) -> Result<Self, ProxyError> {
         let ClientConfig { upstream, verify, status, quiet, limits, .. } = config;
         let trust = if config.disable_authentication { Trust::ServerOnly } else { Trust::Mutual };
+        let every = config.credentials.timed_reload;
         let own = config.credentials.client(trust)?;
         check_client_listen(&config.listen, config.unsafe_listen)?;
         let (target, host) = client_target(&config.target)?;
         let pins = verify.pins(&own, ("--verify-spki-pin", "verification"))?;
         let own = if pins.is_some() { own.without_roots() } else { own };
+        let scrutiny = config.peers.client(pins.as_ref().map(|_| "--verify-spki-pin"), every)?;
         if matches!(own, Own::WorkloadApi(_)) && !verify.all && !verify.name_somebody() {
             return Err(ProxyError::NoVerification);
         }
@@ -131,6 +139,7 @@ impl Plan {
             rules,
             pins,
             trust,
+            scrutiny,
             target_status: read_target_status(config.target_status.as_deref())?,
             own,
             status,

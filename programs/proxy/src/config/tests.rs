@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use finial_receive::Endpoint;
 
-use super::{AccessFlags, ClientConfig, Config, CredentialFlags, Plan, ServerConfig, StatusFlags};
+use super::{AccessFlags, ClientConfig, Config, CredentialFlags, PeerFlags, Plan, ServerConfig, StatusFlags};
 use crate::ProxyProtocol;
 
 fn agent() -> CredentialFlags {
@@ -200,6 +200,43 @@ fn a_pin_of_a_client_goes_with_no_other_rule_and_needs_no_name() {
         let refused = Plan::new(config.into()).err().map(|error| error.to_string());
         assert_eq!(refused.as_deref(), says);
     }
+}
+
+#[test]
+fn peers_that_are_not_verified_can_be_neither_revoked_nor_expired() {
+    const OPEN: &str =
+        "--crl and --disable-authentication are mutually exclusive: no certificate is asked for";
+    const PINNED: &str =
+        "--close-on-expiry and --allow-spki-pin are mutually exclusive: of a pinned peer only the key counts";
+    let lists = PeerFlags { revocation_lists: vec!["/revoked.crl".into()], ..PeerFlags::default() };
+    let expiry = PeerFlags { close_on_expiry: true, ..PeerFlags::default() };
+    let both = PeerFlags { close_on_expiry: true, ..lists.clone() };
+    let nobody = AccessFlags::default();
+    for (allow, open, peers, says) in [
+        (nobody.clone(), true, lists, Some(OPEN)),
+        (pinned(), false, expiry, Some(PINNED)),
+        (nobody, true, PeerFlags::default(), None),
+        (AccessFlags::uri("spiffe://example.org/a"), false, both.clone(), None),
+    ] {
+        let config = ServerConfig {
+            allow,
+            peers,
+            disable_authentication: open,
+            credentials: files("keystore"),
+            ..server()
+        };
+        let refused = Plan::new(config.into()).err().map(|error| error.to_string());
+        assert_eq!(refused.as_deref(), says);
+    }
+    let anonymous = ClientConfig {
+        peers: both.clone(),
+        disable_authentication: true,
+        credentials: files("ca"),
+        ..client()
+    };
+    assert!(Plan::new(anonymous.into()).is_ok());
+    let pinned = ClientConfig { peers: both, verify: pinned(), credentials: files("keystore"), ..client() };
+    assert!(refusal(pinned).starts_with("--crl and --verify-spki-pin are mutually exclusive"));
 }
 
 #[test]

@@ -19,7 +19,7 @@ impl Metrics {
             );
         };
         for (name, count) in self.counts() {
-            tell(name.to_owned(), json!(count.value()));
+            tell(name.to_owned(), json!(count));
         }
         for (name, timer) in self.timers() {
             let spread = timer.spread();
@@ -43,7 +43,7 @@ impl Metrics {
             let _ = writeln!(text, "# TYPE {prefix}_{name} gauge\n{prefix}_{name} {value}");
         };
         for (name, count) in self.counts() {
-            tell(&flat(name), count.value() as f64);
+            tell(&flat(name), count as f64);
         }
         for (name, timer) in self.timers() {
             let (name, spread) = (flat(name), timer.spread());

@@ -23,30 +23,30 @@ use crate::{
 };
 
 /// A folder with a root, and a pair for each party.
-struct Web {
+pub(super) struct Web {
     folder: TempDir,
-    authority: Authority,
-    clock: Clock,
-    _hand: ClockHand,
+    pub(super) authority: Authority,
+    pub(super) clock: Clock,
+    pub(super) hand: ClockHand,
 }
 
 impl Web {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (clock, hand) = Clock::manual(start());
         let (folder, authority) = (TempDir::new().unwrap(), Authority::new("example.org"));
         fs::write(folder.path().join("ca.pem"), authority.bundle().to_pem()).unwrap();
-        let web = Self { folder, authority, clock, _hand: hand };
+        let web = Self { folder, authority, clock, hand };
         for name in ["server", "client", "other"] {
             web.write_pair(name, name);
         }
         web
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn write_pair(&self, file: &str, name: &str) {
+    pub(super) fn write_pair(&self, file: &str, name: &str) {
         let (chain, key) = self.authority.leaf("spiffe://example.org/x", start(), |params| {
             params.subject_alt_names = vec![
                 SanType::DnsName("localhost".try_into().unwrap()),
@@ -59,7 +59,11 @@ impl Web {
         fs::write(self.path(&format!("{file}.key")), key.to_pem().as_bytes()).unwrap();
     }
 
-    fn client_der(&self) -> Vec<u8> {
+    pub(super) fn leaf(&self, name: &str) -> CertificateDer<'static> {
+        CertificateDer::from_pem_file(self.path(&format!("{name}.pem"))).unwrap()
+    }
+
+    pub(super) fn client_der(&self) -> Vec<u8> {
         CertificateDer::from_pem_file(self.path("client.pem")).unwrap().to_vec()
     }
 
@@ -77,17 +81,17 @@ impl Web {
         }
     }
 
-    fn server(&self, target: SocketAddr, common_name: &str) -> ServerConfig {
+    pub(super) fn server(&self, target: SocketAddr, common_name: &str) -> ServerConfig {
         let allow = AccessFlags { common_names: vec![common_name.to_owned()], ..AccessFlags::default() };
         let config = ServerConfig::new(local(0), local(target.port()), self.credentials("server"));
         ServerConfig { allow, ..config }
     }
 
-    fn client(&self, target: SocketAddr) -> ClientConfig {
+    pub(super) fn client(&self, target: SocketAddr) -> ClientConfig {
         ClientConfig::new(local(0), local(target.port()), self.credentials("client"))
     }
 
-    async fn server_app(&self, config: ServerConfig) -> App {
+    pub(super) async fn server_app(&self, config: ServerConfig) -> App {
         build(config, &self.clock).await.unwrap()
     }
 }

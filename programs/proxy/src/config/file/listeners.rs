@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use super::keys::Keys;
-use super::{Defaults, access, identity, limits, status};
+use super::{Defaults, access, identity, limits, peers, status};
 use crate::config::{Named, StatusFlags};
 use crate::{Address, ClientConfig, Config, ProxyError, ProxyProtocol, ServerConfig, Upstream};
 
@@ -55,6 +55,7 @@ fn server(keys: &mut Keys, defaults: &Defaults) -> Option<Config> {
     let config = ServerConfig {
         unsafe_target: keys.take("unsafe_target").unwrap_or_default(),
         allow: access::allow(keys),
+        peers: peers::read(keys),
         proxy_protocol: keys.take("proxy_protocol").unwrap_or_default(),
         proxy_protocol_mode: proxy_protocol_mode(keys),
         target_status: keys.take("target_status"),
@@ -78,6 +79,7 @@ fn client(keys: &mut Keys, defaults: &Defaults) -> Option<Config> {
         server_name: keys.take("override_server_name"),
         upstream: upstream.and_then(|text| keys.read("proxy", Upstream::parse(&text))),
         verify: access::verify(keys),
+        peers: peers::read(keys),
         target_status: keys.take("target_status"),
         disable_authentication: keys.take("disable_authentication").unwrap_or_default(),
         quiet: status::quiet(keys).unwrap_or(defaults.quiet),

@@ -30,6 +30,8 @@ server "web" {
   allow_uri = ["spiffe://example.org/a", "spiffe://example.org/b/*"]
   allow_dns = "a.example.org"
   allow_ip = ["10.0.0.1"]
+  crl = ["/etc/revoked.crl", "/etc/more.crl"]
+  close_on_expiry = true
   proxy_protocol_mode = "tls-full"
   max_concurrent_conns = 0
 }
@@ -71,6 +73,8 @@ fn blocks_take_what_the_top_level_says_and_may_say_otherwise() {
     else {
         panic!("{file:?}")
     };
+    assert_eq!(web.peers.revocation_lists.len(), 2);
+    assert!(web.peers.close_on_expiry);
     assert_eq!((web.listen.as_str(), web.limits.connections), ("0.0.0.0:8443", usize::MAX));
     assert_eq!(web.credentials, agent("unix:///run/agent.sock"));
     assert_eq!(web.limits.connect_timeout, Duration::from_secs(3));
