@@ -12,14 +12,15 @@ use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::UnixTime;
 
-use crate::Policy;
 use crate::resolver::OwnCredential;
 use crate::verifier::{ClientVerifier, PeerCheck, PeerVerifier, ServerVerifier};
+use crate::{Offer, Policy};
 
 /// Newest first; both with forward secret AEAD suites only, since the provider has no others.
-static VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+pub(crate) static VERSIONS: &[&rustls::SupportedProtocolVersion] =
+    &[&rustls::version::TLS13, &rustls::version::TLS12];
 
-static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+pub(crate) static PROVIDER: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
 
 /// Whether a server insists on a client certificate. One that is presented is always verified.
@@ -42,7 +43,8 @@ pub fn server_config(
     alpn: &[Vec<u8>],
 ) -> ServerConfig {
     let check = PeerCheck::new(source.clone(), policy.clone());
-    server(source.clock(), Arc::new(OwnCredential::new(source.clone())), check, client_auth, alpn)
+    let own = Arc::new(OwnCredential::new(source.clone()));
+    server(&Offer::default(), source.clock(), own, check, client_auth, alpn)
 }
 
 /// A client that presents the default credential of `source` and accepts the servers that `policy` permits.
@@ -51,10 +53,12 @@ pub fn server_config(
 /// [`Connector`](crate::Connector). `alpn`: the application protocols, best first; none offers none.
 pub fn client_config(source: &Source, policy: &Policy, alpn: &[Vec<u8>]) -> ClientConfig {
     let check = PeerCheck::new(source.clone(), policy.clone());
-    client(source.clock(), Arc::new(OwnCredential::new(source.clone())), check, alpn)
+    let own = Arc::new(OwnCredential::new(source.clone()));
+    client(&Offer::default(), source.clock(), own, check, alpn)
 }
 
 pub(crate) fn server(
+    offer: &Offer,
     clock: &Clock,
     own: Arc<dyn ResolvesServerCert>,
     check: impl PeerVerifier + 'static,
@@ -62,18 +66,22 @@ pub(crate) fn server(
     alpn: &[Vec<u8>],
 ) -> ServerConfig {
     let verifier = ClientVerifier::new(check, client_auth, Arc::clone(&PROVIDER));
-    let config = server_builder(clock).with_client_cert_verifier(Arc::new(verifier)).with_cert_resolver(own);
+    let builder = server_builder(offer, clock).with_client_cert_verifier(Arc::new(verifier));
+    let config = builder.with_cert_resolver(own);
     without_resumption(config, alpn)
 }
 
 /// A server that asks for no certificate: its clients are nobody.
-pub(crate) fn open_server(clock: &Clock, own: Arc<dyn ResolvesServerCert>) -> ServerConfig {
-    without_resumption(server_builder(clock).with_no_client_auth().with_cert_resolver(own), &[])
+pub(crate) fn open_server(offer: &Offer, clock: &Clock, own: Arc<dyn ResolvesServerCert>) -> ServerConfig {
+    without_resumption(server_builder(offer, clock).with_no_client_auth().with_cert_resolver(own), &[])
 }
 
-fn server_builder(clock: &Clock) -> rustls::ConfigBuilder<ServerConfig, rustls::WantsVerifier> {
+fn server_builder(
+    offer: &Offer,
+    clock: &Clock,
+) -> rustls::ConfigBuilder<ServerConfig, rustls::WantsVerifier> {
     let time = Arc::new(ClockTime(clock.clone()));
-    with_versions(ServerConfig::builder_with_details(Arc::clone(&PROVIDER), time))
+    with_versions(ServerConfig::builder_with_details(offer.provider(), time), offer)
 }
 
 /// A resumed session skips the verifier, so that a peer would keep access after its authority was removed.
@@ -85,6 +93,7 @@ fn without_resumption(mut config: ServerConfig, alpn: &[Vec<u8>]) -> ServerConfi
 }
 
 pub(crate) fn client(
+    offer: &Offer,
     clock: &Clock,
     own: Arc<dyn ResolvesClientCert>,
     check: impl PeerVerifier + 'static,
@@ -92,7 +101,7 @@ pub(crate) fn client(
 ) -> ClientConfig {
     let time = Arc::new(ClockTime(clock.clone()));
     let verifier = ServerVerifier::new(check, Arc::clone(&PROVIDER));
-    let mut config = with_versions(ClientConfig::builder_with_details(Arc::clone(&PROVIDER), time))
+    let mut config = with_versions(ClientConfig::builder_with_details(offer.provider(), time), offer)
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_cert_resolver(own);
@@ -104,7 +113,8 @@ pub(crate) fn client(
 /// A client without a certificate of its own, for servers that `roots` vouch for by host name.
 pub(crate) fn web_client(roots: RootCertStore, clock: &Clock) -> ClientConfig {
     let time = Arc::new(ClockTime(clock.clone()));
-    let mut config = with_versions(ClientConfig::builder_with_details(Arc::clone(&PROVIDER), time))
+    let offer = Offer::default();
+    let mut config = with_versions(ClientConfig::builder_with_details(offer.provider(), time), &offer)
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
@@ -119,11 +129,12 @@ pub(crate) fn signing_key(
     PROVIDER.key_provider.load_private_key(key)
 }
 
-#[expect(clippy::expect_used, reason = "the provider has suites and groups of both versions")]
+#[expect(clippy::expect_used, reason = "an offer has suites and groups of each of its versions")]
 fn with_versions<S: rustls::ConfigSide>(
     builder: rustls::ConfigBuilder<S, rustls::WantsVersions>,
+    offer: &Offer,
 ) -> rustls::ConfigBuilder<S, rustls::WantsVerifier> {
-    builder.with_protocol_versions(VERSIONS).expect("TLS 1.2 and 1.3 in the provider")
+    builder.with_protocol_versions(offer.versions()).expect("suites of each version")
 }
 
 /// The time of our clock, as rustls asks for it.

@@ -17,7 +17,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 use crate::config::{self, ClientAuth};
 use crate::resolver::{KeyCache, OwnCredential};
 use crate::verifier::{PeerCheck, RecentSvids, Witness};
-use crate::{Peer, Policy, Standing, Terms, TlsError};
+use crate::{Offer, Peer, Policy, Standing, Terms, TlsError};
 
 /// How long a handshake may take unless it was said otherwise.
 pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -55,6 +55,13 @@ impl Acceptor {
     #[must_use]
     pub fn with_alpn<T: Into<Vec<u8>>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
         self.party.alpn = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Agrees on these versions and suites only.
+    #[must_use]
+    pub fn with_offer(mut self, offer: Offer) -> Self {
+        self.party.offer = offer;
         self
     }
 
@@ -110,7 +117,7 @@ impl Acceptor {
     {
         self.party.keys.certified(&self.party.source.credential()?)?;
         let (own, _, witness) = self.party.enter();
-        let config = config::open_server(self.party.source.clock(), own);
+        let config = config::open_server(&self.party.offer, self.party.source.clock(), own);
         let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
         let stream = self.party.within_limit(handshake).await?;
         let (_, standing) = self.party.conclude(&witness, Role::Client);
@@ -128,7 +135,8 @@ impl Acceptor {
         // A server always presents something; the reason why it cannot is worth more than an alert.
         self.party.keys.certified(&self.party.source.credential()?)?;
         let (own, check, witness) = self.party.enter();
-        let config = config::server(self.party.source.clock(), own, check, client_auth, &self.party.alpn);
+        let (offer, clock, alpn) = (&self.party.offer, self.party.source.clock(), &self.party.alpn);
+        let config = config::server(offer, clock, own, check, client_auth, alpn);
         let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
         let stream = self.party.within_limit(handshake).await?;
         let (peer, standing) = self.party.conclude(&witness, Role::Client);
@@ -146,6 +154,13 @@ impl Connector {
     #[must_use]
     pub fn with_alpn<T: Into<Vec<u8>>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
         self.party.alpn = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Agrees on these versions and suites only.
+    #[must_use]
+    pub fn with_offer(mut self, offer: Offer) -> Self {
+        self.party.offer = offer;
         self
     }
 
@@ -193,7 +208,8 @@ impl Connector {
             self.party.keys.certified(credential)?;
         }
         let (own, check, witness) = self.party.enter();
-        let config = config::client(self.party.source.clock(), own, check, &self.party.alpn);
+        let (offer, clock, alpn) = (&self.party.offer, self.party.source.clock(), &self.party.alpn);
+        let config = config::client(offer, clock, own, check, alpn);
         let handshake = TlsConnector::from(Arc::new(config)).connect(server_name, stream);
         let stream = self.party.within_limit(handshake).await?;
         let (peer, standing) = self.party.conclude(&witness, Role::Server);
@@ -209,6 +225,7 @@ struct Party {
     terms: Terms,
     alpn: Vec<Vec<u8>>,
     limit: Duration,
+    offer: Offer,
     keys: KeyCache,
     recent: Arc<RecentSvids>,
     /// Nothing is presented.
@@ -224,6 +241,7 @@ impl Party {
             terms: Terms::default(),
             alpn: Vec::new(),
             limit: HANDSHAKE_LIMIT,
+            offer: Offer::default(),
             keys: KeyCache::default(),
             recent: Arc::default(),
             anonymous: false,

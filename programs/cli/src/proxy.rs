@@ -7,6 +7,8 @@ mod file;
 mod peers;
 mod server;
 mod status;
+mod tls;
+mod unserved;
 mod values;
 
 use anyhow::{Context, Result};

@@ -98,6 +98,11 @@ impl Address {
         }
     }
 
+    /// Whether it is a TCP port of a host that it names.
+    pub(crate) fn has_host(&self) -> bool {
+        matches!(self, Self::Tcp { host, .. } if !host.is_empty())
+    }
+
     /// Whether only this machine can be at the other end: ghostunnel's test, which looks at how the text begins and
     /// resolves no names.
     pub(crate) fn is_local(text: &str) -> bool {

@@ -4,12 +4,14 @@
 mod tests;
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use finial_daemon::{Clock, Readiness, ReadyGuard, Tasks};
+use tokio::net::lookup_host;
 use tokio::sync::Notify;
 
 use crate::accept::{Listener, PassedSockets};
@@ -20,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::reload::{Reloader, Watched};
 use crate::side::Front;
 use crate::status::{self, Status};
-use crate::{Config, ProxyError, ProxyFile};
+use crate::{Address, Config, ProxyError, ProxyFile};
 
 /// For what is not a connection, once all connections have ended.
 const LAST_GRACE: Duration = Duration::from_secs(1);
@@ -50,9 +52,24 @@ pub struct App {
 /// [`Limits::workload_api_timeout`](crate::Limits::workload_api_timeout).
 pub async fn build(config: impl Into<Config>, clock: &Clock) -> Result<App, ProxyError> {
     let named = Named::new(String::new(), config.into())?;
+    if named.plan.resolves {
+        resolve(&named.plan.target, named.plan.limits.connect_timeout, clock).await?;
+    }
     let lasting = Tasks::new(clock.clone());
     let status = named.plan.status.clone();
     assemble(vec![named], status, Identities::new(clock, &lasting), lasting).await
+}
+
+/// Finds out whether the name of the target is known. Each dial asks again.
+async fn resolve(target: &Address, limit: Duration, clock: &Clock) -> Result<(), ProxyError> {
+    let Address::Tcp { host, port } = target else { return Ok(()) };
+    if host.is_empty() {
+        return Ok(());
+    }
+    let asked = clock.timeout(limit, lookup_host((host.as_str(), *port))).await;
+    let found = asked.unwrap_or_else(|elapsed| Err(io::Error::new(io::ErrorKind::TimedOut, elapsed)));
+    let known = found.map(drop);
+    known.map_err(|cause| ProxyError::Unresolved { target: target.clone(), cause })
 }
 
 /// The same for the proxies of a [`ProxyFile`], which is read again when the [`Reloader`] asks.

@@ -10,6 +10,8 @@ mod plan;
 mod status;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod unserved;
 
 use std::time::Duration;
 
@@ -22,6 +24,8 @@ pub use peers::PeerFlags;
 pub(crate) use peers::{ListFiles, Scrutiny};
 pub(crate) use plan::{Mode, Plan};
 pub use status::{Quiet, StatusFlags};
+pub use tls::TlsFlags;
+pub use unserved::{AcmeFlags, KeyFlags, PolicyFlags};
 
 use crate::{HttpUrl, ProxyError, ProxyProtocol, Upstream};
 
@@ -51,6 +55,12 @@ pub struct ServerConfig {
     pub target_status: Option<String>,
     /// What ends the trust in a peer.
     pub peers: PeerFlags,
+    /// Rules in the language of OPA, which are refused.
+    pub policy: PolicyFlags,
+    /// `--skip-resolve`: the name of the target need not be known when the proxy starts.
+    pub skip_resolve: bool,
+    /// Which versions and cipher suites handshakes agree on.
+    pub tls: TlsFlags,
     /// Where the identity comes from.
     pub credentials: CredentialFlags,
     /// What is told of the proxy, and to whom.
@@ -85,6 +95,12 @@ pub struct ClientConfig {
     pub target_status: Option<String>,
     /// What ends the trust in a peer.
     pub peers: PeerFlags,
+    /// Rules in the language of OPA, which are refused.
+    pub policy: PolicyFlags,
+    /// `--skip-resolve`: the name of the target need not be known when the proxy starts.
+    pub skip_resolve: bool,
+    /// Which versions and cipher suites handshakes agree on.
+    pub tls: TlsFlags,
     /// Where the identity comes from.
     pub credentials: CredentialFlags,
     /// What is told of the proxy, and to whom.
@@ -176,6 +192,9 @@ impl ServerConfig {
             disable_authentication: false,
             target_status: None,
             peers: PeerFlags::default(),
+            policy: PolicyFlags::default(),
+            skip_resolve: false,
+            tls: TlsFlags::default(),
             credentials,
             status: StatusFlags::default(),
             quiet: Quiet::default(),
@@ -197,6 +216,9 @@ impl ClientConfig {
             disable_authentication: false,
             target_status: None,
             peers: PeerFlags::default(),
+            policy: PolicyFlags::default(),
+            skip_resolve: false,
+            tls: TlsFlags::default(),
             credentials,
             status: StatusFlags::default(),
             quiet: Quiet::default(),

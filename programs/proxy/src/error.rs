@@ -140,6 +140,47 @@ pub enum ProxyError {
         /// What it is instead.
         network: &'static str,
     },
+    /// Something that ghostunnel serves and this proxy does not.
+    #[error("{flag} is not served: {remedy}")]
+    Unserved {
+        /// The flag that asks for it.
+        flag: &'static str,
+        /// Why not, and what does instead.
+        remedy: &'static str,
+    },
+    /// A policy without its query, or the other way round.
+    #[error("{prefix}-policy and {prefix}-query have to be used together")]
+    HalfPolicy {
+        /// `--allow` or `--verify`.
+        prefix: &'static str,
+    },
+    /// A certificate would be asked for by nobody.
+    #[error("--auto-acme-cert was specified but no email address was provided with --auto-acme-email")]
+    AcmeWithoutEmail,
+    /// A certificate would be asked for on terms that nobody has agreed to.
+    #[error("--auto-acme-agree-to-tos was not specified and is required if --auto-acme-cert is specified")]
+    AcmeWithoutAgreement,
+    /// Cipher suites of a name that is not known, or not safe.
+    #[error("invalid cipher suite '{name}' selected")]
+    CipherSuite {
+        /// The name.
+        name: String,
+    },
+    /// A version of TLS that is not known.
+    #[error("invalid --max-tls-version '{version}': use TLS1.2 or TLS1.3")]
+    TlsVersion {
+        /// The version.
+        version: String,
+    },
+    /// The name of the target is not known.
+    #[error("invalid target address: {target} cannot be resolved; --skip-resolve starts without")]
+    Unresolved {
+        /// The target.
+        target: Address,
+        /// What the resolver says.
+        #[source]
+        cause: io::Error,
+    },
     /// The backend of a server would be told of callers in two ways.
     #[error("--proxy-protocol and --proxy-protocol-mode are mutually exclusive")]
     ProxyProtocols,

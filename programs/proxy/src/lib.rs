@@ -39,8 +39,8 @@ pub(crate) use address::StatusAddress;
 pub use address::{Address, AddressError};
 pub use app::{App, build, build_file};
 pub use config::{
-    AccessFlags, ClientConfig, Config, CredentialFlags, Limits, PeerFlags, ProxyFile, Quiet, ServerConfig,
-    StatusFlags,
+    AccessFlags, AcmeFlags, ClientConfig, Config, CredentialFlags, KeyFlags, Limits, PeerFlags, PolicyFlags,
+    ProxyFile, Quiet, ServerConfig, StatusFlags, TlsFlags,
 };
 pub use error::ProxyError;
 pub use outgoing::{HttpUrl, HttpUrlError};

@@ -9,7 +9,7 @@ use finial_daemon::Clock;
 use finial_identity::SpkiPin;
 use finial_receive::{NotLive, Source, WebSource};
 use finial_tls::{
-    Acceptor, Connector, NameRules, Peer, PinnedPeer, Policy, Secured, Standing, Terms, TlsError,
+    Acceptor, Connector, NameRules, Offer, Peer, PinnedPeer, Policy, Secured, Standing, Terms, TlsError,
     WebAcceptor, WebDialer, WebPeer,
 };
 use rustls_pki_types::ServerName;
@@ -159,10 +159,12 @@ impl Front {
             (Identity::Web(source), Some(pins)) => {
                 let acceptor = WebAcceptor::new(source, NameRules::default()).with_handshake_limit(limit);
                 let acceptor = AnyAcceptor::Pinned(acceptor, Arc::clone(pins));
-                Self { acceptor, rules: NameRules::default(), trust: plan.trust }
+                let rules = NameRules::default();
+                Self { acceptor, rules, trust: plan.trust }.offering(&plan.offer)
             }
             _ => {
                 let front = Self::with(identity, (plan.rules.clone(), terms), plan.trust, limit);
+                let front = front.offering(&plan.offer);
                 if plan.http.is_some() { front.speaking_http() } else { front }
             }
         }
@@ -194,6 +196,16 @@ impl Front {
             }
         };
         Self { acceptor, rules, trust }
+    }
+
+    fn offering(mut self, offer: &Offer) -> Self {
+        let offer = offer.clone();
+        self.acceptor = match self.acceptor {
+            AnyAcceptor::Spiffe(acceptor) => AnyAcceptor::Spiffe(acceptor.with_offer(offer)),
+            AnyAcceptor::Web(acceptor) => AnyAcceptor::Web(acceptor.with_offer(offer)),
+            AnyAcceptor::Pinned(acceptor, pins) => AnyAcceptor::Pinned(acceptor.with_offer(offer), pins),
+        };
+        self
     }
 
     fn speaking_http(mut self) -> Self {
@@ -233,6 +245,7 @@ impl Back {
                 let connector =
                     Connector::new(source, Policy::names(rules.clone())).with_handshake_limit(limit);
                 let connector = connector.with_terms(terms.clone());
+                let connector = connector.with_offer(plan.offer.clone());
                 AnyConnector::Spiffe(match plan.trust {
                     Trust::Mutual => connector,
                     Trust::ServerOnly => connector.without_credential(),
@@ -240,6 +253,7 @@ impl Back {
             }
             Identity::Web(source) => {
                 let dialer = WebDialer::new(source, rules.clone()).with_handshake_limit(limit);
+                let dialer = dialer.with_offer(plan.offer.clone());
                 match &plan.pins {
                     Some(pins) => AnyConnector::Pinned(dialer, Arc::clone(pins)),
                     None => AnyConnector::Web(dialer.with_terms(terms.clone())),

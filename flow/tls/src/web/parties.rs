@@ -25,7 +25,7 @@ pub use self::pinned::PinnedPeer;
 use crate::config::{self, ClientAuth};
 use crate::handshake::HANDSHAKE_LIMIT;
 use crate::standing::WebStanding;
-use crate::{NameRules, Secured, Standing, Terms, TlsError};
+use crate::{NameRules, Offer, Secured, Standing, Terms, TlsError};
 
 /// Performs the server's side of handshakes with a certificate of any PKI. Clones share the signing key.
 #[derive(Clone, Debug)]
@@ -54,6 +54,13 @@ impl WebAcceptor {
         self
     }
 
+    /// Agrees on these versions and suites only.
+    #[must_use]
+    pub fn with_offer(mut self, offer: Offer) -> Self {
+        self.party.offer = offer;
+        self
+    }
+
     /// Gives each handshake this long, by the source's clock, instead of ten seconds.
     #[must_use]
     pub fn with_handshake_limit(mut self, limit: Duration) -> Self {
@@ -77,8 +84,8 @@ impl WebAcceptor {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let (check, witness) = self.party.check(Check::Rules);
-        let (clock, own) = (self.party.clock(), self.party.own());
-        let config = config::server(clock, own, check, ClientAuth::Required, &self.alpn);
+        let (offer, clock, own) = (&self.party.offer, self.party.clock(), self.party.own());
+        let config = config::server(offer, clock, own, check, ClientAuth::Required, &self.alpn);
         let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
         let stream = self.party.within_limit(handshake).await?;
         let (peer, standing) = self.party.conclude(&witness, Role::Client)?;
@@ -93,7 +100,7 @@ impl WebAcceptor {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let config = config::open_server(self.party.clock(), self.party.own());
+        let config = config::open_server(&self.party.offer, self.party.clock(), self.party.own());
         let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
         let stream = self.party.within_limit(handshake).await?;
         Ok(Secured { stream, peer: (), standing: Standing::of_nobody() })
@@ -105,6 +112,13 @@ impl WebDialer {
     /// are `rules`, one of them must permit the server as well.
     pub fn new(source: &WebSource, rules: NameRules) -> Self {
         Self { party: Party::new(source, rules) }
+    }
+
+    /// Agrees on these versions and suites only.
+    #[must_use]
+    pub fn with_offer(mut self, offer: Offer) -> Self {
+        self.party.offer = offer;
+        self
     }
 
     /// Gives each handshake this long, by the source's clock, instead of ten seconds.
@@ -135,7 +149,8 @@ impl WebDialer {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let (check, witness) = self.party.check(Check::Name);
-        let config = config::client(self.party.clock(), self.party.own(), check, &[]);
+        let (offer, clock, own) = (&self.party.offer, self.party.clock(), self.party.own());
+        let config = config::client(offer, clock, own, check, &[]);
         let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
         let stream = self.party.within_limit(handshake).await?;
         let (peer, standing) = self.party.conclude(&witness, Role::Server)?;
@@ -159,6 +174,7 @@ struct Party {
     rules: Arc<NameRules>,
     terms: Terms,
     limit: Duration,
+    offer: Offer,
     keys: WebKeyCache,
     recent: Arc<RecentChains>,
 }
@@ -171,6 +187,7 @@ impl Party {
             rules,
             terms: Terms::default(),
             limit: HANDSHAKE_LIMIT,
+            offer: Offer::default(),
             keys: WebKeyCache::default(),
             recent: Arc::default(),
         }

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use finial_proxy::{AccessFlags, ClientConfig, Upstream};
 
+use super::unserved::VerifyPolicy;
 use super::{Called, Common, values};
 
 #[derive(Args)]
@@ -50,11 +51,15 @@ pub(crate) struct Client {
     /// Callers may come from other machines, and use this identity
     #[arg(long = "unsafe-listen")]
     unsafe_listen: bool,
+    #[command(flatten)]
+    policy: VerifyPolicy,
 }
 
 impl Client {
     pub(crate) fn config(&self, common: &Common, called: Called) -> Result<ClientConfig> {
-        let credentials = common.credentials.flags(called, self.disable_authentication)?;
+        common.unserved.refuse()?;
+        let mut credentials = common.credentials.flags(called, self.disable_authentication)?;
+        credentials.keys = common.unserved.keys(called);
         let mut verify = AccessFlags {
             all: false,
             common_names: self.verify_cn.clone(),
@@ -69,6 +74,9 @@ impl Client {
         Ok(ClientConfig {
             verify,
             target_status: self.target_status.clone().filter(|text| !text.is_empty()),
+            policy: self.policy.flags(),
+            skip_resolve: common.skip_resolve,
+            tls: common.tls.flags(),
             disable_authentication: self.disable_authentication,
             peers: common.peers.flags(),
             server_name: self.server_name.clone().filter(|name| !name.is_empty()),

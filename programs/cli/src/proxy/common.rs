@@ -10,6 +10,8 @@ use super::Called;
 use super::credentials::Credentials;
 use super::peers::Peers;
 use super::status::Status;
+use super::tls::Tls;
+use super::unserved::Unserved;
 
 #[derive(Args)]
 pub(crate) struct Common {
@@ -35,8 +37,15 @@ pub(crate) struct Common {
     /// Connections at once, further ones wait; 0 for no limit [default: 10000]
     #[arg(long = "max-concurrent-conns", value_name = "NUMBER")]
     connections: Option<u32>,
+    /// Do not ask for the address of the target when starting: for machines whose network comes later
+    #[arg(long = "skip-resolve")]
+    pub(super) skip_resolve: bool,
     #[command(flatten)]
     pub(super) status: Status,
+    #[command(flatten)]
+    pub(super) tls: Tls,
+    #[command(flatten)]
+    pub(super) unserved: Unserved,
 }
 
 impl Common {

@@ -54,6 +54,7 @@ impl Credentials {
             authorities: given(&self.cacert),
             workload_api: None,
             timed_reload: self.timed_reload,
+            ..CredentialFlags::default()
         };
         let files = flags.keystore.is_some() || flags.certificate.is_some() || flags.key.is_some();
         flags.workload_api = self.endpoint(called, files || anonymous)?;

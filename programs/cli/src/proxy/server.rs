@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use finial_proxy::{AccessFlags, ProxyProtocol, ServerConfig};
 
+use super::unserved::{Acme, AllowPolicy};
 use super::{Called, Common, values};
 
 #[derive(Args)]
@@ -59,6 +60,10 @@ pub(crate) struct Server {
     /// The backend may be on another machine, and is reached in the clear
     #[arg(long = "unsafe-target")]
     unsafe_target: bool,
+    #[command(flatten)]
+    policy: AllowPolicy,
+    #[command(flatten)]
+    acme: Acme,
 }
 
 /// What a backend is told of callers.
@@ -93,7 +98,10 @@ impl Server {
             uris: self.allow_uri.clone(),
             pins: self.allow_spki_pin.clone(),
         };
-        let credentials = common.credentials.flags(called, false)?;
+        common.unserved.refuse()?;
+        let mut credentials = common.credentials.flags(called, false)?;
+        credentials.keys = common.unserved.keys(called);
+        credentials.acme = self.acme.flags();
         Ok(ServerConfig {
             allow,
             proxy_protocol: self.proxy_protocol,
@@ -101,6 +109,9 @@ impl Server {
             target_status: self.target_status.clone().filter(|text| !text.is_empty()),
             identity_header: self.identity_header,
             target_http2: self.target_http2,
+            policy: self.policy.flags(),
+            skip_resolve: common.skip_resolve,
+            tls: common.tls.flags(),
             disable_authentication: self.disable_authentication,
             peers: common.peers.flags(),
             unsafe_target: self.unsafe_target,

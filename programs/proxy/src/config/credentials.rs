@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use finial_receive::{Endpoint, WebFiles, WebPair, WebRoots};
 
+use super::{AcmeFlags, KeyFlags};
 use crate::ProxyError;
 
 /// The flags that name certificates. They exclude each other.
@@ -22,6 +23,10 @@ pub struct CredentialFlags {
     pub workload_api: Option<Endpoint>,
     /// `--timed-reload`: how often the files are read again.
     pub timed_reload: Option<Duration>,
+    /// A certificate from an ACME server, which is refused.
+    pub acme: AcmeFlags,
+    /// Keys that are not in files, which are refused.
+    pub keys: KeyFlags,
 }
 
 /// What is presented, and what peers are verified by. Both are read together.
@@ -65,6 +70,7 @@ impl CredentialFlags {
             1 => {}
             _ => return Err(ProxyError::ServerCredentials),
         }
+        self.check_keys()?;
         let roots = if trust == Trust::Mutual { self.roots() } else { WebRoots::None };
         self.read(roots)
     }
@@ -79,6 +85,7 @@ impl CredentialFlags {
             (1, true) if self.workload_api.is_some() => {}
             _ => return Err(ProxyError::ClientCredentials),
         }
+        self.check_keys()?;
         let roots = self.roots();
         self.read(roots)
     }
@@ -87,13 +94,27 @@ impl CredentialFlags {
         self.authorities.clone().map_or(WebRoots::System, WebRoots::File)
     }
 
-    /// How many of the ways to an identity were taken; half a pair counts, to be named as such.
+    /// How many of the ways to an identity were taken, as ghostunnel counts: half a pair is none.
     fn sources(&self) -> usize {
-        let pair = self.certificate.is_some() || self.key.is_some();
-        [self.keystore.is_some(), pair, self.workload_api.is_some()]
-            .into_iter()
-            .filter(|given| *given)
-            .count()
+        let of_certificate = |key| self.certificate.is_some() && key;
+        let ways = [
+            self.keystore.is_some(),
+            self.keys.keychain,
+            of_certificate(self.key.is_some()),
+            of_certificate(self.keys.pkcs11),
+            self.workload_api.is_some(),
+            self.acme.name.is_some(),
+        ];
+        ways.into_iter().filter(|given| *given).count()
+    }
+
+    /// Half a pair beside another way, and keys that are elsewhere.
+    fn check_keys(&self) -> Result<(), ProxyError> {
+        let lone_certificate = self.certificate.is_some() && self.key.is_none() && !self.keys.pkcs11;
+        if lone_certificate || (self.key.is_some() && self.certificate.is_none()) {
+            return Err(ProxyError::HalfPair);
+        }
+        self.keys.refuse()
     }
 
     fn read(self, roots: WebRoots) -> Result<Own, ProxyError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use finial_identity::SpkiPin;
-use finial_tls::NameRules;
+use finial_tls::{NameRules, Offer};
 use rustls_pki_types::ServerName;
 
 use super::addresses::{check_client_listen, client_target, listen, server_target};
@@ -34,6 +34,9 @@ pub(crate) struct Plan {
     pub(crate) target_status: Option<HttpUrl>,
     /// Of a server only: callers speak HTTP.
     pub(crate) http: Option<BackendHttp>,
+    pub(crate) offer: Offer,
+    /// Whether the target's name must be known at the start.
+    pub(crate) resolves: bool,
     pub(crate) own: Own,
     pub(crate) status: StatusFlags,
     pub(crate) quiet: Quiet,
@@ -62,8 +65,10 @@ impl Plan {
         let ServerConfig { allow, status, quiet, limits, .. } = config;
         let trust = if config.disable_authentication { Trust::ServerOnly } else { Trust::Mutual };
         let every = config.credentials.timed_reload;
+        let acme = config.credentials.acme.clone();
         let own = config.credentials.server(trust)?;
-        match (trust, allow.all, allow.name_somebody() || !allow.pins.is_empty()) {
+        let others = allow.name_somebody() || !allow.pins.is_empty() || config.policy.are_given();
+        match (trust, allow.all, others) {
             (Trust::Mutual, false, false) => return Err(ProxyError::NoAccessControl),
             (Trust::Mutual, true, true) => return Err(ProxyError::AllowAllAndOthers),
             (Trust::ServerOnly, all, others) if all || others => {
@@ -71,15 +76,21 @@ impl Plan {
             }
             _ => {}
         }
+        if config.policy.are_given() && !allow.pins.is_empty() {
+            return Err(ProxyError::PinsAndOthers { flag: "--allow-spki-pin", others: "access control" });
+        }
         let pins = allow.pins(&own, ("--allow-spki-pin", "access control"))?;
         let own = if pins.is_some() { own.without_roots() } else { own };
         let scrutiny = config.peers.server(trust, pins.is_some(), every)?;
         let target = server_target(&config.target, config.unsafe_target)?;
+        acme.refuse()?;
+        config.policy.refuse("--allow")?;
         let proxy_protocol = match (config.proxy_protocol, config.proxy_protocol_mode) {
             (true, Some(_)) => return Err(ProxyError::ProxyProtocols),
             (true, None) => Some(ProxyProtocol::Connection),
             (false, mode) => mode,
         };
+        let offer = config.tls.offer()?;
         let http = match (config.identity_header, config.target_http2) {
             (true, _) if trust == Trust::ServerOnly => return Err(ProxyError::OpenAndIdentityHeader),
             (true, _) if pins.is_some() => return Err(ProxyError::PinsAndIdentityHeader),
@@ -102,6 +113,8 @@ impl Plan {
             proxy_protocol,
             target_status: read_target_status(config.target_status.as_deref())?,
             http,
+            offer,
+            resolves: !config.skip_resolve,
             own,
             status,
             quiet,
@@ -116,9 +129,11 @@ impl Plan {
         let own = config.credentials.client(trust)?;
         check_client_listen(&config.listen, config.unsafe_listen)?;
         let (target, host) = client_target(&config.target)?;
+        config.policy.refuse("--verify")?;
         let pins = verify.pins(&own, ("--verify-spki-pin", "verification"))?;
         let own = if pins.is_some() { own.without_roots() } else { own };
         let scrutiny = config.peers.client(pins.as_ref().map(|_| "--verify-spki-pin"), every)?;
+        let offer = config.tls.offer()?;
         if matches!(own, Own::WorkloadApi(_)) && !verify.all && !verify.name_somebody() {
             return Err(ProxyError::NoVerification);
         }
@@ -132,7 +147,6 @@ impl Plan {
             mode: Mode::Client,
             proxy_protocol: None,
             http: None,
-            upstream,
             listen: listen(&config.listen)?,
             target,
             server_name,
@@ -141,6 +155,10 @@ impl Plan {
             trust,
             scrutiny,
             target_status: read_target_status(config.target_status.as_deref())?,
+            offer,
+            // Whoever leads to the target may know its name where this machine does not.
+            resolves: !config.skip_resolve && upstream.is_none(),
+            upstream,
             own,
             status,
             quiet,

@@ -56,7 +56,8 @@ impl HttpUrl {
         let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
         let default = if secure { 443 } else { 80 };
         let text = if has_port { host.to_owned() } else { format!("{host}:{default}") };
-        let Ok(address @ Address::Tcp { .. }) = Address::parse(&text) else { return Err(HttpUrlError::Host) };
+        let named = Address::parse(&text).ok().filter(Address::has_host);
+        let Some(address) = named else { return Err(HttpUrlError::Host) };
         Ok(Self {
             server_name: if secure { Some(server_name(&address)?) } else { None },
             host: host_header(host)?,

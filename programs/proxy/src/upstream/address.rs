@@ -70,8 +70,7 @@ impl Upstream {
         let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
         let text = if has_port { host.to_owned() } else { format!("{host}:{port}") };
         match Address::parse(&text) {
-            Ok(Address::Tcp { host, .. }) if host.is_empty() => Err(UpstreamAddressError::Host),
-            Ok(address @ Address::Tcp { .. }) => Ok(Self { kind, address, login }),
+            Ok(address) if address.has_host() => Ok(Self { kind, address, login }),
             _ => Err(UpstreamAddressError::Host),
         }
     }

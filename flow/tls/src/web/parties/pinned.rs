@@ -47,7 +47,8 @@ impl WebAcceptor {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let (check, witness) = PinCheck::new(pins);
-        let config = config::server(self.party.clock(), self.party.own(), check, ClientAuth::Required, &[]);
+        let (offer, clock, own) = (&self.party.offer, self.party.clock(), self.party.own());
+        let config = config::server(offer, clock, own, check, ClientAuth::Required, &[]);
         let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
         let stream = self.party.within_limit(handshake).await?;
         let (peer, standing) = conclude(&witness)?;
@@ -71,7 +72,8 @@ impl WebDialer {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let (check, witness) = PinCheck::new(pins);
-        let config = config::client(self.party.clock(), self.party.own(), check, &[]);
+        let (offer, clock, own) = (&self.party.offer, self.party.clock(), self.party.own());
+        let config = config::client(offer, clock, own, check, &[]);
         let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
         let stream = self.party.within_limit(handshake).await?;
         let (peer, standing) = conclude(&witness)?;

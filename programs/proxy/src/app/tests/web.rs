@@ -356,3 +356,22 @@ async fn status_tells_that_files_are_being_read_again() {
     })
     .await;
 }
+
+/// The name is too long for any resolver to be asked for it.
+#[tokio::test]
+async fn a_target_whose_name_is_not_known_is_told_at_the_start_unless_nobody_asks() {
+    let web = Web::new();
+    let target = format!("{}.test:1", "x".repeat(300));
+    let config = ServerConfig {
+        unsafe_target: true,
+        target: target.clone(),
+        ..web.server("127.0.0.1:1".parse().unwrap(), "client")
+    };
+    let error = build(config.clone(), &web.clock).await.unwrap_err();
+    let told = error.to_string();
+    assert_eq!(
+        told,
+        format!("invalid target address: {target} cannot be resolved; --skip-resolve starts without")
+    );
+    assert!(build(ServerConfig { skip_resolve: true, ..config }, &web.clock).await.is_ok());
+}

@@ -21,6 +21,7 @@ pub(super) fn read(keys: &mut Keys) -> Option<CredentialFlags> {
         authorities: keys.take("cacert"),
         workload_api,
         timed_reload: keys.take("timed_reload"),
+        ..CredentialFlags::default()
     };
     Some(credentials).filter(|given| *given != CredentialFlags::default())
 }

@@ -1,0 +1,71 @@
+//! What handshakes agree on when less is offered.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use rustls::ProtocolVersion::{self, TLSv1_2, TLSv1_3};
+
+use super::{Offer, Suites};
+use crate::fixtures::{Pair, shake};
+
+/// The version, the suite and the group of a handshake with these offers; `None` when there is none.
+async fn agreed(server: Offer, client: Offer) -> Option<(ProtocolVersion, String, String)> {
+    let pair = Pair::new();
+    let (acceptor, connector) = (pair.acceptor().with_offer(server), pair.connector().with_offer(client));
+    let (accepted, connected) = shake(&acceptor, &connector).await;
+    let stream = connected.ok()?.stream;
+    accepted.ok()?;
+    let connection = stream.get_ref().1;
+    let suite = connection.negotiated_cipher_suite()?.suite();
+    let group = connection.negotiated_key_exchange_group()?.name();
+    Some((connection.protocol_version()?, format!("{suite:?}"), format!("{group:?}")))
+}
+
+#[tokio::test]
+async fn the_newest_of_all_is_the_default() {
+    let (version, _, group) = agreed(Offer::default(), Offer::default()).await.unwrap();
+    assert_eq!((version, group.as_str()), (TLSv1_3, "X25519MLKEM768"));
+}
+
+#[tokio::test]
+async fn either_side_can_do_without_tls_1_3() {
+    let old = Offer::default().up_to_tls12();
+    for (server, client) in
+        [(old.clone(), Offer::default()), (Offer::default(), old.clone()), (old.clone(), old)]
+    {
+        let (version, suite, group) = agreed(server, client).await.unwrap();
+        assert_eq!(version, TLSv1_2);
+        assert!(suite.starts_with("TLS_ECDHE_ECDSA_WITH_AES_"), "{suite}");
+        assert_ne!(group, "X25519MLKEM768");
+    }
+}
+
+#[tokio::test]
+async fn only_the_suites_that_were_chosen_are_agreed_on() {
+    for (suites, within) in [(Suites::ChaCha, "CHACHA20_POLY1305"), (Suites::Aes, "AES")] {
+        for offer in [Offer::default(), Offer::default().up_to_tls12()] {
+            let (_, suite, _) = agreed(offer.clone().with_suites(&[suites]), offer).await.unwrap();
+            assert!(suite.contains(within), "{suite}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_offers_the_first_family_first() {
+    let client = Offer::default().with_suites(&[Suites::ChaCha, Suites::Aes]);
+    let (_, suite, _) = agreed(Offer::default(), client).await.unwrap();
+    assert!(suite.contains("CHACHA20"), "{suite}");
+}
+
+#[tokio::test]
+async fn ends_that_have_no_suite_in_common_do_not_meet() {
+    let (aes, chacha) = ([Suites::Aes], [Suites::ChaCha]);
+    assert_eq!(agreed(Offer::default().with_suites(&aes), Offer::default().with_suites(&chacha)).await, None);
+}
+
+#[test]
+fn no_suite_at_all_means_all_of_them() {
+    assert_eq!(
+        Offer::default().with_suites(&[]).provider().cipher_suites.len(),
+        Offer::default().provider().cipher_suites.len()
+    );
+}
