@@ -18,12 +18,12 @@ const CROWD: (usize, usize) = (8, 450);
 /// How many start at a time.
 const WAVE: usize = 8;
 /// What one of them takes of the machine's memory, and what is left to others, in KiB.
-const EACH: u64 = 40 << 10;
+const EACH: u64 = 24 << 10;
 const RESERVE: u64 = 2 << 20;
 /// How long a change may take to reach the last of them.
 const SOON: Duration = Duration::from_secs(5);
 /// The most that the agent may use beyond what it uses for none of them, in KiB: for the first, and for each.
-const AGENT_SHARE: (u64, u64) = (8 << 10, 128);
+const AGENT_SHARE: (u64, u64) = (8 << 10, 256);
 
 const CONFIGURATION: &str = include_str!("crowd.yaml");
 
