@@ -42,6 +42,7 @@ pub(super) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> 
 }
 
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|token| !token.is_empty())
+    let lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let tokens = lines.flat_map(|line| line.split(|byte| *byte == b','));
+    tokens.filter_map(|token| str::from_utf8(token).ok()).map(str::trim).filter(|token| !token.is_empty())
 }

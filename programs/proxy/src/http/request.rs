@@ -1,7 +1,9 @@
 //! A caller's request made fit for the backend: understood in one way only, and with the proxy's word on who asks.
 
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+};
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{Method, Request, Uri, Version};
@@ -47,8 +49,12 @@ pub(super) fn prepare(
                 parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             }
             if websocket {
-                parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                parts.headers.append(CONNECTION, HeaderValue::from_static("upgrade"));
                 parts.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            }
+            // RFC 9110, section 10.1.4.
+            if parts.headers.contains_key(TE) {
+                parts.headers.append(CONNECTION, HeaderValue::from_static("te"));
             }
         }
         BackendHttp::Two => {

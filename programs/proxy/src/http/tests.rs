@@ -5,6 +5,7 @@
 mod connections;
 mod forged;
 mod framing;
+mod garble;
 mod limits;
 mod stage;
 mod targets;

@@ -354,3 +354,32 @@ async fn no_caller_fails_under_load_while_the_file_is_read_again() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_was_let_say_anything_is_closed_when_the_backend_is_told_who_asks() {
+    let mut house = House::new();
+    let (backend, target) = listener().await;
+    house.write(&server("gate", target, CLIENT));
+    let app = house.app().await;
+    let (address, reloader) = (app.address().unwrap(), app.reloader());
+    beside(app, &house.world.clock, async {
+        let mut open = house.connect(CLIENT, address).await.unwrap();
+        let _served = backend.accept().await.unwrap();
+        house.write(&server("gate", target, CLIENT).replace("}", " identity_header = true\n}"));
+        reload(&reloader).await;
+        assert!(open.read_u8().await.is_err());
+        let mut caller = house.connect(CLIENT, address).await.unwrap();
+        caller.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nX-Spiffe-Id: forged\r\n\r\n").await.unwrap();
+        let (mut served, _) = backend.accept().await.unwrap();
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"\r\n\r\n") {
+            heard.push(served.read_u8().await.unwrap());
+        }
+        let heard = String::from_utf8(heard).unwrap();
+        assert!(
+            heard.contains(&format!("\r\nx-spiffe-id: {CLIENT}\r\n")) && !heard.contains("forged"),
+            "{heard}"
+        );
+    })
+    .await;
+}

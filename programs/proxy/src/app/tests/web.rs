@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use finial_daemon::{Clock, ClockHand};
 use finial_identity::{ForeignChain, SpkiPin};
 use finial_receive::testing::{Authority, start};
@@ -374,4 +376,34 @@ async fn a_target_whose_name_is_not_known_is_told_at_the_start_unless_nobody_ask
         format!("invalid target address: {target} cannot be resolved; --skip-resolve starts without")
     );
     assert!(build(ServerConfig { skip_resolve: true, ..config }, &web.clock).await.is_ok());
+}
+
+#[tokio::test]
+async fn backend_is_told_the_certificate_of_a_caller_of_the_web_and_no_spiffe_id() {
+    let web = Web::new();
+    let (chain, key) = web.authority.leaf("spiffe://example.org/admin", start(), |params| {
+        params.distinguished_name.push(DnType::CommonName, "client");
+    });
+    fs::write(web.path("client.pem"), finial_receive::testing::pem(&chain)).unwrap();
+    fs::write(web.path("client.key"), key.to_pem().as_bytes()).unwrap();
+    let (backend, target) = listener().await;
+    let front = web.server_app(ServerConfig { identity_header: true, ..web.server(target, "client") }).await;
+    let back = build(web.client(front.address().unwrap()), &web.clock).await.unwrap();
+    let address = back.address().unwrap();
+    let test = async {
+        let mut caller = dial(address).await;
+        let raw = "GET / HTTP/1.1\r\nHost: h\r\nX-Spiffe-Id: spiffe://example.org/admin\r\nClient-Cert: :AA==:\r\n\r\n";
+        caller.write_all(raw.as_bytes()).await.unwrap();
+        let (mut stream, _) = backend.accept().await.unwrap();
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"\r\n\r\n") {
+            heard.push(stream.read_u8().await.unwrap());
+        }
+        String::from_utf8(heard).unwrap()
+    };
+    let heard = beside(front, &web.clock, beside(back, &web.clock, test)).await;
+    let certificate = format!("client-cert: :{}:", STANDARD.encode(web.client_der()));
+    let lines: Vec<_> = heard.lines().filter(|line| line.starts_with("client-cert")).collect();
+    assert_eq!(lines, [certificate]);
+    assert!(!heard.contains("x-spiffe-id"), "{heard}");
 }

@@ -58,6 +58,8 @@ fn server(keys: &mut Keys, defaults: &Defaults) -> Option<Config> {
         peers: peers::read(keys),
         proxy_protocol: keys.take("proxy_protocol").unwrap_or_default(),
         proxy_protocol_mode: proxy_protocol_mode(keys),
+        identity_header: keys.take("identity_header").unwrap_or_default(),
+        target_http2: keys.take("target_http2").unwrap_or_default(),
         target_status: keys.take("target_status"),
         disable_authentication: keys.take("disable_authentication").unwrap_or_default(),
         quiet: status::quiet(keys).unwrap_or(defaults.quiet),

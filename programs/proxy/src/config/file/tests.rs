@@ -189,3 +189,20 @@ fn any_port_may_be_taken_twice() {
     };
     assert!(parse(&(AGENT.to_owned() + &block("a") + &block("b"))).is_ok());
 }
+
+#[test]
+fn a_server_may_tell_who_asks_and_only_of_callers_that_are_known() {
+    let told = |keys: &str| {
+        let agent = "use_workload_api_addr = \"unix:///run/agent.sock\"";
+        parse(&format!(
+            "{agent}\nserver \"web\" {{\n listen = \"a:1\"\n target = \"localhost:2\"\n{keys}\n}}\n"
+        ))
+    };
+    let file = told("allow_all = true\nidentity_header = true\ntarget_http2 = true").unwrap();
+    let Config::Server(server) = &file.listeners[0].1 else { panic!("{file:?}") };
+    assert!(server.identity_header && server.target_http2);
+    let error = told("allow_all = true\ntarget_http2 = true").unwrap_err();
+    assert!(error.contains("target_http2 requires identity_header"), "{error}");
+    let error = told("disable_authentication = true\nidentity_header = true").unwrap_err();
+    assert!(error.contains("identity_header and disable_authentication are mutually exclusive"), "{error}");
+}

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::stage::{Caller, Stage, end};
-use crate::fixtures::{beside, listener, local};
+use crate::fixtures::{CLIENT, beside, listener, local};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -236,4 +236,158 @@ async fn fields_of_the_backends_hop_stay_behind() {
         tokio::select! { () = backend => (), () = test => () }
     })
     .await;
+}
+
+/// A backend that hears one request on each of its connections, and says `answer`; `caller` speaks meanwhile.
+async fn with_backend<T>(answer: &str, caller: impl AsyncFnOnce(Caller) -> T) -> T {
+    let stage = Stage::new().await;
+    let app = stage.app().await;
+    let address = app.address().unwrap();
+    let backend = async {
+        loop {
+            let (mut stream, _) = stage.backend.accept().await.unwrap();
+            let mut heard = Vec::new();
+            while !heard.ends_with(b"\r\n\r\n") {
+                heard.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    };
+    let caller = async { caller(stage.call(address, "http/1.1").await).await };
+    beside(app, &stage.world.clock, async {
+        tokio::select! { () = backend => panic!(), said = caller => said }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_backend_closed_is_not_used() {
+    with_backend("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", async |mut caller| {
+        for _ in 0..20 {
+            assert!(ask(&mut caller).await.starts_with("HTTP/1.1 200 OK\r\n"));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_backend_says_beyond_its_answer_answers_nothing() {
+    let two =
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong";
+    with_backend(two, async |mut caller| {
+        for _ in 0..3 {
+            ask(&mut caller).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn trailers_of_an_answer_pass_to_who_wants_them() {
+    let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 9\r\n\r\n";
+    with_backend(answer, async |mut caller| {
+        caller
+            .write_all(b"GET / HTTP/1.1\r\nHost: h\r\nTE: trailers\r\nConnection: TE\r\n\r\n")
+            .await
+            .unwrap();
+        assert!(hear(&mut caller, "0\r\nx-sum: 9\r\n\r\n").await.contains("trailer: X-Sum"));
+        caller.write_all(GET).await.unwrap();
+        hear(&mut caller, "2\r\nok\r\n0\r\n\r\n").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn answers_without_a_body_leave_the_connection_in_step() {
+    for answer in
+        ["HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n"]
+    {
+        with_backend(answer, async |mut caller| {
+            for _ in 0..3 {
+                caller.write_all(GET).await.unwrap();
+                assert!(hear(&mut caller, "\r\n\r\n").await.starts_with("HTTP/1.1 "));
+            }
+        })
+        .await;
+    }
+    with_backend("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", async |mut caller| {
+        for _ in 0..3 {
+            caller.write_all(b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+            assert!(hear(&mut caller, "\r\n\r\n").await.contains("content-length: 5\r\n"));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn interim_answers_stay_behind() {
+    let answer = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n\
+                  HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    with_backend(answer, async |mut caller| {
+        let heard = ask(&mut caller).await;
+        assert!(heard.starts_with("HTTP/1.1 200 OK\r\n") && !heard.contains("link"), "{heard}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_waits_to_be_told_to_go_on_is_told() {
+    let (backend, ()) = Stage::new()
+        .await
+        .visit(async |stage, address| {
+            let mut caller = stage.call(address, "http/1.1").await;
+            let head = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+            caller.write_all(head.as_bytes()).await.unwrap();
+            assert_eq!(hear(&mut caller, "\r\n\r\n").await, "HTTP/1.1 100 Continue\r\n\r\n");
+            caller.write_all(b"hi").await.unwrap();
+            hear(&mut caller, "\r\n\r\nok").await;
+        })
+        .await;
+    assert!(backend[0].ends_with("\r\n\r\nhi"), "{backend:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_still_under_way_after_its_answer_becomes_no_request() {
+    let stage = Stage::new().await;
+    let app = stage.app().await;
+    let address = app.address().unwrap();
+    let backend = async {
+        let (mut stream, _) = stage.backend.accept().await.unwrap();
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"\r\n\r\n") {
+            heard.push(stream.read_u8().await.unwrap());
+        }
+        // The answer does not wait for the body.
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+        loop {
+            let text = String::from_utf8_lossy(&heard);
+            if let Some((before, after)) = text.split_once("GET /next HTTP/1.1\r\n")
+                && after.ends_with("\r\n\r\n")
+            {
+                break (before.to_owned(), after.to_owned());
+            }
+            tokio::select! {
+                byte = stream.read_u8() => heard.push(byte.unwrap()),
+                next = stage.backend.accept() => stream = next.unwrap().0,
+            }
+        }
+    };
+    let caller = async {
+        let mut caller = stage.call(address, "http/1.1").await;
+        let body = "GET /hidden HTTP/1.1\r\nHost: h\r\nX-Spiffe-Id: forged\r\n\r\n";
+        let head = format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", body.len());
+        caller.write_all(head.as_bytes()).await.unwrap();
+        hear(&mut caller, "ok").await;
+        caller.write_all(body.as_bytes()).await.unwrap();
+        caller.write_all(b"GET /next HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        std::future::pending::<()>().await;
+    };
+    let (first, next) = beside(app, &stage.world.clock, async {
+        tokio::select! { heard = backend => heard, () = caller => panic!() }
+    })
+    .await;
+    // What looks like a request is the body of the first, whole or not begun.
+    let (head, body) = first.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(&format!("content-length: {}", body.len())) || body.is_empty(), "{first}");
+    assert!(next.contains(&format!("x-spiffe-id: {CLIENT}\r\n")) && !next.contains("forged"), "{next}");
 }

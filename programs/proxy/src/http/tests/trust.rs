@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::stage::Stage;
 use crate::fixtures::{World, app, beside, listener};
-use crate::{AccessFlags, ServerConfig};
+use crate::{AccessFlags, Config, CredentialFlags, ServerConfig};
 
 #[tokio::test]
 async fn a_caller_whose_trust_falls_is_cut_in_the_middle_of_a_request() {
@@ -45,4 +45,19 @@ async fn without_authentication_there_is_nobody_to_tell_of() {
     let alone = ServerConfig { target_http2: true, ..world.server(target) };
     let error = app(alone, source).await.unwrap_err();
     assert_eq!(error.to_string(), "--target-http2 requires --identity-header");
+}
+
+#[tokio::test]
+async fn nobody_vouches_for_the_names_of_a_pinned_key() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let pem = |name: &str| Some(folder.path().join(name));
+    let credentials =
+        CredentialFlags { certificate: pem("a.pem"), key: pem("a.key"), ..CredentialFlags::default() };
+    let allow = AccessFlags { pins: vec![format!("sha256:{}=", "A".repeat(43))], ..AccessFlags::default() };
+    let config = ServerConfig::new("localhost:0", "localhost:1", credentials);
+    let error = Config::from(ServerConfig { identity_header: true, allow, ..config }).check().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "--identity-header and --allow-spki-pin are mutually exclusive: nobody vouches for names"
+    );
 }
