@@ -13,6 +13,7 @@ mod first_contact;
 mod first_identity;
 mod ghostunnel;
 mod hostile;
+mod identity_header;
 mod memory;
 mod outage;
 mod pages;
