@@ -55,6 +55,10 @@ impl HttpUrl {
         };
         let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
         let default = if secure { 443 } else { 80 };
+        // As an address to listen on it would be every address.
+        if host.starts_with(':') {
+            return Err(HttpUrlError::Host);
+        }
         let text = if has_port { host.to_owned() } else { format!("{host}:{default}") };
         let named = Address::parse(&text).ok().filter(Address::has_host);
         let Some(address) = named else { return Err(HttpUrlError::Host) };
