@@ -2,8 +2,8 @@
 //!
 //! Time comes from a [`Clock`], work runs in [`Tasks`] and ends by [`Drain`], a program says when it is ready with
 //! [`Readiness`], waits between attempts with [`Backoff`], writes files so that a crash loses nothing ([`mod@file`]),
-//! listens on Unix sockets that survive deletion ([`socket`]), reads SPIRE's configuration format ([`hcl`]), and
-//! logs for people first ([`log`]). Nothing here knows what an identity is.
+//! listens on Unix sockets that survive deletion ([`socket`]), tells systemd how it is ([`Supervisor`]),
+//! reads SPIRE's configuration format ([`hcl`]), and logs for people first ([`log`]). Nothing here knows what an identity is.
 
 #[cfg(test)]
 mod alone;
@@ -17,10 +17,12 @@ pub mod log;
 mod readiness;
 pub mod signals;
 pub mod socket;
+mod supervisor;
 mod tasks;
 pub mod umask;
 
 pub use backoff::{Backoff, jitter};
 pub use clock::{Clock, ClockHand, Elapsed};
 pub use readiness::{Readiness, ReadyGuard};
+pub use supervisor::Supervisor;
 pub use tasks::{Drain, Tasks};

@@ -9,12 +9,12 @@ mod tests;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use finial_daemon::{Clock, Tasks};
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, watch};
 
 pub use identity::{WebCredential, WebIdentity};
 
@@ -57,7 +57,7 @@ pub struct WebSource {
     live: Live<WebIdentity>,
     clock: Clock,
     refused: Arc<AtomicU64>,
-    reading: Arc<AtomicBool>,
+    reading: watch::Sender<bool>,
     asked: Option<mpsc::Sender<()>>,
 }
 
@@ -73,7 +73,7 @@ impl WebSource {
         let (writer, live) = Live::channel();
         let writer = WebSourceWriter { live: writer };
         writer.publish(first);
-        let (clock, refused, reading) = (clock.clone(), Arc::default(), Arc::default());
+        let (clock, refused, reading) = (clock.clone(), Arc::default(), watch::Sender::new(false));
         (writer, WebSource { live, clock, refused, reading, asked: None })
     }
 
@@ -106,7 +106,7 @@ impl WebSource {
             refusals: Refusals::counted_by(&source.refused),
             asks,
             every,
-            reading: Arc::clone(&source.reading),
+            reading: source.reading.clone(),
             clock: clock.clone(),
         };
         let drain = tasks.drain();
@@ -122,16 +122,22 @@ impl WebSource {
     /// Asks for the files to be read again, soon. A request that comes before the last was heeded adds nothing.
     pub fn reload(&self) {
         if let Some(asked) = &self.asked {
-            self.reading.store(true, Ordering::Relaxed);
+            self.reading.send_replace(true);
             if let Err(TrySendError::Closed(())) = asked.try_send(()) {
-                self.reading.store(false, Ordering::Relaxed);
+                self.reading.send_replace(false);
             }
         }
     }
 
     /// Whether the files are being read again, or are about to be.
     pub fn is_reading(&self) -> bool {
-        self.reading.load(Ordering::Relaxed)
+        *self.reading.borrow()
+    }
+
+    /// Resolves when the files are not being read any more, whatever came of it.
+    pub async fn settled(&self) {
+        // The sender lives in `self`, so that this cannot fail.
+        let _ = self.reading.subscribe().wait_for(|is_reading| !is_reading).await;
     }
 
     /// The current generation.
@@ -177,7 +183,7 @@ struct Reader {
     refusals: Refusals,
     asks: mpsc::Receiver<()>,
     every: Option<Duration>,
-    reading: Arc<AtomicBool>,
+    reading: watch::Sender<bool>,
     clock: Clock,
 }
 
@@ -204,7 +210,7 @@ impl Reader {
                 () = self.clock.sleep(pause) => self.look(read_at).await,
             };
             let Some(due) = due else { continue };
-            self.reading.store(true, Ordering::Relaxed);
+            self.reading.send_replace(true);
             match due {
                 Due::Everything => {
                     read_at = self.clock.monotonic();
@@ -212,7 +218,7 @@ impl Reader {
                 }
                 Due::Roots => self.read_roots().await,
             }
-            self.reading.store(false, Ordering::Relaxed);
+            self.reading.send_replace(false);
         }
     }
 

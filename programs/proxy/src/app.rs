@@ -10,11 +10,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use finial_daemon::{Clock, Readiness, ReadyGuard, Tasks};
+use finial_daemon::{Clock, Readiness, ReadyGuard, Supervisor, Tasks};
 use tokio::net::lookup_host;
 use tokio::sync::Notify;
 
 use crate::accept::{Listener, PassedSockets};
+use crate::announcer::Announcer;
 use crate::config::{Named, StatusFlags};
 use crate::fleet::Fleet;
 use crate::identities::Identities;
@@ -39,6 +40,8 @@ pub struct App {
     shutdown: Option<Arc<Notify>>,
     /// Held until callers are accepted.
     starting: Option<ReadyGuard>,
+    announcer: Announcer,
+    clock: Clock,
     /// What must go on while connections drain: the identities, and the status.
     lasting: Tasks,
 }
@@ -122,6 +125,8 @@ async fn put_together(
     let bound = fleet.bind(&configured).await?;
     fleet.apply(configured, bound).await?;
     let readiness = Readiness::new();
+    let announcer = Announcer::new(Supervisor::from_env(), fleet.gates());
+    reloader.announce_by(announcer.clone());
     let app = App {
         fleet,
         reloader,
@@ -129,6 +134,8 @@ async fn put_together(
         status_address: status.as_ref().and_then(Listener::address),
         shutdown: status_flags.shutdown.then(Arc::default),
         starting: Some(readiness.guard("callers")),
+        announcer,
+        clock: clock.clone(),
         lasting,
     };
     if let Some(listener) = status {
@@ -176,6 +183,8 @@ impl App {
     pub async fn run(mut self, until: impl Future<Output = ()>) -> Result<(), ProxyError> {
         self.fleet.open();
         drop(self.starting.take());
+        self.announcer.listening();
+        self.keep_alive();
         let (failed, fallen) = (self.lasting.drain(), self.fleet.listening().drain());
         tokio::select! {
             () = until => {}
@@ -184,6 +193,7 @@ impl App {
             () = fallen.requested() => {}
             () = heed(self.watched, &mut self.fleet) => {}
         }
+        self.announcer.stopping();
         tracing::info!("shutdown proxy, waiting for drain");
         let closed = self.fleet.close(LAST_GRACE).await;
         self.lasting.stop(LAST_GRACE).await;
@@ -191,6 +201,17 @@ impl App {
             Some(name) => Err(ProxyError::Panicked(name)),
             None => closed,
         }
+    }
+
+    /// Also while connections drain.
+    fn keep_alive(&self) {
+        let (announcer, clock, drain) = (self.announcer.clone(), self.clock.clone(), self.lasting.drain());
+        self.lasting.spawn("signs of life", async move {
+            tokio::select! {
+                () = announcer.keep_alive(&clock) => {}
+                () = drain.requested() => {}
+            }
+        });
     }
 
     /// What the status server tells, by HTTPS if it can.

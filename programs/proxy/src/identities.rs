@@ -92,6 +92,20 @@ impl Identities {
         held(&self.lists).iter().for_each(|(_, lists)| lists.reload());
     }
 
+    /// Resolves when what [`reload`](Self::reload) asked for has been read, whatever came of it.
+    pub(crate) async fn settled(&self) {
+        let identities = self.opened().iter().map(|(_, identity)| identity.clone()).collect::<Vec<_>>();
+        for identity in identities {
+            if let Identity::Web(source) = identity {
+                source.settled().await;
+            }
+        }
+    }
+
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
     /// How many generations and lists were refused.
     pub(crate) fn refused(&self) -> u64 {
         let refused = |(_, identity): &(Own, Identity)| match identity {

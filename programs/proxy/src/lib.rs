@@ -14,6 +14,7 @@
 mod accept;
 mod address;
 mod ahead;
+mod announcer;
 mod app;
 mod config;
 mod error;

@@ -121,6 +121,13 @@ impl Proxy {
         self.name == named.name && self.config == named.config
     }
 
+    pub(crate) fn mode(&self) -> &'static str {
+        match self.side {
+            Side::Server(_) => "server",
+            Side::Client(_) => "client",
+        }
+    }
+
     pub(crate) fn listen(&self) -> &Address {
         &self.listen
     }

@@ -1,16 +1,21 @@
 //! Reading files again while the proxies run: certificates, and the configuration where it is a file.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
+use crate::announcer::Announcer;
 use crate::config::{Named, StatusFlags};
 use crate::fleet::{Changes, Fleet};
 use crate::identities::Identities;
 use crate::proxy::Chain;
 use crate::{ProxyError, ProxyFile};
+
+/// How long a supervisor waits for files to be read. It gives a reload up after 90 seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks running proxies to read their files again.
 #[derive(Clone, Debug)]
@@ -19,6 +24,8 @@ pub struct Reloader {
     /// Where the configuration is a file.
     asked: Option<mpsc::Sender<()>>,
     reloads: Arc<Reloads>,
+    /// From when on there is somebody to tell.
+    announcer: Arc<OnceLock<Announcer>>,
 }
 
 /// How often a configuration was read again.
@@ -26,6 +33,7 @@ pub struct Reloader {
 pub(crate) struct Reloads {
     applied: AtomicU64,
     refused: AtomicU64,
+    reading: watch::Sender<bool>,
 }
 
 /// The file of a configuration, and the requests to read it again.
@@ -41,11 +49,33 @@ pub(crate) struct Watched {
 impl Reloader {
     /// Reads the files again, soon: those of certificates, and that of the configuration. Without effect with the
     /// Workload API, which tells by itself. A request that comes before the last was heeded adds nothing.
+    /// A supervisor is told when it begins, and when it is done or takes too long.
     pub fn reload(&self) {
+        let announcer = self.announcer.get();
+        announcer.inspect(|announcer| announcer.reloading());
         self.identities.reload();
         if let Some(asked) = &self.asked {
+            self.reloads.reading.send_replace(true);
             let _ = asked.try_send(());
         }
+        if let Some(announcer) = announcer.cloned() {
+            let reloader = self.clone();
+            self.identities.tasks().spawn_session("reload", async move {
+                let _ = reloader.identities.clock().timeout(PATIENCE, reloader.settled()).await;
+                announcer.listening();
+            });
+        }
+    }
+
+    async fn settled(&self) {
+        self.identities.settled().await;
+        // The sender lives in `self`, so that this cannot fail.
+        let _ = self.reloads.reading.subscribe().wait_for(|is_reading| !is_reading).await;
+    }
+
+    /// Tells `announcer` of what comes; only the first one.
+    pub(crate) fn announce_by(&self, announcer: Announcer) {
+        let _ = self.announcer.set(announcer);
     }
 
     /// How many generations of an identity were refused, since they could not be read or did not belong together.
@@ -60,14 +90,14 @@ impl Reloader {
 
     /// Without a file of the configuration.
     pub(crate) fn of_identities(identities: Identities) -> Self {
-        Self { identities, asked: None, reloads: Arc::default() }
+        Self { identities, asked: None, reloads: Arc::default(), announcer: Arc::default() }
     }
 
     pub(crate) fn watching(identities: Identities, path: &Path, status: StatusFlags) -> (Self, Watched) {
         let (asked, asks) = mpsc::channel(1);
         let reloads = Arc::<Reloads>::default();
         let watched = Watched { path: path.to_owned(), status, asks, reloads: Arc::clone(&reloads) };
-        (Self { identities, asked: Some(asked), reloads }, watched)
+        (Self { identities, asked: Some(asked), reloads, announcer: Arc::default() }, watched)
     }
 
     pub(crate) fn reloads(&self) -> Arc<Reloads> {
@@ -95,6 +125,7 @@ impl Watched {
             asked = tokio::select! {
                 changed = read_again(&path, &status, fleet) => {
                     reloads.tell(&path, &changed);
+                    reloads.reading.send_replace(false);
                     asks.recv().await
                 }
                 again = asks.recv() => again,

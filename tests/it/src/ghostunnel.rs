@@ -1,7 +1,9 @@
 //! The binary called `ghostunnel`: what people's scripts and log readers see of it.
 
 use std::fs;
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -27,6 +29,15 @@ impl Installed {
 
     fn run(&self, args: &[&str]) -> Output {
         self.command().args(args).output().unwrap()
+    }
+
+    /// A file with a certificate that is its own authority, and its key.
+    fn keystore(&self) -> PathBuf {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        self.file("server.pem", &format!("{}{}", certificate.pem(), key.serialize_pem()))
     }
 
     fn file(&self, name: &str, text: &str) -> PathBuf {
@@ -174,4 +185,48 @@ fn it_takes_ghostunnels_place_with_the_workload_api() {
     ] {
         assert_eq!(lines.next(), Some(expected), "{log}");
     }
+}
+
+/// As a unit with `Type=notify-reload` and `WatchdogSec=` sees it.
+#[test]
+fn systemd_is_told_each_state_by_path_and_by_abstract_name() {
+    let ghostunnel = Installed::new();
+    let path = ghostunnel.0.path().join("notify");
+    let name = format!("finial-story-{}", std::process::id());
+    let abstracted = SocketAddr::from_abstract_name(&name).unwrap();
+    for (address, socket) in [
+        (path.display().to_string(), UnixDatagram::bind(&path).unwrap()),
+        (format!("@{name}"), UnixDatagram::bind_addr(&abstracted).unwrap()),
+    ] {
+        let port = free_port();
+        let mut command = ghostunnel.command();
+        command.args(["server", "--target=localhost:1", "--allow-all", "--listen"]);
+        command.arg(format!("127.0.0.1:{port}")).arg("--keystore").arg(ghostunnel.keystore());
+        command.arg("--cacert").arg(ghostunnel.keystore());
+        command.env("NOTIFY_SOCKET", &address).env("WATCHDOG_USEC", "200000");
+        let mut proxy = Process::spawn("ghostunnel", &mut command);
+        let process = rustix::process::Pid::from_raw(i32::try_from(proxy.id()).unwrap()).unwrap();
+        let what = format!("server proxying 127.0.0.1:{port} => localhost:1");
+        let mut hear = |begins: &str| hear(&mut proxy, &socket, begins);
+        assert_eq!(hear("READY=1"), format!("READY=1\nSTATUS=listening | {what}"));
+        assert_eq!(hear("WATCHDOG=1"), "WATCHDOG=1");
+        assert_eq!(hear("WATCHDOG=1"), "WATCHDOG=1");
+        rustix::process::kill_process(process, rustix::process::Signal::HUP).unwrap();
+        let reloading = hear("RELOADING=1\nMONOTONIC_USEC=");
+        assert!(reloading.ends_with(&format!("\nSTATUS=reloading | {what}")), "{reloading}");
+        assert_eq!(hear("READY=1"), format!("READY=1\nSTATUS=listening | {what}"));
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(hear("STOPPING=1"), format!("STOPPING=1\nSTATUS=stopping | {what}"));
+        assert_eq!(proxy.wait().code(), Some(0));
+    }
+}
+
+/// The next message that begins so; signs of life come between the others.
+fn hear(proxy: &mut Process, socket: &UnixDatagram, begins: &str) -> String {
+    socket.set_nonblocking(true).unwrap();
+    proxy.until(begins, || {
+        let mut buffer = [0; 512];
+        let count = socket.recv(&mut buffer).ok()?;
+        Some(text(&buffer[..count]).to_owned()).filter(|message| message.starts_with(begins))
+    })
 }
