@@ -74,7 +74,8 @@ impl Traffic {
 }
 
 /// Copies both ways. The end of one direction is passed on (over TLS as close_notify) and leaves the other open for
-/// at most `close_timeout`. Ends also when the ground of the connection is `lost`.
+/// at most `close_timeout`. So does an end that takes no more: what it has said before still arrives. Ends also when
+/// the ground of the connection is `lost`.
 pub(crate) async fn relay<A, B>(
     caller: &mut A,
     target: &mut B,
@@ -90,8 +91,10 @@ where
     let (forward, back) = (Pump::new(pool, &traffic.forwarded), Pump::new(pool, &traffic.returned));
     let mut exchange = Exchange { caller, target, forward, back };
     let copy = async {
-        poll_fn(|context| exchange.poll(context, |forward, back| forward || back)).await?;
-        let rest = poll_fn(|context| exchange.poll(context, |forward, back| forward && back));
+        let first = |forward: &Pump<'_>, back: &Pump<'_>| forward.is_over() || back.is_over();
+        poll_fn(|context| exchange.poll(context, first)).await?;
+        let both = |forward: &Pump<'_>, back: &Pump<'_>| forward.is_done() && back.is_done();
+        let rest = poll_fn(|context| exchange.poll(context, both));
         clock.timeout(close_timeout, rest).await.map_err(|_| Cut::HalfOpen(close_timeout))?.map_err(Cut::Copy)
     };
     tokio::select! {
@@ -114,15 +117,15 @@ where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
 {
-    /// Moves what can be moved, until it is `enough` that these directions are done.
+    /// Moves what can be moved, until the directions have come far `enough`.
     fn poll(
         &mut self,
         context: &mut Context<'_>,
-        enough: impl Fn(bool, bool) -> bool,
+        enough: impl Fn(&Pump<'_>, &Pump<'_>) -> bool,
     ) -> Poll<io::Result<()>> {
         let _ = self.forward.poll(self.caller, self.target, context)?;
         let _ = self.back.poll(self.target, self.caller, context)?;
-        if enough(self.forward.is_done(), self.back.is_done()) { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if enough(&self.forward, &self.back) { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 }
 

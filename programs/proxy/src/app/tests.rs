@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod reload;
+mod ends;
 mod status;
 mod trust;
 mod web;

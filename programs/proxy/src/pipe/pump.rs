@@ -22,6 +22,9 @@ pub(super) struct Pump<'a> {
     /// What was read and not yet written.
     held: Option<(Buffer, Range<usize>)>,
     unflushed: bool,
+    /// The writer takes no more. What is said to it is dropped, but not left unread: a connection that is closed with
+    /// bytes unread is reset, and its other end may lose what it was sent before.
+    unheard: bool,
     state: State,
 }
 
@@ -35,10 +38,10 @@ enum State {
 
 impl<'a> Pump<'a> {
     pub(super) fn new(pool: &'a Pool, moved: &'a AtomicU64) -> Self {
-        Self { pool, moved, held: None, unflushed: false, state: State::Open }
+        Self { pool, moved, held: None, unflushed: false, unheard: false, state: State::Open }
     }
 
-    /// Resolves when the end of `from` has been passed on to `to`.
+    /// Resolves when the end of `from` has been passed on to `to`, or at that end when `to` takes no more.
     pub(super) fn poll<R, W>(
         &mut self,
         from: &mut R,
@@ -54,7 +57,12 @@ impl<'a> Pump<'a> {
                 None => self.fill(from, context),
                 Some(_) => Poll::Ready(()),
             };
-            ready!(self.empty(to, context))?;
+            if self.unheard {
+                self.held = None;
+            } else if ready!(self.empty(to, context)).is_err() {
+                (self.unheard, self.held, self.unflushed) = (true, None, false);
+                continue;
+            }
             match &mut self.state {
                 State::Open => ready!(read),
                 State::Ended(failure) => {
@@ -70,6 +78,11 @@ impl<'a> Pump<'a> {
                 State::Done => return Poll::Ready(Ok(())),
             }
         }
+    }
+
+    /// Whether nothing more arrives at the other end.
+    pub(super) fn is_over(&self) -> bool {
+        self.unheard || self.is_done()
     }
 
     pub(super) fn is_done(&self) -> bool {
