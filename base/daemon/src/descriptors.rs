@@ -19,5 +19,10 @@ pub fn raise_limit() -> io::Result<Option<u64>> {
     Ok(maximum)
 }
 
+/// How many this process may have open now; `None` when there is no limit.
+pub fn limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
 #[cfg(test)]
 mod tests;

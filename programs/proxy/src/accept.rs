@@ -1,4 +1,4 @@
-//! Accepting connections: one at a time, each into a session of its own, never more than the limit.
+//! Accepting connections: one at a time, each into a session of its own, never more than are admitted.
 
 mod passed;
 
@@ -13,7 +13,8 @@ use tokio::net::TcpListener;
 
 use self::passed::Passed;
 pub(crate) use self::passed::PassedSockets;
-use crate::places::{Place, Places};
+use crate::admission::{Admission, Pass};
+use crate::places::Place;
 use crate::plain::{self, Plain};
 use crate::{Address, ProxyError};
 
@@ -92,16 +93,18 @@ async fn bind(host: &str, port: u16) -> io::Result<TcpListener> {
     }
 }
 
-/// Accepts until `tasks` are asked to end, and runs `session` for each connection. The limit holds before accept,
-/// so that what exceeds it waits in the kernel's backlog instead of costing memory here.
+/// Accepts until `tasks` are asked to end, and runs `session` for each connection. It waits for room before accept, so
+/// that what exceeds it waits in the kernel's backlog instead of costing memory here. What waits there at the end is
+/// reset by the kernel, as a handshake that has not ended is given up; a socket that systemd holds keeps it for the next
+/// process.
 pub(crate) async fn serve<S, F>(
     mut listener: Listener,
-    places: Places,
+    admission: Admission,
     tasks: Tasks,
     name: &'static str,
     session: S,
 ) where
-    S: Fn(Plain) -> F,
+    S: Fn(Plain, Pass) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
     let drain = tasks.drain();
@@ -109,18 +112,20 @@ pub(crate) async fn serve<S, F>(
         let (place, stream) = tokio::select! {
             biased;
             () = drain.requested() => return,
-            accepted = next(&mut listener, &places) => accepted,
+            accepted = next(&mut listener, &admission) => accepted,
         };
+        let pass = admission.admit(place, stream.origin());
         // A session is large, and would be moved about with all that is put around it.
-        let work = Box::pin(session(stream));
-        tasks.spawn_session(name, async move {
-            work.await;
-            drop(place);
-        });
+        tasks.spawn_session(name, Box::pin(session(stream, pass)));
     }
 }
 
-async fn next(listener: &mut Listener, places: &Places) -> (Place, Plain) {
-    let place = places.take().await;
-    (place, listener.accept().await)
+async fn next(listener: &mut Listener, admission: &Admission) -> (Option<Place>, Plain) {
+    loop {
+        let place = admission.has_room().await;
+        tokio::select! {
+            stream = listener.accept() => return (place, stream),
+            () = admission.fills_up() => {}
+        }
+    }
 }

@@ -7,7 +7,7 @@ use finial_daemon::{Clock, Drain, Tasks};
 use tokio::sync::watch;
 
 use crate::accept::{self, Listener};
-use crate::places::Places;
+use crate::admission::Admission;
 use crate::proxy::Proxy;
 use crate::{Address, ProxyError};
 
@@ -18,7 +18,7 @@ pub(crate) struct Gate {
     /// Until the gate is opened.
     listener: Mutex<Option<Listener>>,
     current: watch::Sender<Arc<Proxy>>,
-    places: Places,
+    admission: Admission,
     /// The connections of callers.
     sessions: Tasks,
 }
@@ -36,7 +36,7 @@ impl Gate {
         Self {
             bound: listener.address(),
             listener: Mutex::new(Some(listener)),
-            places: Places::new(proxy.limits().connections),
+            admission: proxy.admission(),
             current: watch::Sender::new(Arc::new(proxy)),
             sessions: Tasks::new(clock.clone()),
         }
@@ -47,11 +47,11 @@ impl Gate {
         let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(listener) = listener else { return };
         let notices = Notices { drain: self.sessions.drain(), newest: self.current.subscribe() };
-        let serve = move |caller| {
+        let serve = move |caller, pass| {
             let mut notices = notices.clone();
-            async move { notices.take().serve(caller, notices).await }
+            async move { notices.take().serve(caller, pass, notices).await }
         };
-        let accepting = accept::serve(listener, self.places.clone(), self.sessions.clone(), "pipe", serve);
+        let accepting = accept::serve(listener, self.admission.clone(), self.sessions.clone(), "pipe", serve);
         tasks.spawn("callers", accepting);
         tracing::info!("using target address {}", self.proxy().target());
         tracing::info!("listening for connections on {}", self.listen_address());
@@ -60,7 +60,7 @@ impl Gate {
     /// Holds for connections that come from now on. Those that are open are told, and end unless it would let them in.
     pub(crate) fn replace(&self, proxy: Proxy) {
         tracing::info!("using target address {} for {}", proxy.target(), self.listen_address());
-        self.places.resize(proxy.limits().connections);
+        self.admission.change(proxy.limits().connections, proxy.is_guarded());
         self.current.send_replace(Arc::new(proxy));
     }
 

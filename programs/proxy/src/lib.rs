@@ -13,6 +13,7 @@
 
 mod accept;
 mod address;
+mod admission;
 mod ahead;
 mod announcer;
 mod app;

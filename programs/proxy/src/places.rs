@@ -45,6 +45,10 @@ impl Places {
         Place { permit, places: self.clone() }
     }
 
+    pub(crate) fn are_taken(&self) -> bool {
+        self.0.free.available_permits() == 0
+    }
+
     /// From now on so many. Who has a place keeps it, even if that is more than there are.
     pub(crate) fn resize(&self, places: usize) {
         let places = places.min(Semaphore::MAX_PERMITS);

@@ -5,7 +5,7 @@ mod tests;
 
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -32,6 +32,18 @@ pub(crate) enum Remote {
 pub(crate) enum Plain {
     Tcp(TcpStream),
     Unix(UnixStream),
+}
+
+/// Where a caller comes from. Of IPv6 the network: one party has as many addresses in it as it likes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Origin {
+    V4(Ipv4Addr),
+    /// The first 64 bits.
+    V6([u16; 4]),
+    /// By a Unix socket.
+    ThisMachine,
+    /// It has left already.
+    Gone,
 }
 
 impl Plain {
@@ -77,6 +89,14 @@ impl Plain {
         }
     }
 
+    /// From where it comes, in so far as one party can be told from another.
+    pub(crate) fn origin(&self) -> Origin {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().map_or(Origin::Gone, |address| Origin::of(address.ip())),
+            Self::Unix(_) => Origin::ThisMachine,
+        }
+    }
+
     /// Resolves when the other end has said something, or has left; takes nothing of it. At once for a Unix socket,
     /// where nothing depends on it.
     pub(crate) async fn spoken(&self) -> io::Result<()> {
@@ -102,6 +122,19 @@ impl Plain {
         if let Self::Tcp(stream) = self {
             // Fails only for a connection that is gone already.
             let _ = SockRef::from(stream).set_linger(linger);
+        }
+    }
+}
+
+impl Origin {
+    fn of(address: IpAddr) -> Self {
+        // A socket for both families shows IPv4 addresses inside of IPv6.
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self::V6([a, b, c, d])
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::Address;
+use crate::admission::{Admission, Pass};
 use crate::ahead::ReadAhead;
 use crate::config::{Config, Limits, Named, Own, Plan, Quiet, Scrutiny};
 use crate::gate::Notices;
@@ -23,7 +24,7 @@ use crate::http::BackendHttp;
 use crate::metrics::{Failure, Metrics};
 use crate::outgoing::{RequestError, Site};
 use crate::pipe::{Cut, Pool, Size, Traffic, relay};
-use crate::plain::Plain;
+use crate::plain::{Plain, Remote};
 use crate::proxy_protocol::{ProxyProtocol, TlsFacts};
 use crate::side::{Back, Front, Identity, Met, Side};
 use crate::upstream::{Upstream, UpstreamError};
@@ -159,12 +160,25 @@ impl Proxy {
         &self.target
     }
 
-    /// Serves one caller to the end. A handshake that has not ended when the drain is requested is given up.
-    pub(crate) async fn serve(self: &Arc<Self>, caller: Plain, notices: Notices) {
+    /// How callers are let in.
+    pub(crate) fn admission(&self) -> Admission {
+        Admission::new(self.limits.connections, self.is_guarded(), self.clock())
+    }
+
+    /// Whether callers must show who they are. Those of a client need not, and being served is not up to them.
+    pub(crate) fn is_guarded(&self) -> bool {
+        matches!(self.side, Side::Server(_))
+    }
+
+    /// Serves one caller to the end, which holds its pass meanwhile. A handshake that has not ended when the drain is
+    /// requested is given up.
+    pub(crate) async fn serve(self: &Arc<Self>, caller: Plain, mut pass: Pass, notices: Notices) {
         let _open = self.metrics.accept();
         match &self.side {
-            Side::Server(front) => self.serve_secured(front, caller, notices).await,
-            Side::Client(back) => self.serve_plain(back, caller, notices).await,
+            Side::Server(front) => self.serve_secured(front, caller, &mut pass, notices).await,
+            // At once, but for callers that came when the proxy was a server.
+            Side::Client(back) if pass.take_place().await => self.serve_plain(back, caller, notices).await,
+            Side::Client(_) => {}
         }
     }
 
@@ -203,12 +217,19 @@ impl Proxy {
         }
     }
 
-    async fn serve_secured(self: &Arc<Self>, front: &Front, caller: Plain, notices: Notices) {
+    async fn serve_secured(
+        self: &Arc<Self>,
+        front: &Front,
+        caller: Plain,
+        pass: &mut Pass,
+        notices: Notices,
+    ) {
         let (from, ends) = (caller.remote(), self.proxy_protocol.and_then(|_| caller.ends()));
         let began = self.clock().monotonic();
         // On the heap, here and below: what is needed to connect takes no room while the connection lasts.
         let accepted = tokio::select! {
             accepted = Box::pin(front.accept(ReadAhead::new(caller, &self.pool))) => accepted,
+            () = pass.lost() => return self.displaced(&from),
             () = notices.stopping() => return,
         };
         let met = match accepted {
@@ -227,6 +248,10 @@ impl Proxy {
             }
         };
         self.metrics.handshakes().note(self.clock().monotonic().saturating_sub(began));
+        tokio::select! {
+            kept = pass.take_place() => if !kept { return self.displaced(&from) },
+            () = notices.stopping() => return,
+        }
         let told = |how: ProxyProtocol| {
             how.header(ends, &TlsFacts::of(met.stream.get_ref().1, met.peer.is_vouched_for()))
         };
@@ -272,6 +297,14 @@ impl Proxy {
             caller.close_in_order();
         } else if traffic.forwarded() == 0 && traffic.returned() == 0 {
             self.let_speak(&caller).await;
+        }
+    }
+
+    /// A caller had not ended its handshake when others came.
+    fn displaced(&self, from: &Remote) {
+        self.metrics.fail(Failure::Slow);
+        if !self.quiet.handshake_errors {
+            tracing::warn!("error on TLS handshake from {from}: it took long, and others wait");
         }
     }
 

@@ -22,16 +22,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 
 use crate::accept::{self, Listener};
+use crate::admission::{Admission, Pass};
 use crate::gate::Gate;
 use crate::metrics::Metrics;
-use crate::places::Places;
 use crate::plain::Plain;
 use crate::proxy::Chain;
 use crate::reload::Reloads;
 use crate::side::Front;
 
-/// Requests at once; further ones wait.
-const CONNECTIONS: usize = 32;
+/// Requests at once; the next one gets the place of one that takes long.
+pub(crate) const CONNECTIONS: usize = 32;
 /// For one request and its answer.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -59,11 +59,17 @@ pub(crate) struct Status {
 /// Answers whoever connects, until `tasks` are asked to end.
 pub(crate) fn start(listener: Listener, status: Status, tasks: &Tasks) {
     let status = Arc::new(status);
-    let answer = move |stream| {
+    let admission = Admission::brief(CONNECTIONS, &status.clock);
+    let answer = move |stream, mut pass: Pass| {
         let status = Arc::clone(&status);
-        async move { status.serve(stream).await }
+        async move {
+            tokio::select! {
+                () = status.serve(stream) => {}
+                () = pass.lost() => tracing::debug!("a request for the status gave way to the next"),
+            }
+        }
     };
-    let serving = accept::serve(listener, Places::new(CONNECTIONS), tasks.clone(), "status", answer);
+    let serving = accept::serve(listener, admission, tasks.clone(), "status", answer);
     tasks.spawn("status", serving);
 }
 

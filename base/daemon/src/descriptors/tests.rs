@@ -3,7 +3,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::raise_limit;
+use super::{limit, raise_limit};
 use crate::alone::alone;
 
 #[test]
@@ -11,7 +11,8 @@ fn the_soft_limit_becomes_the_hard_one() {
     alone("descriptors::tests::the_soft_limit_becomes_the_hard_one", || {
         let maximum = getrlimit(Resource::Nofile).maximum;
         setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum }).unwrap();
+        assert_eq!(limit(), Some(64));
         assert_eq!(raise_limit().unwrap(), maximum);
-        assert_eq!(getrlimit(Resource::Nofile).current, maximum);
+        assert_eq!(limit(), maximum);
     });
 }

@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod reload;
 mod ends;
+mod flood;
+mod reload;
 mod status;
 mod trust;
 mod web;
@@ -143,7 +144,9 @@ async fn caller_is_not_read_before_the_handshake_upstream_has_ended() {
         stream.read_to_end(&mut rest).await.unwrap();
         stream.shutdown().await.unwrap();
     };
-    tokio::join!(proxy.serve(Plain::from(far), Notices::none(&proxy, drain)), test);
+    let caller = Plain::from(far);
+    let pass = proxy.admission().admit(None, caller.origin());
+    tokio::join!(proxy.serve(caller, pass, Notices::none(&proxy, drain)), test);
 }
 
 #[tokio::test]

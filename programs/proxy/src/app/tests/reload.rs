@@ -269,7 +269,7 @@ async fn a_broken_file_changes_nothing_and_is_counted() {
 #[tokio::test]
 async fn callers_in_the_backlog_are_served_after_a_reload() {
     let mut house = House::new();
-    let ((_before, old), (after, new)) = (listener().await, listener().await);
+    let ((before, old), (after, new)) = (listener().await, listener().await);
     let narrow =
         |target| server("gate", target, CLIENT).replace("allow_uri", "max_concurrent_conns = 1\n allow_uri");
     house.write(&narrow(old));
@@ -277,6 +277,7 @@ async fn callers_in_the_backlog_are_served_after_a_reload() {
     let (address, reloader) = (app.address().unwrap(), app.reloader());
     beside(app, &house.world.clock, async {
         let _full = house.connect(CLIENT, address).await.unwrap();
+        let _served = before.accept().await.unwrap();
         let mut queued = Vec::new();
         for _ in 0..16 {
             queued.push(dial(address).await);

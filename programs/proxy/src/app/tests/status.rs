@@ -298,3 +298,27 @@ async fn status_tells_that_the_proxy_still_waits_for_its_identity_and_then_that_
     });
     ended.unwrap();
 }
+
+#[tokio::test]
+async fn silent_callers_of_the_status_give_way_to_those_who_ask() {
+    let world = World::new();
+    let (_backend, target) = listener().await;
+    let (_writer, source) = world.party(SERVER);
+    let app = app(ServerConfig { status: plain(), ..world.server(target) }, source).await.unwrap();
+    let address = app.status_address().unwrap();
+    beside(app, &world.clock, async {
+        let mut silent = Vec::new();
+        for _ in 0..crate::status::CONNECTIONS {
+            silent.push(dial(address).await);
+        }
+        let mut caller = dial(address).await;
+        let (answer, ()) = tokio::join!(ask(&mut caller, "GET /_metrics"), async {
+            for _ in 0..1000 {
+                tokio::task::yield_now().await;
+            }
+            world.hand.step(Duration::from_secs(1));
+        });
+        assert_eq!(answer.0, "200");
+    })
+    .await;
+}
