@@ -19,9 +19,10 @@ use crate::announcer::Announcer;
 use crate::config::{Named, StatusFlags};
 use crate::fleet::Fleet;
 use crate::identities::Identities;
-use crate::metrics::Metrics;
+use crate::metrics::{Exporter, Metrics};
 use crate::reload::{Reloader, Watched};
 use crate::side::Front;
+use crate::sinks;
 use crate::status::{self, Status};
 use crate::{Address, Config, ProxyError, ProxyFile};
 
@@ -118,9 +119,11 @@ async fn put_together(
         Some(status) => Some(Listener::bind(&status.address, &mut passed, &clock).await?),
         None => None,
     };
+    let sinks = status_flags.sinks()?;
     let metrics = Metrics::new(status_flags.metrics_prefix.clone(), &clock);
     let wanted = configured.iter().map(Named::wanted).collect::<Vec<_>>();
-    let mut fleet = Fleet::new(identities, passed, metrics);
+    let mut fleet = Fleet::new(identities.clone(), passed, metrics);
+    let exporter = Exporter::new(Arc::clone(fleet.metrics()), identities);
     fleet.open_identities(&configured).await?;
     let bound = fleet.bind(&configured).await?;
     fleet.apply(configured, bound).await?;
@@ -138,9 +141,10 @@ async fn put_together(
         clock: clock.clone(),
         lasting,
     };
+    sinks::start(sinks, &exporter, &app.lasting);
     if let Some(listener) = status {
         let tls = status_address.is_some_and(|address| address.tls);
-        status::start(listener, app.status(readiness, tls, &clock), &app.lasting);
+        status::start(listener, app.status(exporter, readiness, (tls, status_flags.pprof)), &app.lasting);
     }
     match app.fleet.identified(&wanted).await {
         Ok(()) => Ok(app),
@@ -215,22 +219,22 @@ impl App {
     }
 
     /// What the status server tells, by HTTPS if it can.
-    fn status(&self, readiness: Readiness, tls: bool, clock: &Clock) -> Status {
-        let gates = self.fleet.gates();
+    fn status(&self, exporter: Exporter, readiness: Readiness, (tls, pprof): (bool, bool)) -> Status {
+        let (gates, clock) = (self.fleet.gates(), exporter.clock().clone());
         let proxies = gates.borrow().iter().map(|gate| gate.proxy()).collect::<Vec<_>>();
         let able = proxies.iter().find(|proxy| tls && proxy.identity().can_serve());
         let front = able.map(|proxy| Front::open(proxy.identity(), proxy.limits().connect_timeout));
         Status {
             gates,
-            metrics: Arc::clone(self.fleet.metrics()),
+            exporter,
             reloads: self.watched.is_some().then(|| self.reloader.reloads()),
             front,
             readiness,
+            pprof,
             stopping: self.fleet.listening().drain(),
             shutdown: self.shutdown.clone(),
-            hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            clock: clock.clone(),
             began: clock.now(),
+            clock,
         }
     }
 }

@@ -147,6 +147,7 @@ impl Config {
         let (Self::Server(ServerConfig { limits, status, target_status, .. })
         | Self::Client(ClientConfig { limits, status, target_status, .. })) = self;
         status.check_company()?;
+        status.sinks()?;
         read_target_status(target_status.as_deref())?;
         status.address()?;
         if limits.connect_timeout.is_zero() {

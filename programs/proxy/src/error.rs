@@ -206,6 +206,15 @@ pub enum ProxyError {
     /// Nothing could ever connect.
     #[error("--connect-timeout duration must not be zero")]
     NoConnectTimeout,
+    /// Metrics would be posted all the time.
+    #[error("--metrics-interval duration must not be zero")]
+    NoMetricsInterval,
+    /// Graphite is reached by TCP.
+    #[error("--metrics-graphite must be HOST:PORT")]
+    GraphiteNetwork,
+    /// Nobody could ask for profiles.
+    #[error("--enable-pprof requires --status to be set")]
+    PprofWithoutStatus,
     /// Nobody could ask for the end.
     #[error("--enable-shutdown requires --status to be set")]
     ShutdownWithoutStatus,

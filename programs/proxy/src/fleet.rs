@@ -47,7 +47,6 @@ impl Fleet {
     /// No gates yet.
     pub(crate) fn new(identities: Identities, passed: PassedSockets, metrics: Metrics) -> Self {
         let clock = identities.clock().clone();
-        metrics.follow(&identities);
         Self {
             gates: watch::Sender::new(Vec::new()),
             identities,

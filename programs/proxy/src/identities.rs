@@ -1,6 +1,7 @@
 //! The identities of one process: one for each place they come from, however many proxies use it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use finial_daemon::{Clock, Tasks};
 use finial_receive::{RevocationSource, Source, WebFiles, WebSource};
@@ -114,6 +115,11 @@ impl Identities {
         };
         let generations = self.opened().iter().map(refused).sum::<u64>();
         generations + held(&self.lists).iter().map(|(_, lists)| lists.refused()).sum::<u64>()
+    }
+
+    /// When the first of what is presented expires, or has.
+    pub(crate) fn first_expiry(&self) -> Option<SystemTime> {
+        self.opened().iter().filter_map(|(_, identity)| identity.not_after()).min()
     }
 
     fn find(&self, own: &Own) -> Option<Identity> {

@@ -34,6 +34,7 @@ mod proxy;
 mod proxy_protocol;
 mod reload;
 mod side;
+mod sinks;
 mod status;
 mod upstream;
 

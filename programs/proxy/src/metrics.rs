@@ -1,17 +1,24 @@
 //! What a proxy counts and measures, by ghostunnel's names.
 
 mod export;
+mod process;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod timer;
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use finial_daemon::Clock;
 
+pub(crate) use self::export::Exporter;
+use self::snapshot::{Kind, Single, Spans};
 use self::timer::Timer;
-use crate::identities::Identities;
+
+/// From a resumed neighbour to a peer that is far and slow, in seconds.
+const HANDSHAKES: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// From one request to a connection that stays, in seconds.
+const LIFETIMES: &[f64] = &[0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0];
 
 /// Shared by all connections. Counting takes no lock; measuring a span takes one for as long as it is noted.
 #[derive(Debug)]
@@ -25,10 +32,10 @@ pub(crate) struct Metrics {
     succeeded: Count,
     failed: Count,
     slow: Count,
+    rejected: Count,
+    distrusted: Count,
     handshakes: Timer,
     lifetimes: Timer,
-    /// Whose files may be refused when they are read again.
-    identities: OnceLock<Identities>,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +50,8 @@ pub(crate) struct OpenConnection<'a>(&'a Metrics);
 pub(crate) enum Failure {
     /// It took too long.
     Slow,
+    /// The peer was verified, and is not permitted.
+    Rejected,
     /// Anything else.
     Refused,
 }
@@ -58,9 +67,10 @@ impl Metrics {
             succeeded: Count::default(),
             failed: Count::default(),
             slow: Count::default(),
-            handshakes: Timer::new(clock),
-            lifetimes: Timer::new(clock),
-            identities: OnceLock::new(),
+            rejected: Count::default(),
+            distrusted: Count::default(),
+            handshakes: Timer::new(clock, HANDSHAKES),
+            lifetimes: Timer::new(clock, LIFETIMES),
         }
     }
 
@@ -79,9 +89,16 @@ impl Metrics {
     /// A connection has not come about.
     pub(crate) fn fail(&self, failure: Failure) {
         self.failed.add();
-        if failure == Failure::Slow {
-            self.slow.add();
+        match failure {
+            Failure::Slow => self.slow.add(),
+            Failure::Rejected => self.rejected.add(),
+            Failure::Refused => {}
         }
+    }
+
+    /// A connection was cut since the trust that it rested on has ended.
+    pub(crate) fn distrust(&self) {
+        self.distrusted.add();
     }
 
     /// A connection outstayed its time.
@@ -99,26 +116,39 @@ impl Metrics {
         &self.lifetimes
     }
 
-    /// The refusals of these identities count from now on.
-    pub(crate) fn follow(&self, identities: &Identities) {
-        let _ = self.identities.set(identities.clone());
-    }
-
-    /// The last is ours.
-    fn counts(&self) -> [(&'static str, u64); 7] {
+    fn singles(&self) -> Vec<Single> {
+        let tell = |(name, help, count): (&'static str, &'static str, &Count)| Single {
+            name,
+            help,
+            kind: Kind::of(name),
+            value: count.value() as f64,
+        };
         [
-            ("accept.error", self.failed.value()),
-            ("accept.success", self.succeeded.value()),
-            ("accept.timeout", self.slow.value()),
-            ("accept.total", self.accepted.value()),
-            ("conn.open", self.open.value()),
-            ("conn.timeout", self.timed_out.value()),
-            ("reload.refused", self.identities.get().map_or(0, Identities::refused)),
+            ("accept.error", "Connections that did not come about.", &self.failed),
+            ("accept.success", "Connections of which both sides came about.", &self.succeeded),
+            ("accept.timeout", "Connections that took too long to come about.", &self.slow),
+            ("accept.total", "Callers that have connected.", &self.accepted),
+            ("conn.open", "Connections that are being served.", &self.open),
+            ("conn.timeout", "Connections that were cut when their time ran out.", &self.timed_out),
+            ("peer.rejected.total", "Peers that were verified and are not permitted.", &self.rejected),
+            (
+                "trust.ended.total",
+                "Connections that were cut when trust in their peer ended.",
+                &self.distrusted,
+            ),
         ]
+        .into_iter()
+        .map(tell)
+        .collect()
     }
 
-    fn timers(&self) -> [(&'static str, &Timer); 2] {
-        [("conn.handshake", &self.handshakes), ("conn.lifetime", &self.lifetimes)]
+    fn spans(&self) -> Vec<Spans> {
+        let tell = |name, seconds, help, timer: &Timer| Spans { name, seconds, help, spread: timer.spread() };
+        let (handshakes, lifetimes) = (&self.handshakes, &self.lifetimes);
+        vec![
+            tell("conn.handshake", "conn.handshake.seconds", "Handshakes on the side of TLS.", handshakes),
+            tell("conn.lifetime", "conn.lifetime.seconds", "Connections from handshake to end.", lifetimes),
+        ]
     }
 }
 

@@ -1,4 +1,4 @@
-//! HTTP requests of the proxy's own, such as how the target is.
+//! HTTP requests of the proxy's own: how the target is, and metrics for whoever collects them.
 
 #[cfg(test)]
 mod tests;
@@ -9,8 +9,8 @@ use finial_daemon::Clock;
 use finial_tls::{TlsError, WebConnector, WebRootsError};
 use http_body_util::Full;
 use hyper::client::conn::http1;
-use hyper::header::{AUTHORIZATION, HOST};
-use hyper::{Request, StatusCode};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OnceCell;
@@ -45,12 +45,27 @@ impl Site {
         Self { url, tls: OnceCell::new(), clock: clock.clone() }
     }
 
+    pub(crate) fn url(&self) -> &HttpUrl {
+        &self.url
+    }
+
     /// Asks over a connection that leads there. Redirections are answers like any other.
     pub(crate) async fn ask<S>(&self, stream: S) -> Result<StatusCode, RequestError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         self.send(stream, self.request()).await
+    }
+
+    /// Gives it JSON over a connection that leads there.
+    pub(crate) async fn post<S>(&self, stream: S, json: String) -> Result<StatusCode, RequestError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut request = self.request().map(|_| Full::from(json));
+        *request.method_mut() = Method::POST;
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.send(stream, request).await
     }
 
     fn request(&self) -> Request<Full<Bytes>> {

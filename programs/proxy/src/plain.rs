@@ -97,6 +97,19 @@ impl Plain {
         }
     }
 
+    /// Whether the other end was seen to leave. What it says is passed over.
+    pub(crate) fn has_ended(&self) -> bool {
+        let mut said = [0; 256];
+        let read = match self {
+            Self::Tcp(stream) => stream.try_read(&mut said),
+            Self::Unix(stream) => stream.try_read(&mut said),
+        };
+        match read {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
+
     /// Resolves when the other end has said something, or has left; takes nothing of it. At once for a Unix socket,
     /// where nothing depends on it.
     pub(crate) async fn spoken(&self) -> io::Result<()> {

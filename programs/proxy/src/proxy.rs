@@ -389,6 +389,7 @@ impl Proxy {
             Err(cut) if cut.is_departure() => tracing::debug!("{}", Chain(cut)),
             Err(cut @ Cut::Copy(_)) if !self.quiet.connection_errors => tracing::warn!("{}", Chain(cut)),
             Err(cut @ (Cut::Fallen(_) | Cut::Revoked)) => {
+                self.metrics.distrust();
                 tracing::info!("cutting pipe: {name}: {}", Chain(cut));
             }
             Err(cut @ (Cut::HalfOpen(_) | Cut::Outlived(_) | Cut::Silent(_))) => {
@@ -492,6 +493,7 @@ fn stranger(error: &TlsError) -> Option<Cow<'_, str>> {
 fn failure(error: &TlsError) -> Failure {
     match error {
         TlsError::Timeout(_) => Failure::Slow,
+        _ if stranger(error).is_some() => Failure::Rejected,
         _ => Failure::Refused,
     }
 }

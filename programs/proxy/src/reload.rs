@@ -140,7 +140,7 @@ impl Watched {
 async fn read_again(path: &Path, status: &StatusFlags, fleet: &mut Fleet) -> Result<Changes, ProxyError> {
     let file = ProxyFile::read(path)?;
     if file.status != *status {
-        tracing::warn!("status, enable_shutdown and metrics_prefix have changed, which needs a restart");
+        tracing::warn!("status, enable_shutdown or the metrics have changed, which needs a restart");
     }
     let configured = file.plans()?;
     fleet.open_identities(&configured).await?;

@@ -54,6 +54,21 @@ impl Identity {
         }
     }
 
+    /// When what is presented expires, or has.
+    pub(crate) fn not_after(&self) -> Option<SystemTime> {
+        match self {
+            Self::Spiffe(source) => match source.credential() {
+                Ok(credential) => Some(credential.svid().not_after()),
+                Err(NotLive::Expired { at, .. }) => Some(at),
+                Err(_) => None,
+            },
+            Self::Web(source) => {
+                let identity = source.identity().ok()?;
+                identity.credential().map(|credential| credential.chain().not_after())
+            }
+        }
+    }
+
     /// Whether files are being read again.
     pub(crate) fn is_reading(&self) -> bool {
         match self {

@@ -24,7 +24,7 @@ use tokio::sync::{Notify, watch};
 use crate::accept::{self, Listener};
 use crate::admission::{Admission, Pass};
 use crate::gate::Gate;
-use crate::metrics::Metrics;
+use crate::metrics::Exporter;
 use crate::plain::Plain;
 use crate::proxy::Chain;
 use crate::reload::Reloads;
@@ -39,7 +39,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Status {
     pub(crate) gates: watch::Receiver<Vec<Arc<Gate>>>,
-    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) exporter: Exporter,
     /// Where the configuration is a file.
     pub(crate) reloads: Option<Arc<Reloads>>,
     /// Performs handshakes, where the status is not served in the clear.
@@ -48,9 +48,10 @@ pub(crate) struct Status {
     pub(crate) readiness: Readiness,
     /// Requested when the proxy no longer accepts.
     pub(crate) stopping: Drain,
+    /// Whoever asks for profiles is told how to have them.
+    pub(crate) pprof: bool,
     /// Told when somebody asks for the end; nobody may without it.
     pub(crate) shutdown: Option<Arc<Notify>>,
-    pub(crate) hostname: String,
     pub(crate) clock: Clock,
     /// When the proxy began, in the place of a reload.
     pub(crate) began: SystemTime,
@@ -122,16 +123,16 @@ impl Status {
             }
             ("/_metrics", _) if prometheus => self.prometheus(),
             ("/_metrics/prometheus", _) => self.prometheus(),
-            ("/_metrics" | "/_metrics/json", _) => {
-                let list = self.metrics.to_json(&self.hostname, self.clock.now());
-                answer(StatusCode::OK, JSON, list.to_string())
+            ("/_metrics" | "/_metrics/json", _) => answer(StatusCode::OK, JSON, self.exporter.json()),
+            (path, _) if self.pprof && is_pprof(path) => {
+                answer(StatusCode::NOT_IMPLEMENTED, TEXT, NO_PPROF.to_owned())
             }
             _ => answer(StatusCode::NOT_FOUND, TEXT, String::new()),
         }
     }
 
     fn prometheus(&self) -> Response<Full<Bytes>> {
-        answer(StatusCode::OK, TEXT, self.metrics.to_prometheus())
+        answer(StatusCode::OK, TEXT, self.exporter.prometheus())
     }
 
     /// Whether all is well, and the whole answer. Each call reaches for the targets.
@@ -153,7 +154,7 @@ impl Status {
         let mut tell = |key: &str, value: Value| told.insert(key.to_owned(), value);
         tell("time", json!(rfc3339(self.clock.now())));
         tell("last_reload", json!(rfc3339(read_at.unwrap_or(self.began))));
-        tell("hostname", json!(self.hostname));
+        tell("hostname", json!(self.exporter.hostname()));
         tell("message", json!(message));
         tell("revision", json!(env!("CARGO_PKG_VERSION")));
         tell("compiler", json!(env!("COMPILER")));
@@ -183,6 +184,12 @@ fn word(ok: bool) -> &'static str {
     if ok { "ok" } else { "critical" }
 }
 
+fn is_pprof(path: &str) -> bool {
+    path.strip_prefix("/debug/pprof").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+const NO_PPROF: &str =
+    "there is no profiler inside: use `perf record -g -p PID`, whose files pprof reads too\n";
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 

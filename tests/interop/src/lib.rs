@@ -23,6 +23,8 @@ mod peers;
 #[cfg(test)]
 mod pki;
 #[cfg(test)]
+mod prometheus;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod py_spiffe;

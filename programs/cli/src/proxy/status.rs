@@ -1,6 +1,9 @@
 //! The flags of `finial proxy` that say what it tells of itself.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
+use finial_daemon::go;
 use finial_proxy::{Quiet, StatusFlags};
 
 #[derive(Args)]
@@ -11,6 +14,18 @@ pub(super) struct Status {
     /// Let whoever reaches the status server end the proxy, by POST /_shutdown
     #[arg(long = "enable-shutdown")]
     enable_shutdown: bool,
+    /// Taken for the sake of command lines that have it: there is no profiler inside, as /debug/pprof says
+    #[arg(long = "enable-pprof")]
+    enable_pprof: bool,
+    /// Send metrics to Graphite each second: HOST:PORT
+    #[arg(long = "metrics-graphite", value_name = "ADDRESS")]
+    metrics_graphite: Option<String>,
+    /// Post metrics as JSON to this URL
+    #[arg(long = "metrics-url", value_name = "URL")]
+    metrics_url: Option<String>,
+    /// How often metrics are posted
+    #[arg(long = "metrics-interval", default_value = "30s", value_name = "DURATION", value_parser = go::parse_duration)]
+    metrics_interval: Duration,
     /// What stands before the name of each metric
     #[arg(long = "metrics-prefix", default_value = "ghostunnel", value_name = "PREFIX")]
     metrics_prefix: String,
@@ -40,6 +55,10 @@ impl Status {
         StatusFlags {
             address: self.status.clone().filter(|text| !text.is_empty()),
             shutdown: self.enable_shutdown,
+            pprof: self.enable_pprof,
+            metrics_graphite: self.metrics_graphite.clone().filter(|text| !text.is_empty()),
+            metrics_url: self.metrics_url.clone().filter(|text| !text.is_empty()),
+            metrics_interval: self.metrics_interval,
             metrics_prefix: self.metrics_prefix.clone(),
         }
     }

@@ -364,3 +364,32 @@ fn the_backend_is_told_in_one_way() {
     let short = Plan::new(ServerConfig { proxy_protocol: true, ..server() }.into()).unwrap();
     assert_eq!(short.proxy_protocol, Some(ProxyProtocol::Connection));
 }
+
+#[test]
+fn urls_and_intervals_of_metrics_are_checked_in_ghostunnels_words() {
+    let url = |text: &str| Some(text.to_owned());
+    let every = Duration::from_secs(30);
+    for (url, graphite, every, fault) in [
+        (url("ftp://host/"), None, every, "--metrics-url should start with http:// or https://"),
+        (url("http://host/"), None, Duration::ZERO, "--metrics-interval duration must not be zero"),
+        (None, url("graphite"), every, "invalid --metrics-graphite address"),
+        (None, url("unix:/run/graphite"), every, "--metrics-graphite must be HOST:PORT"),
+    ] {
+        let flags = StatusFlags {
+            metrics_url: url,
+            metrics_graphite: graphite,
+            metrics_interval: every,
+            ..StatusFlags::default()
+        };
+        assert_eq!(refusal(ServerConfig { status: flags, ..server() }), fault);
+    }
+    let target_status = Some("unix:/run/status".to_owned());
+    let fault = "--target-status should start with http:// or https://";
+    assert_eq!(refusal(ServerConfig { target_status, ..server() }), fault);
+}
+
+#[test]
+fn profiles_need_a_status_server() {
+    let status = StatusFlags { pprof: true, ..StatusFlags::default() };
+    assert_eq!(refusal(ServerConfig { status, ..server() }), "--enable-pprof requires --status to be set");
+}

@@ -2,24 +2,41 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use finial_daemon::{Clock, ClockHand};
+use finial_daemon::{Clock, ClockHand, Tasks};
+use finial_receive::Endpoint;
 use finial_receive::testing::start;
 
-use super::{Failure, Metrics};
+use super::{Exporter, Failure, Metrics};
+use crate::config::Own;
+use crate::fixtures::{SERVER, World};
+use crate::identities::Identities;
+use crate::side::Identity;
 
-fn metrics() -> (Metrics, ClockHand) {
+fn metrics() -> (Arc<Metrics>, ClockHand) {
     let (clock, hand) = Clock::manual(start());
-    (Metrics::new("ghostunnel".to_owned(), &clock), hand)
+    (Arc::new(Metrics::new("ghostunnel".to_owned(), &clock)), hand)
 }
 
-fn told(metrics: &Metrics, name: &str) -> f64 {
-    let list = metrics.to_json("host", start());
+/// Of a process without an identity.
+fn exporter(metrics: &Arc<Metrics>) -> Exporter {
+    let (clock, _hand) = Clock::manual(start());
+    let tasks = Tasks::new(clock.clone());
+    Exporter::new(Arc::clone(metrics), Identities::new(&clock, &tasks))
+}
+
+fn told(metrics: &Arc<Metrics>, name: &str) -> f64 {
+    told_by(&exporter(metrics), name)
+}
+
+fn told_by(exporter: &Exporter, name: &str) -> f64 {
+    let list: serde_json::Value = serde_json::from_str(&exporter.json()).unwrap();
     let found = list.as_array().unwrap().iter().find(|entry| entry["metric"] == name);
     let entry = found.unwrap_or_else(|| panic!("{name} is not in {list}"));
     assert_eq!(entry["timestamp"], 1_800_000_000);
-    assert_eq!(entry["hostname"], "host");
+    assert_eq!(entry["hostname"], exporter.hostname());
     entry["value"].as_f64().unwrap()
 }
 
@@ -104,7 +121,7 @@ fn prometheus_is_told_each_value_once_with_its_type() {
     let (metrics, _hand) = metrics();
     let _open = metrics.accept();
     metrics.handshakes().note(Duration::from_nanos(4));
-    let text = metrics.to_prometheus();
+    let text = exporter(&metrics).prometheus();
     for line in [
         "# TYPE ghostunnel_conn_open gauge",
         "ghostunnel_conn_open 1",
@@ -113,6 +130,18 @@ fn prometheus_is_told_each_value_once_with_its_type() {
         "ghostunnel_conn_handshake_sum 4",
         "ghostunnel_conn_handshake_std_dev 0",
         "ghostunnel_conn_lifetime_rate15 0",
+        "# TYPE ghostunnel_conn_handshake_timer histogram",
+        "ghostunnel_conn_handshake_timer_bucket{le=\"0.5\"} 4",
+        "ghostunnel_conn_handshake_timer_bucket{le=\"0.95\"} 4",
+        "ghostunnel_conn_handshake_timer_bucket{le=\"0.99\"} 4",
+        "ghostunnel_conn_handshake_timer_bucket{le=\"0.999\"} 4",
+        "ghostunnel_conn_handshake_timer_bucket{le=\"+Inf\"} 1",
+        "ghostunnel_conn_handshake_timer_sum 4",
+        "ghostunnel_conn_handshake_timer_count 1",
+        "ghostunnel_peer_rejected_total 0",
+        "# TYPE ghostunnel_peer_rejected_total counter",
+        "# TYPE process_open_fds gauge",
+        "process_start_time_seconds 1800000000",
     ] {
         assert_eq!(text.lines().filter(|told| *told == line).count(), 1, "{line}\n{text}");
     }
@@ -123,7 +152,70 @@ fn prometheus_is_told_each_value_once_with_its_type() {
 #[test]
 fn the_prefix_is_the_operators() {
     let (clock, _hand) = Clock::manual(start());
-    let metrics = Metrics::new("edge-1".to_owned(), &clock);
+    let metrics = Arc::new(Metrics::new("edge-1".to_owned(), &clock));
     assert_eq!(told(&metrics, "edge-1.conn.open"), 0.0);
-    assert!(metrics.to_prometheus().contains("\nedge_1_conn_open 0\n"));
+    assert!(exporter(&metrics).prometheus().contains("\nedge_1_conn_open 0\n"));
+}
+
+#[test]
+fn histogram_counts_what_is_below_each_bound() {
+    let (metrics, _hand) = metrics();
+    for millis in [1, 2, 30, 400, 60_000] {
+        metrics.handshakes().note(Duration::from_millis(millis));
+    }
+    let text = exporter(&metrics).prometheus();
+    for (bound, count) in
+        [("0.001", 1), ("0.0025", 2), ("0.025", 2), ("0.05", 3), ("0.5", 4), ("10", 4), ("+Inf", 5)]
+    {
+        let line = format!("ghostunnel_conn_handshake_seconds_bucket{{le=\"{bound}\"}} {count}");
+        assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+    }
+    assert!(text.contains("\nghostunnel_conn_handshake_seconds_sum 60.433\n"), "{text}");
+}
+
+#[test]
+fn graphite_is_told_paths_values_and_seconds() {
+    let (clock, _hand) = Clock::manual(start());
+    let metrics = Arc::new(Metrics::new("my edge".to_owned(), &clock));
+    let _open = metrics.accept();
+    for span in 1..=99 {
+        metrics.lifetimes().note(Duration::from_nanos(span));
+    }
+    let text = exporter(&metrics).graphite();
+    for line in [
+        "my_edge.accept.total.count 1 1800000000",
+        "my_edge.conn.open.count 1 1800000000",
+        "my_edge.reload.refused.value 0 1800000000",
+        "my_edge.conn.lifetime.count 99 1800000000",
+        "my_edge.conn.lifetime.min 1 1800000000",
+        "my_edge.conn.lifetime.max 99 1800000000",
+        "my_edge.conn.lifetime.mean 50.00 1800000000",
+        "my_edge.conn.lifetime.std-dev 28.58 1800000000",
+        "my_edge.conn.lifetime.95-percentile 95.00 1800000000",
+        "my_edge.conn.lifetime.999-percentile 99.00 1800000000",
+        "my_edge.conn.lifetime.one-minute 0.00 1800000000",
+        "my_edge.conn.lifetime.mean-rate 0.00 1800000000",
+    ] {
+        assert_eq!(text.lines().filter(|told| *told == line).count(), 1, "{line}\n{text}");
+    }
+    assert!(text.lines().all(|line| line.split(' ').count() == 3), "{text}");
+}
+
+#[test]
+fn seconds_to_the_end_of_our_certificate_are_told_and_go_below_zero() {
+    let world = World::new();
+    let (_writer, source) = world.party(SERVER);
+    let identities = Identities::new(&world.clock, &Tasks::new(world.clock.clone()));
+    let endpoint = Endpoint::parse("unix:///nowhere/agent.sock").unwrap();
+    identities.insert(Own::WorkloadApi(endpoint), Identity::Spiffe(source));
+    let metrics = Arc::new(Metrics::new("ghostunnel".to_owned(), &world.clock));
+    let exporter = Exporter::new(metrics, identities);
+    let left = || {
+        let list: serde_json::Value = serde_json::from_str(&exporter.json()).unwrap();
+        let name = "ghostunnel.certificate.expires-in.seconds";
+        list.as_array().unwrap().iter().find(|entry| entry["metric"] == name).unwrap()["value"].clone()
+    };
+    assert_eq!(left(), 3600);
+    world.hand.step(Duration::from_secs(3610));
+    assert_eq!(left(), -10);
 }

@@ -16,6 +16,8 @@ const FORGOTTEN: u32 = 10_000;
 #[derive(Debug)]
 pub(crate) struct Timer {
     clock: Clock,
+    /// What parts the buckets, in seconds, ascending.
+    bounds: &'static [f64],
     began: Duration,
     state: Mutex<State>,
 }
@@ -24,6 +26,8 @@ pub(crate) struct Timer {
 struct State {
     count: u64,
     sum: Duration,
+    /// How many spans are of each bound and above the one before.
+    buckets: Vec<u64>,
     /// The last spans, in nanoseconds; the oldest is replaced next.
     sample: Vec<f64>,
     next: usize,
@@ -45,22 +49,25 @@ pub(super) struct Spread {
     pub(super) variance: f64,
     pub(super) rates: [f64; 3],
     pub(super) mean_rate: f64,
+    /// How many spans there were up to each bound, in seconds.
+    pub(super) buckets: Vec<(f64, u64)>,
     sorted: Vec<f64>,
 }
 
 impl Timer {
-    pub(super) fn new(clock: &Clock) -> Self {
+    pub(super) fn new(clock: &Clock, bounds: &'static [f64]) -> Self {
         let began = clock.monotonic();
         let state = State {
             count: 0,
             sum: Duration::ZERO,
+            buckets: vec![0; bounds.len()],
             sample: Vec::new(),
             next: 0,
             fresh: 0,
             ticked: began,
             rates: None,
         };
-        Self { clock: clock.clone(), began, state: Mutex::new(state) }
+        Self { clock: clock.clone(), bounds, began, state: Mutex::new(state) }
     }
 
     pub(crate) fn note(&self, span: Duration) {
@@ -68,6 +75,10 @@ impl Timer {
         state.count += 1;
         state.fresh += 1;
         state.sum = state.sum.saturating_add(span);
+        let seconds = span.as_secs_f64();
+        if let Some(bucket) = self.bounds.iter().position(|bound| seconds <= *bound) {
+            state.buckets[bucket] += 1;
+        }
         let nanos = span.as_nanos() as f64;
         if state.sample.len() < SAMPLE {
             state.sample.push(nanos);
@@ -81,6 +92,11 @@ impl Timer {
     pub(super) fn spread(&self) -> Spread {
         let state = self.state();
         let mut sorted = state.sample.clone();
+        let up_to = state.buckets.iter().scan(0, |sum, count| {
+            *sum += count;
+            Some(*sum)
+        });
+        let buckets = self.bounds.iter().copied().zip(up_to).collect();
         let elapsed = self.clock.monotonic().saturating_sub(self.began).as_secs_f64();
         let (count, sum, rates) = (state.count, state.sum, state.rates.unwrap_or_default());
         drop(state);
@@ -96,6 +112,7 @@ impl Timer {
             variance: sorted.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / size,
             rates,
             mean_rate: if elapsed > 0.0 { count as f64 / elapsed } else { 0.0 },
+            buckets,
             sorted,
         }
     }

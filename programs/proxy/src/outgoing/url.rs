@@ -71,6 +71,11 @@ impl HttpUrl {
         })
     }
 
+    /// The host and the port.
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
     pub(super) fn host(&self) -> HeaderValue {
         self.host.clone()
     }

@@ -322,3 +322,20 @@ async fn silent_callers_of_the_status_give_way_to_those_who_ask() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn whoever_asks_for_profiles_is_told_that_there_are_none() {
+    let world = World::new();
+    let (_backend, target) = listener().await;
+    let (_writer, source) = world.party(SERVER);
+    let status = StatusFlags { pprof: true, ..plain() };
+    let app = app(ServerConfig { status, ..world.server(target) }, source).await.unwrap();
+    let address = app.status_address().unwrap();
+    beside(app, &world.clock, async {
+        let (code, text) = ask(&mut dial(address).await, "GET /debug/pprof/profile").await;
+        assert_eq!(code, "501");
+        assert!(text.contains("perf record"), "{text}");
+        assert_eq!(ask(&mut dial(address).await, "GET /debug/pprofile").await.0, "404");
+    })
+    .await;
+}

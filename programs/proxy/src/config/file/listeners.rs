@@ -107,7 +107,8 @@ fn proxy_protocol_mode(keys: &mut Keys) -> Option<ProxyProtocol> {
 }
 
 fn check_status(top: &mut Keys, status: &StatusFlags) -> Option<Address> {
-    let address = status.check_company().and_then(|()| status.address());
+    let checked = status.check_company().and_then(|()| status.sinks());
+    let address = checked.and_then(|_| status.address());
     match address {
         Ok(address) => address.map(|status| status.address),
         Err(error) => {

@@ -9,6 +9,10 @@ pub(super) fn read(keys: &mut Keys) -> StatusFlags {
     StatusFlags {
         address: keys.take("status"),
         shutdown: keys.take("enable_shutdown").unwrap_or(defaults.shutdown),
+        pprof: defaults.pprof,
+        metrics_graphite: keys.take("metrics_graphite"),
+        metrics_url: keys.take("metrics_url"),
+        metrics_interval: keys.take("metrics_interval").unwrap_or(defaults.metrics_interval),
         metrics_prefix: keys.take("metrics_prefix").unwrap_or(defaults.metrics_prefix),
     }
 }

@@ -1,0 +1,73 @@
+//! Prometheus, by its own parsers and linter, on what our proxy tells of itself.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+
+use finial_testkit::{Dev, free_port, python, run_with_input};
+
+use crate::peers::{peer, program};
+use crate::proxy::{Backend, client_proxy, proxy};
+
+const ID: &str = "spiffe://example.org/ns/interop/sa/prometheus";
+
+/// Prints each sample as `name{labels} value`, in the words of the parser.
+const PARSE: &str = "
+import sys
+from prometheus_client.parser import text_string_to_metric_families
+for family in text_string_to_metric_families(sys.stdin.read()):
+    for sample in family.samples:
+        print(family.type, sample.name, sorted(sample.labels.items()), sample.value)
+";
+
+/// What a proxy tells after it has served one caller.
+fn told() -> String {
+    let dev = Dev::start();
+    dev.identity(ID);
+    let (backend, status) = (Backend::start(), free_port());
+    let flags = ["--allow-uri", ID, "--status", &format!("http://127.0.0.1:{status}")];
+    let (mut server, front) = proxy(&dev, "server", backend.port(), &flags);
+    let (_client, port) = client_proxy(&dev, front, ID);
+    assert!(get(port, "/").contains(Backend::GREETING));
+    server.wait_for_log("closed pipe");
+    let answer = get(status, "/_metrics/prometheus");
+    let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("text/plain; version=0.0.4"), "{head}");
+    text.to_owned()
+}
+
+fn get(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn prometheus_client_reads_every_metric() {
+    let Some(python) = peer("prometheus-client", python("prometheus_client")) else { return };
+    let text = told();
+    let read = run_with_input(Command::new(python).args(["-c", PARSE]), &text).expect_success();
+    for sample in [
+        "counter ghostunnel_accept_total [] ",
+        "gauge ghostunnel_accept_success [] ",
+        "gauge ghostunnel_conn_open [] ",
+        "histogram ghostunnel_conn_handshake_timer_bucket [('le', '+Inf')] ",
+        "histogram ghostunnel_conn_lifetime_seconds_bucket [('le', '86400')] ",
+        "counter ghostunnel_peer_rejected_total [] 0",
+        "gauge process_resident_memory_bytes [] ",
+    ] {
+        assert!(read.lines().any(|line| line.starts_with(sample)), "{sample}\n{read}");
+    }
+    let told = text.lines().filter(|line| !line.starts_with('#')).count();
+    assert_eq!(read.lines().count(), told, "{read}");
+}
+
+#[test]
+fn promtool_finds_nothing_to_say() {
+    let Some(promtool) = program("promtool") else { return };
+    let checked = run_with_input(Command::new(promtool).args(["check", "metrics"]), &told());
+    assert!(checked.status.success(), "{checked:?}");
+    assert_eq!((checked.stdout.as_str(), checked.stderr.as_str()), ("", ""));
+}
