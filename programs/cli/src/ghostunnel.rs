@@ -52,7 +52,7 @@ enum Asked {
 }
 
 /// The program, from its command line to its exit status.
-pub(crate) async fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+pub(crate) fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match read(args.into_iter().skip(1)) {
         Ok(Asked::Help(text)) => complain(text),
         Ok(Asked::Version) => {
@@ -61,7 +61,7 @@ pub(crate) async fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 env!("CARGO_PKG_VERSION")
             ));
         }
-        Ok(Asked::Run(program)) => return program.run().await,
+        Ok(Asked::Run(program)) => return program.run(),
         Err(fault) => return usage(&fault.into()),
     }
     ExitCode::SUCCESS
@@ -87,7 +87,7 @@ fn usage(error: &anyhow::Error) -> ExitCode {
 
 impl Ghostunnel {
     /// First what ghostunnel checks before it logs, then the rest.
-    async fn run(self) -> ExitCode {
+    fn run(self) -> ExitCode {
         let config = self.config();
         if let Ok(config) = &config
             && let Err(error) = config.check_usage()
@@ -100,7 +100,7 @@ impl Ghostunnel {
             return failed(&error.into());
         }
         tracing::info!("starting ghostunnel in {} mode", self.mode.name());
-        match serve(config).await {
+        match config.and_then(|config| proxy::run(config, &self.common.landlock)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error),
         }
@@ -112,10 +112,6 @@ impl Ghostunnel {
             Mode::Client(client) => client.config(&self.common, Called::Ghostunnel)?.into(),
         })
     }
-}
-
-async fn serve(config: Result<Config>) -> Result<()> {
-    proxy::run(config?).await
 }
 
 /// To the log and to standard error, as ghostunnel does; that connections were cut is no error to it, but no success.

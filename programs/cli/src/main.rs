@@ -16,6 +16,7 @@ mod logging;
 mod names;
 mod output;
 mod proxy;
+mod runtime;
 mod server;
 mod text;
 mod token;
@@ -26,6 +27,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::names::Program;
+use crate::runtime::block_on;
 
 /// Workload identity: short-lived SPIFFE identities, issued, delivered, rotated and used.
 #[derive(Parser)]
@@ -69,22 +71,16 @@ enum Noun {
     Healthcheck(healthcheck::Server),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     match Program::called(args.first().map(OsString::as_os_str)) {
-        Program::Finial => finial(args).await,
-        Program::Ghostunnel => Box::pin(ghostunnel::main(args)).await,
+        Program::Finial => finial(args),
+        Program::Ghostunnel => ghostunnel::main(args),
     }
 }
 
-async fn finial(args: Vec<OsString>) -> ExitCode {
-    // On the heap: the programs are too large for a thread's stack.
-    let ended = match read(args) {
-        Ok(finial) => Box::pin(run(finial.noun)).await,
-        Err(error) => Err(error),
-    };
-    match ended {
+fn finial(args: Vec<OsString>) -> ExitCode {
+    match read(args).and_then(|finial| run(finial.noun)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&error);
@@ -100,18 +96,19 @@ fn read(args: Vec<OsString>) -> anyhow::Result<Finial> {
     Ok(Finial::parse_from(args::with_two_dashes(args)))
 }
 
-async fn run(noun: Noun) -> anyhow::Result<()> {
+fn run(noun: Noun) -> anyhow::Result<()> {
     match noun {
-        Noun::Dev(command) => Box::pin(command.run()).await,
-        Noun::Server(command) => command.run().await,
-        Noun::Agent(command) => command.run().await,
-        Noun::Entry(command) => command.run().await,
-        Noun::Token(command) => command.run().await,
-        Noun::Bundle(command) => command.run().await,
-        Noun::LocalAuthority(command) => command.run().await,
-        Noun::Api(command) => command.run().await,
-        Noun::Proxy(command) => command.run().await,
-        Noun::Healthcheck(command) => command.run().await,
+        Noun::Dev(command) => block_on(command.run()),
+        Noun::Server(command) => block_on(command.run()),
+        Noun::Agent(command) => block_on(command.run()),
+        Noun::Entry(command) => block_on(command.run()),
+        Noun::Token(command) => block_on(command.run()),
+        Noun::Bundle(command) => block_on(command.run()),
+        Noun::LocalAuthority(command) => block_on(command.run()),
+        Noun::Api(command) => block_on(command.run()),
+        // Confines itself before there are threads.
+        Noun::Proxy(command) => command.run(),
+        Noun::Healthcheck(command) => block_on(command.run()),
     }
 }
 

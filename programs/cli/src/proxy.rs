@@ -4,6 +4,7 @@ mod client;
 mod common;
 mod credentials;
 mod file;
+mod landlock;
 mod peers;
 mod server;
 mod status;
@@ -23,8 +24,9 @@ use finial_proxy::{Config, Reloader};
 pub(crate) use self::client::Client;
 pub(crate) use self::common::Common;
 use self::file::RunFile;
+pub(crate) use self::landlock::Landlock;
 pub(crate) use self::server::Server;
-use crate::{logging::Logging, server::terminated};
+use crate::{logging::Logging, runtime::block_on, server::terminated};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -56,15 +58,16 @@ pub(crate) enum Called {
 }
 
 impl Command {
-    pub(crate) async fn run(self) -> Result<()> {
-        let (config, logging) = match self {
-            Self::Server(run) => (run.config()?, run.logging),
-            Self::Client(run) => (run.config()?, run.logging),
-            Self::Run(run) => return run.run().await,
+    pub(crate) fn run(self) -> Result<()> {
+        let (config, logging, landlock) = match self {
+            Self::Server(run) => (run.config()?, run.logging, run.common.landlock),
+            Self::Client(run) => (run.config()?, run.logging, run.common.landlock),
+            // Unconfined: what it needs may change with each reload.
+            Self::Run(run) => return block_on(run.run()),
         };
         let _level = logging.begin(Level::Info, Format::Text, Output::Stdout)?;
         tracing::info!("starting finial proxy in {} mode", config.mode());
-        run(config).await
+        run(config, &landlock)
     }
 }
 
@@ -80,13 +83,16 @@ impl Run<Client> {
     }
 }
 
-/// Runs a proxy until SIGINT or SIGTERM.
-pub(crate) async fn run(config: Config) -> Result<()> {
+/// Confines the process, which must have no other threads yet, and runs a proxy until SIGINT or SIGTERM.
+pub(crate) fn run(config: Config, landlock: &Landlock) -> Result<()> {
+    landlock.confine(&config);
     descriptors::raise_limit().context("raise the limit of open files")?;
-    let app = finial_proxy::build(config, &Clock::system()).await?;
-    let until = terminated_after_reloads(app.reloader());
-    app.run(until).await?;
-    Ok(())
+    block_on(async {
+        let app = finial_proxy::build(config, &Clock::system()).await?;
+        let until = terminated_after_reloads(app.reloader());
+        app.run(until).await?;
+        Ok(())
+    })
 }
 
 /// Reads files again at SIGHUP and SIGUSR1; resolves at SIGINT or SIGTERM.

@@ -18,6 +18,7 @@ mod ahead;
 mod announcer;
 mod app;
 mod config;
+mod confinement;
 mod error;
 #[cfg(test)]
 mod fixtures;

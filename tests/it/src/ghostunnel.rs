@@ -108,7 +108,8 @@ fn a_fault_in_what_was_read_is_told_on_standard_error_and_in_the_log() {
     let fault = "at least one of --keystore, --cert/--key, --auto-acme-cert, or --keychain-identity/issuer (if supported) flags is required";
     assert_eq!(text(&output.stderr), format!("error: {fault}\n"));
     let log: Vec<&str> = text(&output.stdout).lines().map(said).collect();
-    assert_eq!(log, ["starting ghostunnel in server mode", &format!("error: {fault}")]);
+    let landlock = "setting up landlock rules to limit process privileges";
+    assert_eq!(log, ["starting ghostunnel in server mode", landlock, &format!("error: {fault}")]);
 
     let quiet = ghostunnel.run(&[&SERVER[..], &["--quiet=all"]].concat());
     assert_eq!((text(&quiet.stdout), quiet.stderr), ("", output.stderr));
@@ -177,6 +178,7 @@ fn it_takes_ghostunnels_place_with_the_workload_api() {
     let mut lines = log.lines().map(said).filter(|line| !line.starts_with("error on TLS handshake from"));
     for expected in [
         "starting ghostunnel in server mode",
+        "setting up landlock rules to limit process privileges",
         "using SPIFFE Workload API as certificate source",
         "using target address localhost:1",
         &format!("listening for connections on 127.0.0.1:{port}"),

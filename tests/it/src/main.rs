@@ -6,6 +6,7 @@ mod domain;
 mod admin;
 mod bad_days;
 mod commands;
+mod confined;
 mod examples;
 mod exchange;
 mod federation;

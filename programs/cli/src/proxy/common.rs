@@ -6,12 +6,12 @@ use clap::Args;
 use finial_daemon::go;
 use finial_proxy::Limits;
 
-use super::Called;
 use super::credentials::Credentials;
 use super::peers::Peers;
 use super::status::Status;
 use super::tls::Tls;
 use super::unserved::Unserved;
+use super::{Called, Landlock};
 
 #[derive(Args)]
 pub(crate) struct Common {
@@ -46,6 +46,8 @@ pub(crate) struct Common {
     pub(super) tls: Tls,
     #[command(flatten)]
     pub(super) unserved: Unserved,
+    #[command(flatten)]
+    pub(crate) landlock: Landlock,
 }
 
 impl Common {
