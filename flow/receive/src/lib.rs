@@ -43,4 +43,6 @@ pub use jwt::JwtSource;
 pub use live::{Live, LiveWriter, NotLive};
 pub use revocation::RevocationSource;
 pub use source::{Source, SourceWriter};
-pub use web::{WebCredential, WebFiles, WebIdentity, WebPair, WebRoots, WebSource, WebSourceWriter};
+pub use web::{
+    Password, WebCredential, WebFiles, WebIdentity, WebPair, WebRoots, WebSource, WebSourceWriter,
+};

@@ -7,6 +7,7 @@ mod load;
 mod tests;
 
 use std::error::Error;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +16,7 @@ use std::time::Duration;
 use finial_daemon::{Clock, Tasks};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
+use zeroize::Zeroizing;
 
 pub use identity::{WebCredential, WebIdentity};
 
@@ -31,13 +33,33 @@ pub struct WebFiles {
     pub roots: WebRoots,
 }
 
-/// A certificate and its key, both PEM.
+/// A certificate and its key: both PEM, or both in one PKCS#12 keystore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebPair {
     /// The certificate chain, leaf first.
     pub certificate: PathBuf,
-    /// The private key of the leaf, unencrypted PKCS#8, PKCS#1 or SEC1. May be the same file as `certificate`.
+    /// The private key of the leaf, unencrypted PKCS#8, PKCS#1 or SEC1. May be the same file as `certificate`, and is in
+    /// PKCS#12.
     pub key: PathBuf,
+    /// What opens a PKCS#12 keystore. Without effect on PEM.
+    pub password: Option<Password>,
+}
+
+/// A secret, which is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(Zeroizing<String>);
+
+impl Password {
+    /// Keeps a text, and erases it in the end.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
 }
 
 /// Whom peers' certificates must lead to.

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use finial_daemon::Clock;
-use finial_identity::{ForeignChain, PrivateKey, X509Authority};
+use finial_identity::{ForeignChain, Keystore, KeystoreError, PrivateKey, X509Authority};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::{WebCredential, WebFiles, WebIdentity, WebPair, WebRoots};
+use super::{Password, WebCredential, WebFiles, WebIdentity, WebPair, WebRoots};
 use crate::ReceiveError;
 use crate::files::load::{fault, read};
 
@@ -33,34 +33,80 @@ pub(super) async fn load_roots(roots: &WebRoots) -> Result<Vec<X509Authority>, R
 }
 
 async fn load_credential(pair: &WebPair) -> Result<WebCredential, ReceiveError> {
-    let WebPair { certificate, key } = pair;
-    let text = read(certificate).await?;
-    refuse_keystores(certificate, &text)?;
-    let chain = ForeignChain::from_chain(certificates(certificate, &text)?)
+    let WebPair { certificate, key, password } = pair;
+    let content = read(certificate).await?;
+    let (chain, own) = match Form::of(certificate, &content) {
+        Form::Pem => {
+            let chain = certificates(certificate, &content)?;
+            let content = if key == certificate { content } else { read(key).await? };
+            (chain, pem_key(key, &content)?)
+        }
+        Form::Pkcs12 if key == certificate => open_keystore(certificate, &content, password.as_ref())?,
+        Form::Pkcs12 => {
+            return Err(simple_fault(certificate, "is a PKCS#12 keystore: give it with --keystore alone"));
+        }
+        Form::Java => {
+            const JAVA: &str = "is a Java keystore (JKS, JCEKS), which is not read: write it as PKCS#12 with `keytool -importkeystore -deststoretype pkcs12`";
+            return Err(simple_fault(certificate, JAVA));
+        }
+    };
+    let chain = ForeignChain::from_chain(chain)
         .map_err(|cause| fault(certificate, "holds no certificate that can be used", cause))?;
-    let text = if key == certificate { text } else { read(key).await? };
-    let form = "holds no private key in PEM: an encrypted one is opened with `openssl pkey`";
-    let own = PrivateKeyDer::from_pem_slice(&text).map_err(|cause| fault(key, form, cause))?;
-    let own = PrivateKey::from_rustls(&own)
-        .map_err(|cause| fault(key, "holds a private key that cannot be used", cause))?;
-    WebCredential::new(chain, own).ok_or_else(|| ReceiveError::File {
-        path: key.clone(),
-        fault: "holds a key of another certificate",
-        cause: None,
-    })
+    WebCredential::new(chain, own).ok_or_else(|| simple_fault(key, "holds a key of another certificate"))
 }
 
-/// What begins as these do is told by name, so that nobody looks for a fault in a file that has none.
-fn refuse_keystores(path: &Path, content: &[u8]) -> Result<(), ReceiveError> {
-    const PKCS12: &str =
-        "is a PKCS#12 keystore, which is not read: write it as PEM with `openssl pkcs12 -nodes`";
-    const JCEKS: &str = "is a Java keystore, which is not read: write it as PEM with `keytool -importkeystore` and `openssl pkcs12 -nodes`";
-    let fault = match content {
-        [0x30, ..] => PKCS12,
-        [0xce, 0xce, 0xce, 0xce, ..] | [0xfe, 0xed, 0xfe, 0xed, ..] => JCEKS,
-        _ => return Ok(()),
-    };
-    Err(ReceiveError::File { path: path.to_owned(), fault, cause: None })
+/// How a file holds what it holds.
+enum Form {
+    Pem,
+    Pkcs12,
+    Java,
+}
+
+impl Form {
+    /// By its extension, and else by its first bytes, as ghostunnel tells them.
+    fn of(path: &Path, content: &[u8]) -> Self {
+        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+        match extension.as_ref().and_then(|extension| extension.to_str()) {
+            Some("p12" | "pfx") => return Self::Pkcs12,
+            Some("jceks" | "jks") => return Self::Java,
+            Some("pem" | "crt") => return Self::Pem,
+            _ => {}
+        }
+        match content {
+            [0x30, ..] => Self::Pkcs12,
+            [0xce, 0xce, 0xce, 0xce, ..] | [0xfe, 0xed, 0xfe, 0xed, ..] => Self::Java,
+            _ => Self::Pem,
+        }
+    }
+}
+
+type ChainAndKey = (Vec<CertificateDer<'static>>, PrivateKey);
+
+fn open_keystore(
+    path: &Path,
+    content: &[u8],
+    password: Option<&Password>,
+) -> Result<ChainAndKey, ReceiveError> {
+    let text = password.map_or("", |password| password.0.as_str());
+    match Keystore::open(content, text) {
+        Ok(Keystore { chain, key }) => Ok((chain, key)),
+        Err(KeystoreError::Password) if password.is_none() => Err(simple_fault(
+            path,
+            "is a PKCS#12 keystore with a password: give it with --storepass or KEYSTORE_PASS",
+        )),
+        Err(cause) => Err(fault(path, "is no PKCS#12 keystore that can be opened", cause)),
+    }
+}
+
+fn pem_key(path: &Path, content: &[u8]) -> Result<PrivateKey, ReceiveError> {
+    let form = "holds no private key in PEM: an encrypted one is opened with `openssl pkey`";
+    let key = PrivateKeyDer::from_pem_slice(content).map_err(|cause| fault(path, form, cause))?;
+    PrivateKey::from_rustls(&key)
+        .map_err(|cause| fault(path, "holds a private key that cannot be used", cause))
+}
+
+fn simple_fault(path: &Path, fault: &'static str) -> ReceiveError {
+    ReceiveError::File { path: path.to_owned(), fault, cause: None }
 }
 
 async fn read_roots(path: &Path) -> Result<Vec<X509Authority>, ReceiveError> {
@@ -75,8 +121,7 @@ fn certificates(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     let found = found.map_err(|cause| fault(path, "is no valid PEM", cause))?;
     if found.is_empty() {
-        let fault = "holds no certificate in PEM";
-        return Err(ReceiveError::File { path: path.to_owned(), fault, cause: None });
+        return Err(simple_fault(path, "holds no certificate in PEM"));
     }
     Ok(found)
 }

@@ -11,7 +11,7 @@ use finial_daemon::{Clock, ClockHand, Tasks};
 use rcgen::DnType;
 use tempfile::TempDir;
 
-use super::{WebFiles, WebPair, WebRoots, WebSource};
+use super::{Password, WebFiles, WebPair, WebRoots, WebSource};
 use crate::testing::{Authority, pem, start};
 
 struct Folder {
@@ -58,7 +58,7 @@ impl Folder {
 
     fn files(&self) -> WebFiles {
         let path = |name| self.path().join(name);
-        let own = WebPair { certificate: path("cert.pem"), key: path("key.pem") };
+        let own = WebPair { certificate: path("cert.pem"), key: path("key.pem"), password: None };
         WebFiles { own: Some(own), roots: WebRoots::File(path("ca.pem")) }
     }
 
@@ -91,7 +91,7 @@ async fn one_file_may_hold_certificate_and_key() {
     let (chain, key) = folder.pair("both");
     folder.write("keystore.pem", &format!("{key}{chain}"));
     let path = folder.path().join("keystore.pem");
-    let own = Some(WebPair { certificate: path.clone(), key: path });
+    let own = Some(WebPair { certificate: path.clone(), key: path, password: None });
     let files = WebFiles { own, ..folder.files() };
     let source = WebSource::from_files(files, None, &folder.clock, &folder.tasks).await.unwrap();
     assert_eq!(name(&source), "both");
@@ -195,7 +195,6 @@ async fn rule_11_a_bad_generation_is_refused_and_counted_and_the_old_one_goes_on
 async fn each_fault_names_its_file() {
     for (file, content, says) in [
         ("cert.pem", "", "cert.pem holds no certificate in PEM"),
-        ("cert.pem", "0\u{2}\u{1}", "cert.pem is a PKCS#12 keystore, which is not read"),
         ("key.pem", "", "key.pem holds no private key in PEM"),
         ("key.pem", FOREIGN_KEY, "key.pem holds a private key that cannot be used"),
         ("ca.pem", "", "ca.pem holds no certificate in PEM"),
@@ -206,14 +205,67 @@ async fn each_fault_names_its_file() {
         assert!(refusal.contains(says), "{refusal}");
     }
     let folder = Folder::new();
-    fs::write(folder.path().join("cert.pem"), [0xfe, 0xed, 0xfe, 0xed, 0, 0]).unwrap();
-    assert!(folder.refusal(folder.files()).await.contains("cert.pem is a Java keystore"));
-    let folder = Folder::new();
     folder.write("key.pem", &folder.pair("other").1);
     assert!(folder.refusal(folder.files()).await.ends_with("key.pem holds a key of another certificate"));
     let folder = Folder::new();
     fs::remove_file(folder.path().join("ca.pem")).unwrap();
     assert!(folder.refusal(folder.files()).await.ends_with("ca.pem cannot be read"));
+}
+
+/// Made by OpenSSL, with the password `sesam`.
+const KEYSTORE: &[u8] = include_bytes!("../../../../base/identity/src/keystore/tests/new.p12");
+
+impl Folder {
+    /// A keystore of this name, content and password.
+    async fn keystore(
+        &self,
+        name: &str,
+        content: &[u8],
+        password: Option<&str>,
+    ) -> Result<WebSource, String> {
+        let path = self.path().join(name);
+        fs::write(&path, content).unwrap();
+        let password = password.map(|text| Password::new(text.to_owned()));
+        let own = Some(WebPair { certificate: path.clone(), key: path, password });
+        let files = WebFiles { own, ..self.files() };
+        WebSource::from_files(files, None, &self.clock, &self.tasks).await.map_err(|error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            format!("{error}: {}", cause.unwrap_or_default())
+        })
+    }
+}
+
+#[tokio::test]
+async fn keystore_in_pkcs_12_is_known_by_its_extension_or_its_content() {
+    let folder = Folder::new();
+    for file in ["a.p12", "a.PFX", "keystore", "a.bin"] {
+        let source = folder.keystore(file, KEYSTORE, Some("sesam")).await.unwrap();
+        assert_eq!(name(&source), "leaf", "{file}");
+    }
+}
+
+#[tokio::test]
+async fn keystore_that_cannot_be_opened_says_why() {
+    let folder = Folder::new();
+    let pem = fs::read(folder.path().join("cert.pem")).unwrap();
+    for (file, content, password, says) in [
+        ("a.p12", KEYSTORE, None, "a.p12 is a PKCS#12 keystore with a password: give it with --storepass"),
+        ("a.p12", KEYSTORE, Some("wrong"), "keystore is not opened by this password"),
+        ("a.p12", &KEYSTORE[..99], Some("sesam"), "keystore is torn, or no pkcs#12 in der"),
+        ("a.p12", &pem, Some("sesam"), "keystore is torn, or no pkcs#12 in der"),
+        ("a.pem", KEYSTORE, Some("sesam"), "a.pem holds no certificate in PEM"),
+        ("a.jceks", &pem, Some("sesam"), "a.jceks is a Java keystore (JKS, JCEKS), which is not read"),
+        ("a.bin", b"\xce\xce\xce\xce\0", None, "a.bin is a Java keystore"),
+        ("a.bin", b"\xfe\xed\xfe\xed\0", None, "a.bin is a Java keystore"),
+    ] {
+        let refusal = folder.keystore(file, content, password).await.unwrap_err();
+        assert!(refusal.contains(says), "{refusal}");
+    }
+}
+
+#[test]
+fn rule_10_debug_hides_the_password() {
+    assert!(!format!("{:?}", Password::new("sesam".to_owned())).contains("sesam"));
 }
 
 /// Well-formed PEM of no key.

@@ -3,18 +3,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use finial_daemon::go;
 use finial_proxy::CredentialFlags;
-use finial_receive::{ENDPOINT_VARIABLE, Endpoint};
+use finial_receive::{ENDPOINT_VARIABLE, Endpoint, Password};
 
 use super::Called;
 use super::values::{self, given};
 
 #[derive(Args)]
 pub(super) struct Credentials {
-    /// A PEM file with certificate and key
+    /// A file with certificate and key: PEM, or PKCS#12 (.p12, .pfx)
     #[arg(long, env = "KEYSTORE_PATH", value_name = "FILE", value_parser = values::path())]
     keystore: Option<PathBuf>,
     /// A PEM file with the certificate chain, leaf first
@@ -23,8 +23,8 @@ pub(super) struct Credentials {
     /// A PEM file with the key of the certificate
     #[arg(long, env = "KEY_PATH", value_name = "FILE", value_parser = values::path())]
     key: Option<PathBuf>,
-    /// Of PKCS#12 and Java keystores, which are not read
-    #[arg(long, env = "KEYSTORE_PASS", hide = true, hide_env_values = true)]
+    /// The password of a PKCS#12 keystore; better given by the variable, which other users cannot see
+    #[arg(long, env = "KEYSTORE_PASS", value_name = "PASSWORD", hide_env_values = true)]
     storepass: Option<String>,
     /// A PEM file with the authorities of peers [default: those of the operating system]
     #[arg(long, env = "CACERT_PATH", value_name = "FILE", value_parser = values::path())]
@@ -42,13 +42,9 @@ pub(super) struct Credentials {
 
 impl Credentials {
     pub(super) fn flags(&self, called: Called, anonymous: bool) -> Result<CredentialFlags> {
-        if self.storepass.as_ref().is_some_and(|secret| !secret.is_empty()) {
-            bail!(
-                "--storepass is of PKCS#12 and Java keystores, which are not read: write the keystore as PEM"
-            );
-        }
         let mut flags = CredentialFlags {
             keystore: given(&self.keystore),
+            password: self.storepass.clone().map(Password::new),
             certificate: given(&self.cert),
             key: given(&self.key),
             authorities: given(&self.cacert),

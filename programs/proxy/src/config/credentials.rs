@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use finial_receive::{Endpoint, WebFiles, WebPair, WebRoots};
+use finial_receive::{Endpoint, Password, WebFiles, WebPair, WebRoots};
 
 use super::{AcmeFlags, KeyFlags};
 use crate::ProxyError;
@@ -11,8 +11,10 @@ use crate::ProxyError;
 /// The flags that name certificates. They exclude each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CredentialFlags {
-    /// `--keystore`: a PEM file with certificate and key.
+    /// `--keystore`: a file with certificate and key, PEM or PKCS#12.
     pub keystore: Option<PathBuf>,
+    /// `--storepass`: what opens a PKCS#12 keystore.
+    pub password: Option<Password>,
     /// `--cert`: a PEM chain, leaf first.
     pub certificate: Option<PathBuf>,
     /// `--key`: the PEM key of the leaf.
@@ -119,8 +121,10 @@ impl CredentialFlags {
 
     fn read(self, roots: WebRoots) -> Result<Own, ProxyError> {
         let own = match (self.keystore, self.certificate, self.key) {
-            (Some(path), _, _) => Some(WebPair { certificate: path.clone(), key: path }),
-            (None, Some(certificate), Some(key)) => Some(WebPair { certificate, key }),
+            (Some(path), _, _) => {
+                Some(WebPair { certificate: path.clone(), key: path, password: self.password })
+            }
+            (None, Some(certificate), Some(key)) => Some(WebPair { certificate, key, password: None }),
             (None, None, None) => None,
             _ => return Err(ProxyError::HalfPair),
         };

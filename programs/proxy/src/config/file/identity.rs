@@ -1,6 +1,6 @@
 //! Where an identity comes from.
 
-use finial_receive::Endpoint;
+use finial_receive::{Endpoint, Password};
 
 use super::keys::Keys;
 use crate::CredentialFlags;
@@ -16,6 +16,7 @@ pub(super) fn read(keys: &mut Keys) -> Option<CredentialFlags> {
     }
     let credentials = CredentialFlags {
         keystore: keys.take("keystore"),
+        password: keys.take("storepass").map(Password::new),
         certificate: keys.take("cert"),
         key: keys.take("key"),
         authorities: keys.take("cacert"),
