@@ -1,8 +1,8 @@
 //! What an Envoy says of itself is not kept for as long as its stream is open.
 //!
-//! The first message of each stream lists all extensions of the Envoy: 61 kB in version 1.40. The buffer in which a message
-//! is received stays with the stream, so the first one is taken apart, and put together again without what is not read,
-//! before it gets there.
+//! Each message lists all extensions of the Envoy: 61 kB in version 1.40 (only the first one with
+//! `set_node_on_first_message_only`). The buffer in which a message is received stays with the stream, so each one is taken
+//! apart, and put together again without what is not read, before it gets there.
 
 use std::task::{Context, Poll};
 
@@ -46,18 +46,26 @@ impl<S: NamedService> NamedService for Slim<S> {
     const NAME: &'static str = S::NAME;
 }
 
-/// The same messages, the first without what we do not read.
+/// The same messages without what we do not read.
 fn slim<M: Message + Default>(body: Body) -> Body {
     let state = (BodyStream::new(body), Some(BytesMut::new()));
-    let frames = stream::try_unfold(state, |(mut frames, mut first)| async move {
-        // A stream that ends within its first message has said nothing.
+    let frames = stream::try_unfold(state, |(mut frames, mut begun)| async move {
+        // A stream that ends within a message has not said it.
         while let Some(frame) = frames.next().await.transpose()? {
-            let (Some(begun), Some(data)) = (&mut first, frame.data_ref()) else {
-                return Ok(Some((frame, (frames, first))));
+            let (Some(held), Some(data)) = (&mut begun, frame.data_ref()) else {
+                return Ok(Some((frame, (frames, begun))));
             };
-            begun.extend_from_slice(data);
-            if let Some(message) = slimmed::<M>(begun) {
-                return Ok(Some((frame.map_data(|_| message), (frames, None))));
+            held.extend_from_slice(data);
+            let mut whole = BytesMut::new();
+            while let Some(next) = begun.as_mut().and_then(slimmed::<M>) {
+                let (Slimmed::Message(part) | Slimmed::Unreadable(part)) = &next;
+                whole.put_slice(part);
+                if matches!(next, Slimmed::Unreadable(_)) {
+                    begun = None;
+                }
+            }
+            if !whole.is_empty() {
+                return Ok(Some((frame.map_data(|_| whole.freeze()), (frames, begun))));
             }
         }
         Ok::<_, tonic::Status>(None)
@@ -65,22 +73,33 @@ fn slim<M: Message + Default>(body: Body) -> Body {
     Body::new(StreamBody::new(frames))
 }
 
-/// The message, and what came with it, as soon as it is whole. One that cannot be read is left for others to refuse.
-fn slimmed<M: Message + Default>(begun: &mut BytesMut) -> Option<Bytes> {
+/// What is passed on.
+#[derive(Debug, PartialEq)]
+enum Slimmed {
+    Message(Bytes),
+    /// All there is, for others to refuse: nobody can tell where the next message begins.
+    Unreadable(Bytes),
+}
+
+/// Takes the next message as soon as it is whole, and leaves what came after it.
+fn slimmed<M: Message + Default>(begun: &mut BytesMut) -> Option<Slimmed> {
     let (prefix, rest) = begun.split_at_checked(PREFIX)?;
     let is_compressed = prefix[0] != 0;
     let length = prefix[1..].iter().fold(0_usize, |length, byte| length << 8 | usize::from(*byte));
     if is_compressed || length > MAX_SECRET_REQUEST_BYTES {
-        return Some(begun.split().freeze());
+        return Some(Slimmed::Unreadable(begun.split().freeze()));
     }
     let (message, after) = rest.split_at_checked(length)?;
-    let Ok(message) = M::decode(message) else { return Some(begun.split().freeze()) };
-    let mut slimmed = BytesMut::with_capacity(PREFIX + message.encoded_len() + after.len());
+    let Ok(message) = M::decode(message) else {
+        return Some(Slimmed::Unreadable(begun.split().freeze()));
+    };
+    let mut slimmed = BytesMut::with_capacity(PREFIX + message.encoded_len());
     slimmed.put_u8(0);
     slimmed.put_u32(u32::try_from(message.encoded_len()).ok()?);
     slimmed.put_slice(&message.encode_to_vec());
-    slimmed.put_slice(after);
-    Some(slimmed.freeze())
+    // Copied, so that the room of the message is given back.
+    *begun = BytesMut::from(after);
+    Some(Slimmed::Message(slimmed.freeze()))
 }
 
 #[cfg(test)]
