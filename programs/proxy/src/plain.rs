@@ -166,6 +166,17 @@ fn keep_alive(socket: &SockRef<'_>) {
     let _ = socket.set_tcp_keepalive(&keepalive);
 }
 
+impl Remote {
+    /// As lines name it that are not about a pipe.
+    pub(crate) fn without_network(self) -> String {
+        match self {
+            Self::Tcp(Some(address)) => address.to_string(),
+            Self::Tcp(None) => "gone".to_owned(),
+            Self::Unix => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

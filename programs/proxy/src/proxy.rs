@@ -238,6 +238,7 @@ impl Proxy {
                 self.metrics.fail(failure(&error));
                 if !self.quiet.handshake_errors {
                     let peer = stranger(&error);
+                    let from = from.without_network();
                     tracing::warn!(
                         peer = peer.as_deref(),
                         "error on TLS handshake from {from}: {}",

@@ -170,7 +170,7 @@ fn it_takes_ghostunnels_place_with_the_workload_api() {
     command.arg(format!("@{}", args.display())).env("SPIFFE_ENDPOINT_SOCKET", dev.endpoint());
     let mut proxy = Process::spawn("ghostunnel", &mut command);
     proxy.wait_for_port(port);
-    proxy.wait_for_log("error on TLS handshake from tcp:127.0.0.1:");
+    proxy.wait_for_log("error on TLS handshake from 127.0.0.1:");
     let process = rustix::process::Pid::from_raw(i32::try_from(proxy.id()).unwrap()).unwrap();
     rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
     assert_eq!(proxy.wait().code(), Some(0));
