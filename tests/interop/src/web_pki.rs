@@ -1,5 +1,7 @@
 //! OpenSSL and curl with certificates of a company's PKI, which knows nothing of SPIFFE, before and behind our proxies.
 
+mod trust;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
