@@ -66,7 +66,7 @@ impl Pki {
     /// nothing.
     pub(super) fn caller(&self, exchange: KeyExchange) -> Arc<ClientConfig> {
         let provider = CryptoProvider {
-            cipher_suites: vec![cipher_suite::TLS13_AES_256_GCM_SHA384],
+            cipher_suites: vec![cipher_suite::TLS13_AES_128_GCM_SHA256],
             kx_groups: vec![exchange.group()],
             ..default_provider()
         };
