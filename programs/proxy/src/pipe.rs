@@ -1,5 +1,6 @@
 //! An open connection through the proxy: bytes both ways until both ends are done, or the trust has gone.
 
+mod name;
 mod pool;
 mod pump;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use finial_daemon::{Clock, go};
 use finial_tls::Fallen;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub(crate) use self::name::{Name, Secured};
 pub(crate) use self::pool::{Buffer, Pool};
 use self::pump::Pump;
 

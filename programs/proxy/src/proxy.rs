@@ -23,7 +23,7 @@ use crate::gate::Notices;
 use crate::http::BackendHttp;
 use crate::metrics::{Failure, Metrics};
 use crate::outgoing::{RequestError, Site};
-use crate::pipe::{Cut, Pool, Size, Traffic, relay};
+use crate::pipe::{Cut, Name, Pool, Secured, Size, Traffic, relay};
 use crate::plain::{Plain, Remote};
 use crate::proxy_protocol::{ProxyProtocol, TlsFacts};
 use crate::side::{Back, Front, Identity, Met, Side};
@@ -267,7 +267,7 @@ impl Proxy {
             Err(error) => return self.undialled(&error),
         };
         backend.abort_on_close();
-        let name = format!("{from} [{peer}] <-> {} [no tls]", self.target_name());
+        let name = Name { from, target: self.target_name(), peer: &peer, secured: Secured::Caller };
         let (traffic, ground) = (Traffic::default(), Ground { standing, notices });
         if self.pipe(&name, &mut stream, &mut backend, ground, &traffic).await {
             backend.close_in_order();
@@ -291,8 +291,8 @@ impl Proxy {
             }
         };
         self.metrics.handshakes().note(self.clock().monotonic().saturating_sub(began));
-        let (from, to) = (caller.remote(), self.target_name());
-        let name = format!("{from} [no tls] <-> {to} [{peer}]");
+        let (from, target) = (caller.remote(), self.target_name());
+        let name = Name { from, target, peer: &peer, secured: Secured::Target };
         let (traffic, ground) = (Traffic::default(), Ground { standing, notices });
         if self.pipe(&name, &mut caller, &mut stream, ground, &traffic).await {
             caller.close_in_order();
@@ -327,7 +327,7 @@ impl Proxy {
     /// Returns whether both ends were done.
     async fn pipe<A, B>(
         &self,
-        name: &str,
+        name: &(dyn fmt::Display + Sync),
         caller: &mut A,
         target: &mut B,
         ground: Ground,
@@ -347,7 +347,7 @@ impl Proxy {
     /// both ends were done.
     pub(crate) async fn watch(
         &self,
-        name: &str,
+        name: &(dyn fmt::Display + Sync),
         traffic: &Traffic,
         talk: impl Future<Output = Result<(), Cut>>,
     ) -> bool {
@@ -385,7 +385,7 @@ impl Proxy {
         }
     }
 
-    fn tell_end(&self, name: &str, ended: &Result<(), Cut>, traffic: &Traffic, open: Duration) {
+    fn tell_end(&self, name: &dyn fmt::Display, ended: &Result<(), Cut>, traffic: &Traffic, open: Duration) {
         match ended {
             Err(cut) if cut.is_departure() => tracing::debug!("{}", Chain(cut)),
             Err(cut @ Cut::Copy(_)) if !self.quiet.connection_errors => tracing::warn!("{}", Chain(cut)),
