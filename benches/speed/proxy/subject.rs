@@ -126,6 +126,17 @@ impl Subject {
         self.family().into_iter().map(cpu_us).sum()
     }
 
+    /// CPU time of the thread that has used most, in microseconds.
+    pub(super) fn busiest_thread_us(&self) -> f64 {
+        let id = self.process.id();
+        let threads = fs::read_dir(format!("/proc/{id}/task")).expect("the process runs");
+        let used = threads.map(|thread| {
+            let stat = fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap();
+            stat.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e3
+        });
+        used.fold(0.0, f64::max)
+    }
+
     /// Memory that it and its children hold, in kB.
     pub(super) fn resident_kb(&self) -> f64 {
         self.family().into_iter().map(resident_kb).sum()
