@@ -22,6 +22,7 @@ mod processes;
 mod quickstart;
 mod reattestation;
 mod restarts;
+mod rotations;
 mod sdk;
 mod sockets;
 mod storm;
