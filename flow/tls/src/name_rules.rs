@@ -37,6 +37,11 @@ impl NameRules {
         !anyone && lists.iter().all(|list| list.is_empty()) && ip_names.is_empty() && uris.is_none()
     }
 
+    /// Whether these names are permitted. Says nothing of who vouches for them: it explains a decision, and makes none.
+    pub fn is_permitting(&self, names: &ForeignChain) -> bool {
+        self.permit(names)
+    }
+
     /// Whether a peer whose certificate was verified, and has these names, may be at the other end.
     pub(crate) fn permit(&self, names: &ForeignChain) -> bool {
         self.anyone

@@ -1,5 +1,6 @@
-//! `finial proxy server|client`: TLS for programs that know nothing of SPIFFE, with ghostunnel's flags.
+//! `finial proxy server|client|run|check`: TLS for programs that know nothing of SPIFFE, with ghostunnel's flags.
 
+mod check;
 mod client;
 mod common;
 mod credentials;
@@ -12,7 +13,7 @@ mod tls;
 mod unserved;
 mod values;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use finial_daemon::{
     Clock, descriptors,
@@ -21,6 +22,7 @@ use finial_daemon::{
 };
 use finial_proxy::{Config, Reloader};
 
+use self::check::Check;
 pub(crate) use self::client::Client;
 pub(crate) use self::common::Common;
 use self::file::RunFile;
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     Client(Box<Run<Client>>),
     /// Serve all listeners of a configuration file
     Run(RunFile),
+    /// Tell whom a configuration would let in, without serving
+    Check(Box<Check>),
 }
 
 #[derive(Args)]
@@ -57,6 +61,16 @@ pub(crate) enum Called {
     Ghostunnel,
 }
 
+impl Called {
+    /// ghostunnel has one target.
+    fn check_targets(self, targets: &[String]) -> Result<()> {
+        match (self, targets) {
+            (Self::Ghostunnel, [_, _, ..]) => bail!("flag 'target' cannot be repeated"),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Command {
     pub(crate) fn run(self) -> Result<()> {
         let (config, logging, landlock) = match self {
@@ -64,6 +78,7 @@ impl Command {
             Self::Client(run) => (run.config()?, run.logging, run.common.landlock),
             // Unconfined: what it needs may change with each reload.
             Self::Run(run) => return block_on(run.run()),
+            Self::Check(check) => return block_on(check.run()),
         };
         let _level = logging.begin(Level::Info, Format::Text, Output::Stdout)?;
         tracing::info!("starting finial proxy in {} mode", config.mode());

@@ -43,7 +43,7 @@ impl Announcer {
         match self.gates.borrow().as_slice() {
             [gate] => {
                 let proxy = gate.proxy();
-                format!("{} proxying {} => {}", proxy.mode(), gate.listen_address(), proxy.target())
+                format!("{} proxying {} => {}", proxy.mode(), gate.listen_address(), proxy.targets())
             }
             gates => format!("{} listeners", gates.len()),
         }

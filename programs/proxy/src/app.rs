@@ -57,7 +57,9 @@ pub struct App {
 pub async fn build(config: impl Into<Config>, clock: &Clock) -> Result<App, ProxyError> {
     let named = Named::new(String::new(), config.into())?;
     if named.plan.resolves {
-        resolve(&named.plan.target, named.plan.limits.connect_timeout, clock).await?;
+        for target in &named.plan.targets {
+            resolve(&target.address, named.plan.limits.connect_timeout, clock).await?;
+        }
     }
     let lasting = Tasks::new(clock.clone());
     let status = named.plan.status.clone();

@@ -8,6 +8,7 @@ mod named;
 mod peers;
 mod plan;
 mod status;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -24,6 +25,8 @@ pub use peers::PeerFlags;
 pub(crate) use peers::{ListFiles, Scrutiny};
 pub(crate) use plan::{Mode, Plan};
 pub use status::{Quiet, StatusFlags};
+pub use targets::HealthCheck;
+pub(crate) use targets::PlannedTarget;
 pub use tls::TlsFlags;
 pub use unserved::{AcmeFlags, KeyFlags, PolicyFlags};
 
@@ -34,8 +37,11 @@ use crate::{HttpUrl, ProxyError, ProxyProtocol, Upstream};
 pub struct ServerConfig {
     /// `--listen`: where callers connect, with TLS: HOST:PORT, unix:PATH or systemd:NAME.
     pub listen: String,
-    /// `--target`: the backend, which must be on this machine: HOST:PORT or unix:PATH.
-    pub target: String,
+    /// `--target`: the backend, which must be on this machine: HOST:PORT or unix:PATH. Of several the least busy that is
+    /// well is taken.
+    pub targets: Vec<String>,
+    /// `health_check`: how targets are checked while nobody calls. Several are in any case.
+    pub health_check: Option<HealthCheck>,
     /// `--unsafe-target`: the backend may be elsewhere, and is reached in the clear.
     pub unsafe_target: bool,
     /// `--allow-…`: which callers are permitted.
@@ -76,8 +82,10 @@ pub struct ServerConfig {
 pub struct ClientConfig {
     /// `--listen`: where callers connect, in the clear; must be on this machine: HOST:PORT, unix:PATH or systemd:NAME.
     pub listen: String,
-    /// `--target`: the server, by host and port.
-    pub target: String,
+    /// `--target`: the server, by host and port. Of several the least busy that is well is taken.
+    pub targets: Vec<String>,
+    /// `health_check`: how targets are checked while nobody calls. Several are in any case.
+    pub health_check: Option<HealthCheck>,
     /// `--unsafe-listen`: others than this machine may connect, and use the identity.
     pub unsafe_listen: bool,
     /// `--override-server-name`: what the server's certificate must be for, instead of the host of the target. Without
@@ -183,7 +191,8 @@ impl ServerConfig {
     pub fn new(listen: impl Into<String>, target: impl Into<String>, credentials: CredentialFlags) -> Self {
         Self {
             listen: listen.into(),
-            target: target.into(),
+            targets: vec![target.into()],
+            health_check: None,
             unsafe_target: false,
             allow: AccessFlags::default(),
             proxy_protocol: false,
@@ -209,7 +218,8 @@ impl ClientConfig {
     pub fn new(listen: impl Into<String>, target: impl Into<String>, credentials: CredentialFlags) -> Self {
         Self {
             listen: listen.into(),
-            target: target.into(),
+            targets: vec![target.into()],
+            health_check: None,
             unsafe_listen: false,
             server_name: None,
             upstream: None,

@@ -44,8 +44,8 @@ impl Config {
     /// needed for it.
     pub fn confinement(&self) -> Confinement {
         let mut needs = system();
-        let (Self::Server(ServerConfig { listen, target, credentials, peers, status, .. })
-        | Self::Client(ClientConfig { listen, target, credentials, peers, status, .. })) = self;
+        let (Self::Server(ServerConfig { listen, targets, credentials, peers, status, .. })
+        | Self::Client(ClientConfig { listen, targets, credentials, peers, status, .. })) = self;
         if let Ok(address) = Address::parse(listen) {
             add_listener(&mut needs, &address);
         }
@@ -55,7 +55,10 @@ impl Config {
         };
         match upstream {
             Some(upstream) => add_target(&mut needs, upstream.address()),
-            None => Address::parse(target).iter().for_each(|address| add_target(&mut needs, address)),
+            None => {
+                let addresses = targets.iter().filter_map(|target| Address::parse(target).ok());
+                addresses.for_each(|address| add_target(&mut needs, &address));
+            }
         }
         add_credentials(&mut needs, credentials);
         for list in &peers.revocation_lists {

@@ -203,6 +203,24 @@ pub enum ProxyError {
         "invalid --target network \"systemd\": only tcp and unix targets are supported (systemd:/launchd: cannot be dialed)"
     )]
     PassedTarget,
+    /// There is nowhere to forward to.
+    #[error("at least one --target is required")]
+    NoTarget,
+    /// A target would be counted as two.
+    #[error("--target {target} is given twice")]
+    SameTarget {
+        /// The target.
+        target: String,
+    },
+    /// Targets would be checked all the time, or found ill by nothing.
+    #[error("interval, timeout, healthy and unhealthy of health_check must not be zero")]
+    HealthCheckOfNothing,
+    /// What is asked of a target is no path.
+    #[error("`{path}` is no path that a health_check can ask for: write /PATH")]
+    HealthCheckPath {
+        /// The path.
+        path: String,
+    },
     /// Nothing could ever connect.
     #[error("--connect-timeout duration must not be zero")]
     NoConnectTimeout,
@@ -264,6 +282,15 @@ pub enum ProxyError {
     /// A configuration file cannot be read.
     #[error("cannot read the configuration {}", path.display())]
     ReadConfiguration {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        cause: io::Error,
+    },
+    /// A certificate that is asked about cannot be read.
+    #[error("cannot read the certificate {}", path.display())]
+    VisitorFile {
         /// The file.
         path: PathBuf,
         /// What the operating system says.

@@ -101,7 +101,7 @@ pub(crate) async fn app(config: impl Into<Config>, source: Source) -> Result<App
     let named = Named::new(String::new(), config.into())?;
     identities.insert(named.plan.own.clone(), Identity::Spiffe(source));
     let status = named.plan.status.clone();
-    crate::app::assemble(vec![named], status, identities, lasting).await
+    Box::pin(crate::app::assemble(vec![named], status, identities, lasting)).await
 }
 
 /// The proxies of a file, with an identity from `source` in place of the Workload API that [`AGENT`] names.
@@ -109,7 +109,7 @@ pub(crate) async fn app_of_file(path: &Path, source: Source) -> Result<App, Prox
     let lasting = Tasks::new(source.clock().clone());
     let identities = Identities::new(source.clock(), &lasting);
     identities.insert(Own::WorkloadApi(Endpoint::parse(AGENT).unwrap()), Identity::Spiffe(source));
-    crate::app::assemble_file(path, identities, lasting).await
+    Box::pin(crate::app::assemble_file(path, identities, lasting)).await
 }
 
 /// Runs `test` beside the app, which is told to stop when the test has ended. Boxed, as tests hold whole peers.

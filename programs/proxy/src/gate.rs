@@ -53,13 +53,30 @@ impl Gate {
         };
         let accepting = accept::serve(listener, self.admission.clone(), self.sessions.clone(), "pipe", serve);
         tasks.spawn("callers", accepting);
-        tracing::info!("using target address {}", self.proxy().target());
+        tasks.spawn("health checks", self.look_after_targets());
+        tracing::info!("using target address {}", self.proxy().targets());
         tracing::info!("listening for connections on {}", self.listen_address());
     }
 
+    /// Looks after the targets of the proxy of each time, until the gate closes.
+    fn look_after_targets(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (mut newest, drain) = (self.current.subscribe(), self.sessions.drain());
+        async move {
+            loop {
+                let proxy = Arc::clone(&newest.borrow_and_update());
+                tokio::select! {
+                    () = drain.requested() => return,
+                    changed = newest.changed() => if changed.is_err() { return },
+                    () = proxy.look_after_targets() => return,
+                }
+            }
+        }
+    }
+
     /// Holds for connections that come from now on. Those that are open are told, and end unless it would let them in.
-    pub(crate) fn replace(&self, proxy: Proxy) {
-        tracing::info!("using target address {} for {}", proxy.target(), self.listen_address());
+    pub(crate) fn replace(&self, mut proxy: Proxy) {
+        proxy.inherit(&self.proxy());
+        tracing::info!("using target address {} for {}", proxy.targets(), self.listen_address());
         self.admission.change(proxy.limits().connections, proxy.is_guarded());
         self.current.send_replace(Arc::new(proxy));
     }

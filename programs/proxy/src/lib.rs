@@ -17,6 +17,7 @@ mod admission;
 mod ahead;
 mod announcer;
 mod app;
+mod check;
 mod config;
 mod confinement;
 mod error;
@@ -37,14 +38,16 @@ mod reload;
 mod side;
 mod sinks;
 mod status;
+mod targets;
 mod upstream;
 
 pub(crate) use address::StatusAddress;
 pub use address::{Address, AddressError};
 pub use app::{App, build, build_file};
+pub use check::{Examined, Judgement, Visitor, examine, examine_file};
 pub use config::{
-    AccessFlags, AcmeFlags, ClientConfig, Config, CredentialFlags, KeyFlags, Limits, PeerFlags, PolicyFlags,
-    ProxyFile, Quiet, ServerConfig, StatusFlags, TlsFlags,
+    AccessFlags, AcmeFlags, ClientConfig, Config, CredentialFlags, HealthCheck, KeyFlags, Limits, PeerFlags,
+    PolicyFlags, ProxyFile, Quiet, ServerConfig, StatusFlags, TlsFlags,
 };
 pub use error::ProxyError;
 pub use outgoing::{HttpUrl, HttpUrlError};

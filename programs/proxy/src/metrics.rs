@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use finial_daemon::Clock;
 
-pub(crate) use self::export::Exporter;
+pub(crate) use self::export::{Exporter, flat};
 use self::snapshot::{Kind, Single, Spans};
 use self::timer::Timer;
 
@@ -72,6 +72,11 @@ impl Metrics {
             handshakes: Timer::new(clock, HANDSHAKES),
             lifetimes: Timer::new(clock, LIFETIMES),
         }
+    }
+
+    /// Stands before every name.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     /// A caller has connected.

@@ -10,15 +10,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use finial_daemon::Clock;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 use crate::Address;
+use crate::proxy::DialError;
 use crate::proxy_protocol::Ends;
 
 /// After how much silence TCP asks whether the other end still lives, and how often.
 const KEEPALIVE: Duration = Duration::from_secs(15);
+/// Addresses of one name that are dialled.
+const ADDRESSES: usize = 16;
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -46,18 +50,37 @@ pub(crate) enum Origin {
     Gone,
 }
 
-impl Plain {
-    pub(crate) async fn dial(address: &Address) -> io::Result<Self> {
-        match address {
-            Address::Tcp { host, port } => {
-                let host = if host.is_empty() { "localhost" } else { host };
-                Ok(Self::dialled(TcpStream::connect((host, *port)).await?))
-            }
-            Address::Unix(path) => Ok(Self::from(UnixStream::connect(path).await?)),
-            Address::Passed(_) => Err(io::Error::other("a socket of systemd only listens")),
+/// Dials an address in `limit`. A name with several addresses is dialled in the order of the resolver, each address with
+/// its share of what is left, so that one that is silent leaves time for those after it.
+pub(crate) async fn dial(address: &Address, limit: Duration, clock: &Clock) -> Result<Plain, DialError> {
+    match address {
+        Address::Tcp { host, port } => dial_tcp(host, *port, limit, clock).await,
+        Address::Unix(path) => Ok(Plain::from(clock.timeout(limit, UnixStream::connect(path)).await??)),
+        Address::Passed(_) => Err(io::Error::other("a socket of systemd only listens").into()),
+    }
+}
+
+async fn dial_tcp(host: &str, port: u16, limit: Duration, clock: &Clock) -> Result<Plain, DialError> {
+    let host = if host.is_empty() { "localhost" } else { host };
+    let until = clock.monotonic() + limit;
+    let found = clock.timeout(limit, tokio::net::lookup_host((host, port))).await??;
+    let addresses = found.take(ADDRESSES).collect::<Vec<_>>();
+    let mut last = DialError::Io(io::Error::other("the name has no address"));
+    for (address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        let share = until.saturating_sub(clock.monotonic()) / left;
+        // The whole limit is what people know.
+        let share = if addresses.len() == 1 { limit } else { share };
+        match clock.timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(Plain::dialled(stream)),
+            Ok(Err(error)) => last = error.into(),
+            Err(elapsed) => last = elapsed.into(),
         }
     }
+    Err(last)
+}
 
+impl Plain {
     fn dialled(stream: TcpStream) -> Self {
         // It improves a connection that also works without; one that is gone fails at its first use.
         let _ = stream.set_nodelay(true);

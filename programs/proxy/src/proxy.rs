@@ -1,33 +1,36 @@
 //! What happens to one caller: a handshake on the side of the mode, a dial, and then a pipe.
 
+mod checks;
+mod dial;
+
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use finial_daemon::{Clock, Elapsed, go};
+use finial_daemon::{Clock, go};
 use finial_receive::NotLive;
 use finial_tls::{Standing, Terms, TlsError};
-use hyper::StatusCode;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 
+pub(crate) use self::dial::{CheckError, DialError};
 use crate::Address;
 use crate::admission::{Admission, Pass};
 use crate::ahead::ReadAhead;
-use crate::config::{Config, Limits, Named, Own, Plan, Quiet, Scrutiny};
+use crate::config::{Config, HealthCheck, Limits, Named, Own, Plan, Quiet, Scrutiny};
 use crate::gate::Notices;
 use crate::http::BackendHttp;
 use crate::metrics::{Failure, Metrics};
-use crate::outgoing::{RequestError, Site};
+use crate::outgoing::Site;
 use crate::pipe::{Cut, Name, Pool, Secured, Size, Traffic, relay};
 use crate::plain::{Plain, Remote};
 use crate::proxy_protocol::{ProxyProtocol, TlsFacts};
 use crate::side::{Back, Front, Identity, Met, Side};
-use crate::upstream::{Upstream, UpstreamError};
+use crate::targets::Targets;
+use crate::upstream::Upstream;
 
 /// How long a caller is let speak before it is reset.
 const FIRST_WORD: Duration = Duration::from_secs(1);
@@ -39,7 +42,8 @@ pub(crate) struct Proxy {
     config: Config,
     side: Side,
     listen: Address,
-    target: Address,
+    targets: Targets,
+    health_check: Option<HealthCheck>,
     own: Own,
     scrutiny: Scrutiny,
     identity: Identity,
@@ -54,36 +58,10 @@ pub(crate) struct Proxy {
     pool: Pool,
 }
 
-/// The target could not be reached, or not as itself.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum DialError {
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    #[error(transparent)]
-    TooSlow(#[from] Elapsed),
-    #[error(transparent)]
-    Upstream(#[from] UpstreamError),
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-}
-
 /// What an open connection rests on.
 pub(crate) struct Ground {
     pub(crate) standing: Standing,
     pub(crate) notices: Notices,
-}
-
-/// The target does not serve.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CheckError {
-    #[error(transparent)]
-    Dial(#[from] DialError),
-    #[error(transparent)]
-    TooSlow(#[from] Elapsed),
-    #[error(transparent)]
-    Request(#[from] RequestError),
-    #[error("target returned status: {0}")]
-    Status(u16),
 }
 
 impl Proxy {
@@ -91,13 +69,16 @@ impl Proxy {
         let Named { name, config, plan } = named;
         let side = Side::new(&plan, &identity, &terms);
         let site = plan.target_status.map(|url| Site::new(url, identity.clock()));
-        let Plan { listen, target, own, scrutiny, limits, quiet, proxy_protocol, upstream, http, .. } = plan;
+        let Plan {
+            listen, health_check, own, scrutiny, limits, quiet, proxy_protocol, upstream, http, ..
+        } = plan;
         Self {
             name,
             config,
             side,
             listen,
-            target,
+            targets: Targets::new(plan.targets),
+            health_check,
             own,
             scrutiny,
             identity,
@@ -156,8 +137,13 @@ impl Proxy {
         &self.identity
     }
 
-    pub(crate) fn target(&self) -> &Address {
-        &self.target
+    pub(crate) fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// Goes on with what is known of targets that the proxy before it had too.
+    pub(crate) fn inherit(&mut self, before: &Self) {
+        self.targets.inherit(&before.targets, self.health_check.is_some());
     }
 
     /// How callers are let in.
@@ -192,29 +178,6 @@ impl Proxy {
     /// Whether there is an identity to present.
     pub(crate) fn check_identity(&self) -> Result<(), NotLive> {
         self.identity.check()
-    }
-
-    /// Reaches the target as for a caller, asks it how it is if there is something to ask, and leaves it again.
-    pub(crate) async fn check_target(&self) -> Result<(), CheckError> {
-        match &self.side {
-            Side::Server(_) => {
-                let header = self.proxy_protocol.and(self.site.as_ref()).map(|_| ProxyProtocol::local());
-                Box::pin(self.ask(self.dial_backend(header.as_deref()).await?)).await
-            }
-            // On the heap: TLS inside of TLS is large.
-            Side::Client(back) => Box::pin(self.ask(self.dial_secured(back).await?.stream)).await,
-        }
-    }
-
-    async fn ask<S>(&self, stream: S) -> Result<(), CheckError>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let Some(site) = &self.site else { return Ok(()) };
-        match self.clock().timeout(self.limits.connect_timeout, site.ask(stream)).await?? {
-            StatusCode::OK => Ok(()),
-            other => Err(CheckError::Status(other.as_u16())),
-        }
     }
 
     async fn serve_secured(
@@ -262,12 +225,13 @@ impl Proxy {
             return Box::pin(self.serve_http(http, met, from, header, notices)).await;
         }
         let Met { mut stream, peer, standing } = met;
-        let mut backend = match Box::pin(self.dial_backend(header.as_deref())).await {
-            Ok(backend) => backend,
+        let (mut backend, lease) = match Box::pin(self.dial_backend(header.as_deref())).await {
+            Ok(dialled) => dialled,
             Err(error) => return self.undialled(&error),
         };
         backend.abort_on_close();
-        let name = Name { from, target: self.target_name(), peer: &peer, secured: Secured::Caller };
+        let target = lease.target().network_address();
+        let name = Name { from, target, peer: &peer, secured: Secured::Caller };
         let (traffic, ground) = (Traffic::default(), Ground { standing, notices });
         if self.pipe(&name, &mut stream, &mut backend, ground, &traffic).await {
             backend.close_in_order();
@@ -283,15 +247,15 @@ impl Proxy {
             dialled = Box::pin(self.dial_secured(back)) => dialled,
             () = notices.stopping() => return,
         };
-        let Met { mut stream, peer, standing } = match dialled {
-            Ok(secured) => secured,
+        let (Met { mut stream, peer, standing }, lease) = match dialled {
+            Ok(dialled) => dialled,
             Err(error) => {
                 self.undialled(&error);
                 return self.let_speak(&caller).await;
             }
         };
         self.metrics.handshakes().note(self.clock().monotonic().saturating_sub(began));
-        let (from, target) = (caller.remote(), self.target_name());
+        let (from, target) = (caller.remote(), lease.target().network_address());
         let name = Name { from, target, peer: &peer, secured: Secured::Target };
         let (traffic, ground) = (Traffic::default(), Ground { standing, notices });
         if self.pipe(&name, &mut caller, &mut stream, ground, &traffic).await {
@@ -415,69 +379,13 @@ impl Proxy {
         );
     }
 
-    /// The header stands before the first byte of the caller, and is the proxy's own: nothing of the caller can come
-    /// before it.
-    pub(crate) async fn dial_backend(&self, header: Option<&[u8]>) -> Result<Plain, DialError> {
-        let mut backend = self.dial().await?;
-        if let Some(header) = header {
-            self.clock().timeout(self.limits.connect_timeout, backend.write_all(header)).await??;
-        }
-        Ok(backend)
-    }
-
-    async fn dial(&self) -> Result<Plain, DialError> {
-        let dialled = self.clock().timeout(self.limits.connect_timeout, Plain::dial(&self.target));
-        Ok(dialled.await??)
-    }
-
-    async fn dial_secured(
-        &self,
-        back: &Back,
-    ) -> Result<Met<impl AsyncRead + AsyncWrite + Unpin + use<>>, DialError> {
-        let secured = async {
-            let stream = self.dial_server().await?;
-            Ok(back.connect(ReadAhead::new(stream, &self.pool)).await?)
-        };
-        self.clock().timeout(self.limits.connect_timeout, secured).await?
-    }
-
-    /// By the way of the configured proxy, if any.
-    async fn dial_server(&self) -> Result<Plain, DialError> {
-        let (Some(upstream), Address::Tcp { host, port }) = (&self.upstream, &self.target) else {
-            return Ok(Plain::dial(&self.target).await?);
-        };
-        let mut stream = Plain::dial(upstream.address()).await?;
-        upstream.lead(&mut stream, host, *port).await?;
-        Ok(stream)
-    }
-
-    /// As log lines name it.
+    /// As log lines name them.
     pub(crate) fn target_name(&self) -> String {
-        match &self.target {
-            Address::Tcp { .. } => format!("tcp:{}", self.target),
-            Address::Unix(_) | Address::Passed(_) => self.target.to_string(),
-        }
+        self.targets.iter().map(|target| target.network_address()).collect::<Vec<_>>().join(", ")
     }
 
     pub(crate) fn clock(&self) -> &Clock {
         self.identity.clock()
-    }
-}
-
-impl DialError {
-    fn stranger(&self) -> Option<Cow<'_, str>> {
-        match self {
-            Self::Tls(error) => stranger(error),
-            Self::Io(_) | Self::TooSlow(_) | Self::Upstream(_) => None,
-        }
-    }
-
-    fn failure(&self) -> Failure {
-        match self {
-            Self::Tls(error) => failure(error),
-            Self::TooSlow(_) => Failure::Slow,
-            Self::Io(_) | Self::Upstream(_) => Failure::Refused,
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reading files again while the proxies run: certificates, and the configuration where it is a file.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,6 +12,7 @@ use crate::announcer::Announcer;
 use crate::config::{Named, StatusFlags};
 use crate::fleet::{Changes, Fleet};
 use crate::identities::Identities;
+use crate::metrics;
 use crate::proxy::Chain;
 use crate::{ProxyError, ProxyFile};
 
@@ -112,6 +114,16 @@ impl Reloads {
 
     pub(crate) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    /// As Prometheus reads them.
+    pub(crate) fn write(&self, prefix: &str, text: &mut String) {
+        let prefix = metrics::flat(prefix);
+        for (name, count) in [("applied", self.applied()), ("refused", self.refused())] {
+            let name = format!("{prefix}_configuration_{name}_total");
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "# TYPE {name} counter\n{name} {count}");
+        }
     }
 }
 

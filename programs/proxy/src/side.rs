@@ -107,7 +107,8 @@ pub(crate) struct Back {
     connector: AnyConnector,
     rules: NameRules,
     trust: Trust,
-    name: ServerName<'static>,
+    /// What the certificates of the targets must be for.
+    names: Vec<ServerName<'static>>,
 }
 
 #[derive(Debug)]
@@ -275,29 +276,33 @@ impl Back {
                 }
             }
         };
-        // With SPIFFE, or a pin, the name only becomes SNI, which an address does not.
-        let nameless = ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let name = plan.server_name.clone().unwrap_or(nameless);
-        Self { connector, rules, trust: plan.trust, name }
+        let names = plan.targets.iter().filter_map(|target| target.name.clone()).collect();
+        Self { connector, rules, trust: plan.trust, names }
     }
 
-    /// The name counts only with peers of the web, where the handshake has proven it.
+    /// Names count only with peers of the web, where the handshake has proven one.
     fn keeps(&self, before: &Self, standing: &Standing) -> bool {
         let permitted = match self.connector {
             AnyConnector::Spiffe(_) => standing.is_permitted_by(&self.rules),
             AnyConnector::Pinned(_, ref pins) => standing.is_pinned_by(pins),
             AnyConnector::Web(_) => {
-                self.name == before.name && (self.rules.is_empty() || standing.is_permitted_by(&self.rules))
+                before.names.iter().all(|name| self.names.contains(name))
+                    && (self.rules.is_empty() || standing.is_permitted_by(&self.rules))
             }
         };
         permitted && self.trust == before.trust
     }
 
-    pub(crate) async fn connect<S>(&self, stream: S) -> Result<Met<client::TlsStream<S>>, TlsError>
+    /// `name` is what the certificate must be for. With SPIFFE, or a pin, it only becomes SNI, which an address does not.
+    pub(crate) async fn connect<S>(
+        &self,
+        stream: S,
+        name: Option<&ServerName<'static>>,
+    ) -> Result<Met<client::TlsStream<S>>, TlsError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let name = self.name.clone();
+        let name = name.cloned().unwrap_or(ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
         match &self.connector {
             AnyConnector::Spiffe(connector) => connector.connect(stream, name).await.map(Met::from),
             AnyConnector::Web(dialer) => dialer.connect(stream, name).await.map(Met::from),

@@ -15,10 +15,11 @@ use finial_daemon::{Clock, Elapsed, Tasks};
 
 use self::graphite::Graphite;
 use self::post::Post;
+use crate::Address;
 use crate::metrics::Exporter;
 use crate::outgoing::{HttpUrl, RequestError, Site};
-use crate::proxy::Chain;
-use crate::{Address, plain::Plain};
+use crate::plain::{self, Plain};
+use crate::proxy::{Chain, DialError};
 
 /// For one dial, and for one delivery.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -38,6 +39,8 @@ pub(crate) enum SinkError {
     Io(#[from] io::Error),
     #[error(transparent)]
     TooSlow(#[from] Elapsed),
+    #[error(transparent)]
+    Dial(#[from] DialError),
     #[error(transparent)]
     Request(#[from] RequestError),
     #[error("it answered with status {0}")]
@@ -68,7 +71,7 @@ pub(crate) fn start(sinks: Sinks, exporter: &Exporter, tasks: &Tasks) {
 }
 
 async fn dial(address: &Address, clock: &Clock) -> Result<Plain, SinkError> {
-    Ok(clock.timeout(LIMIT, Plain::dial(address)).await??)
+    Ok(plain::dial(address, LIMIT, clock).await?)
 }
 
 /// Whether a sink has failed, so that an outage is told once.

@@ -1,6 +1,7 @@
 //! The status server: whether this proxy can serve, and what it has counted, by ghostunnel's paths and keys.
 
 mod listener;
+mod targets;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -132,7 +133,13 @@ impl Status {
     }
 
     fn prometheus(&self) -> Response<Full<Bytes>> {
-        answer(StatusCode::OK, TEXT, self.exporter.prometheus())
+        let gates = self.gates.borrow().clone();
+        let (mut text, prefix) = (self.exporter.prometheus(), self.exporter.prefix());
+        targets::write(&gates, prefix, &mut text);
+        if let Some(reloads) = &self.reloads {
+            reloads.write(prefix, &mut text);
+        }
+        answer(StatusCode::OK, TEXT, text)
     }
 
     /// Whether all is well, and the whole answer. Each call reaches for the targets.

@@ -14,9 +14,9 @@ pub(crate) struct Client {
     /// Where to listen: HOST:PORT, unix:PATH or systemd:NAME
     #[arg(long, value_name = "ADDRESS")]
     listen: String,
-    /// Where to forward to: HOST:PORT
-    #[arg(long, value_name = "ADDRESS")]
-    target: String,
+    /// Where to forward to: HOST:PORT; given several times, the least busy that is well is taken
+    #[arg(long, value_name = "ADDRESS", required = true)]
+    target: Vec<String>,
     /// Ask the target how it is by GET of this URL, over a connection to it; all but 200 is ill [default: handshake only]
     #[arg(long = "target-status", value_name = "URL")]
     target_status: Option<String>,
@@ -58,6 +58,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn config(&self, common: &Common, called: Called) -> Result<ClientConfig> {
         common.unserved.refuse()?;
+        called.check_targets(&self.target)?;
         let mut credentials = common.credentials.flags(called, self.disable_authentication)?;
         credentials.keys = common.unserved.keys(called);
         let mut verify = AccessFlags {
@@ -85,7 +86,8 @@ impl Client {
             status: common.status.flags(),
             quiet: common.status.quiet(),
             limits: common.limits(called),
-            ..ClientConfig::new(&self.listen, &self.target, credentials)
+            targets: self.target.clone(),
+            ..ClientConfig::new(&self.listen, "", credentials)
         })
     }
 }

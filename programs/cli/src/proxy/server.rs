@@ -14,9 +14,9 @@ pub(crate) struct Server {
     /// Where to listen: HOST:PORT, unix:PATH or systemd:NAME
     #[arg(long, value_name = "ADDRESS")]
     listen: String,
-    /// Where to forward to: HOST:PORT or unix:PATH
-    #[arg(long, value_name = "ADDRESS")]
-    target: String,
+    /// Where to forward to: HOST:PORT or unix:PATH; given several times, the least busy that is well is taken
+    #[arg(long, value_name = "ADDRESS", required = true)]
+    target: Vec<String>,
     /// Ask the target how it is by GET of this URL, over a connection to it; all but 200 is ill [default: connect only]
     #[arg(long = "target-status", value_name = "URL")]
     target_status: Option<String>,
@@ -99,6 +99,7 @@ impl Server {
             pins: self.allow_spki_pin.clone(),
         };
         common.unserved.refuse()?;
+        called.check_targets(&self.target)?;
         let mut credentials = common.credentials.flags(called, false)?;
         credentials.keys = common.unserved.keys(called);
         credentials.acme = self.acme.flags();
@@ -118,7 +119,8 @@ impl Server {
             status: common.status.flags(),
             quiet: common.status.quiet(),
             limits: common.limits(called),
-            ..ServerConfig::new(&self.listen, &self.target, credentials)
+            targets: self.target.clone(),
+            ..ServerConfig::new(&self.listen, "", credentials)
         })
     }
 }

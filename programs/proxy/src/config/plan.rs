@@ -7,8 +7,10 @@ use finial_tls::{NameRules, Offer};
 use rustls_pki_types::ServerName;
 
 use super::addresses::{check_client_listen, client_target, listen, server_target};
+use super::targets::{distinct, health_check};
 use super::{
-    ClientConfig, Config, Limits, Own, Quiet, Scrutiny, ServerConfig, StatusFlags, Trust, read_target_status,
+    ClientConfig, Config, HealthCheck, Limits, Own, PlannedTarget, Quiet, Scrutiny, ServerConfig,
+    StatusFlags, Trust, read_target_status,
 };
 use crate::http::BackendHttp;
 use crate::{Address, HttpUrl, ProxyError, ProxyProtocol, Upstream};
@@ -18,9 +20,8 @@ use crate::{Address, HttpUrl, ProxyError, ProxyProtocol, Upstream};
 pub(crate) struct Plan {
     pub(crate) mode: Mode,
     pub(crate) listen: Address,
-    pub(crate) target: Address,
-    /// What the certificate of the target must be for, and what is sent as SNI; a server has none.
-    pub(crate) server_name: Option<ServerName<'static>>,
+    pub(crate) targets: Vec<PlannedTarget>,
+    pub(crate) health_check: Option<HealthCheck>,
     pub(crate) rules: NameRules,
     /// What peers are known by in the place of certificates that verify.
     pub(crate) pins: Option<Arc<[SpkiPin]>>,
@@ -82,7 +83,10 @@ impl Plan {
         let pins = allow.pins(&own, ("--allow-spki-pin", "access control"))?;
         let own = if pins.is_some() { own.without_roots() } else { own };
         let scrutiny = config.peers.server(trust, pins.is_some(), every)?;
-        let target = server_target(&config.target, config.unsafe_target)?;
+        let read = |text: &str| server_target(text, config.unsafe_target);
+        let targets = distinct(&config.targets, read)?;
+        let targets =
+            targets.into_iter().map(|address| PlannedTarget { address, name: None }).collect::<Vec<_>>();
         acme.refuse()?;
         config.policy.refuse("--allow")?;
         let proxy_protocol = match (config.proxy_protocol, config.proxy_protocol_mode) {
@@ -103,8 +107,8 @@ impl Plan {
         Ok(Self {
             mode: Mode::Server,
             listen: listen(&config.listen)?,
-            target,
-            server_name: None,
+            health_check: health_check(config.health_check, &targets)?,
+            targets,
             upstream: None,
             rules,
             pins,
@@ -128,7 +132,7 @@ impl Plan {
         let every = config.credentials.timed_reload;
         let own = config.credentials.client(trust)?;
         check_client_listen(&config.listen, config.unsafe_listen)?;
-        let (target, host) = client_target(&config.target)?;
+        let dialled = distinct(&config.targets, client_target)?;
         config.policy.refuse("--verify")?;
         let pins = verify.pins(&own, ("--verify-spki-pin", "verification"))?;
         let own = if pins.is_some() { own.without_roots() } else { own };
@@ -137,10 +141,15 @@ impl Plan {
         if matches!(own, Own::WorkloadApi(_)) && !verify.all && !verify.name_somebody() {
             return Err(ProxyError::NoVerification);
         }
-        let name = config.server_name.unwrap_or(host);
-        let server_name = ServerName::try_from(name.clone()).ok();
-        if server_name.is_none() && matches!(own, Own::Files { .. }) && pins.is_none() {
-            return Err(ProxyError::NoServerName { name });
+        let named = matches!(own, Own::Files { .. }) && pins.is_none();
+        let mut targets = Vec::new();
+        for (address, host) in dialled {
+            let name = config.server_name.clone().unwrap_or(host);
+            let server_name = ServerName::try_from(name.clone()).ok();
+            if server_name.is_none() && named {
+                return Err(ProxyError::NoServerName { name });
+            }
+            targets.push(PlannedTarget { address, name: server_name });
         }
         let rules = verify.rules("--verify-uri")?;
         Ok(Self {
@@ -148,8 +157,8 @@ impl Plan {
             proxy_protocol: None,
             http: None,
             listen: listen(&config.listen)?,
-            target,
-            server_name,
+            health_check: health_check(config.health_check, &targets)?,
+            targets,
             rules,
             pins,
             trust,

@@ -248,7 +248,7 @@ fn faults_are_told_in_ghostunnels_order() {
     config.limits.connect_timeout = Duration::ZERO;
     config.credentials = files("");
     config.allow = AccessFlags::default();
-    config.target = "10.0.0.1:80".to_owned();
+    config.targets = vec!["10.0.0.1:80".to_owned()];
     assert_eq!(refusal(config.clone()), "--connect-timeout duration must not be zero");
     config.limits.connect_timeout = Duration::from_secs(1);
     assert_eq!(refusal(config.clone()), NO_SERVER);
@@ -270,14 +270,14 @@ fn a_client_of_the_workload_api_says_which_server_it_means() {
     );
     let config = ClientConfig { verify, credentials: files("keystore"), ..client() };
     let plan = Plan::new(config.into()).unwrap();
-    assert_eq!(plan.server_name, Some("b.test".try_into().unwrap()));
+    assert_eq!(plan.targets[0].name, Some("b.test".try_into().unwrap()));
     assert!(plan.rules.is_empty());
 }
 
 #[test]
 fn the_name_of_a_server_is_the_host_unless_another_is_given() {
     let config = ClientConfig { server_name: Some("c.test".to_owned()), ..client() };
-    assert_eq!(Plan::new(config.into()).unwrap().server_name, Some("c.test".try_into().unwrap()));
+    assert_eq!(Plan::new(config.into()).unwrap().targets[0].name, Some("c.test".try_into().unwrap()));
     let odd = Some("no name".to_owned());
     let config = ClientConfig { server_name: odd, credentials: files("keystore"), ..client() };
     assert_eq!(
@@ -309,8 +309,8 @@ fn a_bad_pattern_is_refused_with_its_flag_and_rule() {
 
 #[test]
 fn the_plain_side_stays_on_this_machine_unless_told_otherwise() {
-    let target = "10.0.0.1:80".to_owned();
-    let config = ServerConfig { target, ..server() };
+    let targets = vec!["10.0.0.1:80".to_owned()];
+    let config = ServerConfig { targets, ..server() };
     assert_eq!(
         refusal(config.clone()),
         "--target must be unix:PATH or localhost:PORT (unless --unsafe-target is set)"
@@ -328,9 +328,9 @@ fn the_plain_side_stays_on_this_machine_unless_told_otherwise() {
 
 #[test]
 fn a_client_reaches_its_target_over_tcp() {
-    let target = "unix:/run/app.sock".to_owned();
+    let targets = vec!["unix:/run/app.sock".to_owned()];
     assert_eq!(
-        refusal(ClientConfig { target, ..client() }),
+        refusal(ClientConfig { targets, ..client() }),
         "invalid --target network \"unix\": client mode requires a HOST:PORT TCP target"
     );
 }
@@ -339,11 +339,11 @@ fn a_client_reaches_its_target_over_tcp() {
 fn a_socket_of_systemd_only_listens() {
     let passed = "systemd:web".to_owned();
     assert_eq!(
-        refusal(ServerConfig { target: passed.clone(), ..server() }),
+        refusal(ServerConfig { targets: vec![passed.clone()], ..server() }),
         "invalid --target network \"systemd\": only tcp and unix targets are supported (systemd:/launchd: cannot be dialed)"
     );
     assert_eq!(
-        refusal(ClientConfig { target: passed.clone(), ..client() }),
+        refusal(ClientConfig { targets: vec![passed.clone()], ..client() }),
         "invalid --target network \"systemd\": client mode requires a HOST:PORT TCP target"
     );
     assert!(Plan::new(ClientConfig { listen: passed, ..client() }.into()).is_ok());

@@ -15,6 +15,7 @@ use super::body::CallerBody;
 use super::crew::Foreman;
 use crate::plain::Plain;
 use crate::proxy::{Chain, Proxy};
+use crate::targets::Lease;
 
 /// Connections of HTTP/1.1 that are kept for later requests of the same caller.
 const KEPT: usize = 8;
@@ -117,10 +118,14 @@ impl Backend {
     }
 
     async fn dial_one(&self) -> Result<One, Refusal> {
-        let stream = TokioIo::new(self.dial().await?);
-        let (sender, connection) = http1::handshake(stream).await.map_err(|error| unanswered(&error))?;
+        let (stream, lease) = self.dial().await?;
+        let handshake = http1::handshake(TokioIo::new(stream));
+        let (sender, connection) = handshake.await.map_err(|error| unanswered(&error))?;
         let connection = connection.with_upgrades();
-        self.foreman.execute(async { told(connection.await) });
+        self.foreman.execute(async move {
+            told(connection.await);
+            drop(lease);
+        });
         Ok(sender)
     }
 
@@ -130,12 +135,15 @@ impl Backend {
         if let Some(live) = self.live_two() {
             return Ok(live);
         }
-        let stream = TokioIo::new(self.dial().await?);
+        let (stream, lease) = self.dial().await?;
         let (sender, connection) = http2::Builder::new(self.foreman.clone())
-            .handshake(stream)
+            .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| unanswered(&error))?;
-        self.foreman.execute(async { told(connection.await) });
+        self.foreman.execute(async move {
+            told(connection.await);
+            drop(lease);
+        });
         *self.two() = Some(sender.clone());
         Ok(sender)
     }
@@ -144,7 +152,7 @@ impl Backend {
         self.two().as_ref().filter(|sender| !sender.is_closed()).cloned()
     }
 
-    async fn dial(&self) -> Result<Plain, Refusal> {
+    async fn dial(&self) -> Result<(Plain, Lease), Refusal> {
         self.proxy.dial_backend(self.header.as_deref()).await.map_err(|error| {
             self.proxy.undialled(&error);
             Refusal::Unreachable

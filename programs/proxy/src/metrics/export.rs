@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use finial_daemon::Clock;
 use serde_json::{Value, json};
 
+pub(crate) use self::prometheus::flat;
 use super::Metrics;
 use super::process::Process;
 use super::snapshot::{Kind, Single, Snapshot};
@@ -33,6 +34,11 @@ impl Exporter {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Stands before every name.
+    pub(crate) fn prefix(&self) -> &str {
+        self.metrics.prefix()
     }
 
     pub(crate) fn hostname(&self) -> &str {

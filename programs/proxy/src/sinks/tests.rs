@@ -197,5 +197,5 @@ async fn what_a_sink_answers_counts() {
     let (brought, ()) = tokio::join!(post.send(), refuse);
     assert!(matches!(brought, Err(SinkError::Status(403))), "{brought:?}");
     drop(sink);
-    assert!(matches!(post.send().await, Err(SinkError::Io(_))));
+    assert!(matches!(post.send().await, Err(SinkError::Dial(_))));
 }

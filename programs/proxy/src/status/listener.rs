@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::word;
+use super::{targets, word};
 use crate::gate::Gate;
 use crate::proxy::Chain;
 
@@ -22,7 +22,10 @@ pub(super) async fn report(gate: &Gate) -> Report {
     let mut keys = Map::new();
     let mut tell = |key: &str, value: Value| keys.insert(key.to_owned(), value);
     tell("listen_address", json!(gate.listen_address()));
-    tell("forward_address", json!(proxy.target().to_string()));
+    tell("forward_address", json!(proxy.targets().to_string()));
+    if proxy.targets().are_several() || !proxy.name().is_empty() {
+        tell("targets", targets::report(&proxy));
+    }
     tell("backend_ok", json!(backend.is_ok()));
     tell("backend_status", json!(word(backend.is_ok())));
     if let Err(error) = &backend {

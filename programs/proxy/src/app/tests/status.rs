@@ -18,7 +18,10 @@ fn plain() -> StatusFlags {
 }
 
 /// The code and the body of an answer.
-async fn ask(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), request: &str) -> (String, String) {
+pub(super) async fn ask(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    request: &str,
+) -> (String, String) {
     stream.write_all(format!("{request} HTTP/1.1\r\nhost: status\r\n\r\n").as_bytes()).await.unwrap();
     let answer = read_to_end(stream).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();

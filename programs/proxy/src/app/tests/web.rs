@@ -366,7 +366,7 @@ async fn a_target_whose_name_is_not_known_is_told_at_the_start_unless_nobody_ask
     let target = format!("{}.test:1", "x".repeat(300));
     let config = ServerConfig {
         unsafe_target: true,
-        target: target.clone(),
+        targets: vec![target.clone()],
         ..web.server("127.0.0.1:1".parse().unwrap(), "client")
     };
     let error = build(config.clone(), &web.clock).await.unwrap_err();

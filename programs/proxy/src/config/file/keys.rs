@@ -55,6 +55,11 @@ impl Keys {
         self.take::<Texts>(key).map(|Texts(texts)| texts).unwrap_or_default()
     }
 
+    /// The same of a key that must be there.
+    pub(super) fn texts_required(&mut self, key: &'static str) -> Option<Vec<String>> {
+        self.require::<Texts>(key).map(|Texts(texts)| texts)
+    }
+
     /// The same, each read by its type.
     pub(super) fn parsed<T>(&mut self, key: &'static str) -> Vec<T>
     where
@@ -67,6 +72,11 @@ impl Keys {
     /// What a text means, or what is wrong with it.
     pub(super) fn read<T>(&mut self, key: &str, read: Result<T, impl Display>) -> Option<T> {
         read.map_err(|error| self.faults.push(self.block.error_at(key, &format!("{key}: {error}")))).ok()
+    }
+
+    pub(super) fn block(&mut self, key: &'static str) -> Option<Keys> {
+        let block = self.block.take_block(key);
+        self.keep(block).flatten().map(Self::new)
     }
 
     pub(super) fn labelled(&mut self, key: &'static str) -> Vec<(String, Keys)> {

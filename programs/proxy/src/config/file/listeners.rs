@@ -5,7 +5,9 @@ use std::error::Error;
 use super::keys::Keys;
 use super::{Defaults, access, identity, limits, peers, status};
 use crate::config::{Named, StatusFlags};
-use crate::{Address, ClientConfig, Config, ProxyError, ProxyProtocol, ServerConfig, Upstream};
+use crate::{
+    Address, ClientConfig, Config, HealthCheck, ProxyError, ProxyProtocol, ServerConfig, TlsFlags, Upstream,
+};
 
 /// A listener that was read: its name, its block, and what it is told to do unless that is at fault.
 struct Read {
@@ -37,10 +39,10 @@ fn check(
     name: String,
     mut keys: Keys,
     defaults: &Defaults,
-    read: fn(&mut Keys, &Defaults) -> Option<Config>,
+    read: fn(&mut Keys, &Defaults) -> Config,
 ) -> Read {
-    let config = read(&mut keys, defaults).filter(|_| keys.is_sound());
-    let named = config.and_then(|config| match Named::new(name.clone(), config) {
+    let config = read(&mut keys, defaults);
+    let named = keys.is_sound().then_some(config).and_then(|config| match Named::new(name.clone(), config) {
         Ok(named) => Some(named),
         Err(error) => {
             keys.fault(&in_keys(&error));
@@ -50,9 +52,14 @@ fn check(
     Read { name, keys, named }
 }
 
-fn server(keys: &mut Keys, defaults: &Defaults) -> Option<Config> {
-    let (listen, target) = (keys.require::<String>("listen"), keys.require::<String>("target"));
+fn server(keys: &mut Keys, defaults: &Defaults) -> Config {
+    let (listen, targets) = (keys.require::<String>("listen"), keys.texts_required("target"));
+    let own = identity::read(keys);
+    let credentials = own.or_else(|| defaults.credentials.clone()).unwrap_or_default();
+    // What is missing is a fault of the block, which then is used for nothing.
     let config = ServerConfig {
+        targets: targets.unwrap_or_default(),
+        health_check: health_check(keys),
         unsafe_target: keys.take("unsafe_target").unwrap_or_default(),
         allow: access::allow(keys),
         peers: peers::read(keys),
@@ -64,19 +71,20 @@ fn server(keys: &mut Keys, defaults: &Defaults) -> Option<Config> {
         disable_authentication: keys.take("disable_authentication").unwrap_or_default(),
         quiet: status::quiet(keys).unwrap_or(defaults.quiet),
         limits: limits::read(keys, &defaults.limits),
-        ..ServerConfig::new(
-            listen?,
-            target?,
-            identity::read(keys).or_else(|| defaults.credentials.clone()).unwrap_or_default(),
-        )
+        tls: tls(keys),
+        ..ServerConfig::new(listen.unwrap_or_default(), "", credentials)
     };
-    Some(Config::Server(config))
+    Config::Server(config)
 }
 
-fn client(keys: &mut Keys, defaults: &Defaults) -> Option<Config> {
-    let (listen, target) = (keys.require::<String>("listen"), keys.require::<String>("target"));
+fn client(keys: &mut Keys, defaults: &Defaults) -> Config {
+    let (listen, targets) = (keys.require::<String>("listen"), keys.texts_required("target"));
     let upstream = keys.take::<String>("proxy");
+    let own = identity::read(keys);
+    let credentials = own.or_else(|| defaults.credentials.clone()).unwrap_or_default();
     let config = ClientConfig {
+        targets: targets.unwrap_or_default(),
+        health_check: health_check(keys),
         unsafe_listen: keys.take("unsafe_listen").unwrap_or_default(),
         server_name: keys.take("override_server_name"),
         upstream: upstream.and_then(|text| keys.read("proxy", Upstream::parse(&text))),
@@ -86,13 +94,32 @@ fn client(keys: &mut Keys, defaults: &Defaults) -> Option<Config> {
         disable_authentication: keys.take("disable_authentication").unwrap_or_default(),
         quiet: status::quiet(keys).unwrap_or(defaults.quiet),
         limits: limits::read(keys, &defaults.limits),
-        ..ClientConfig::new(
-            listen?,
-            target?,
-            identity::read(keys).or_else(|| defaults.credentials.clone()).unwrap_or_default(),
-        )
+        tls: tls(keys),
+        ..ClientConfig::new(listen.unwrap_or_default(), "", credentials)
     };
-    Some(Config::Client(config))
+    Config::Client(config)
+}
+
+fn tls(keys: &mut Keys) -> TlsFlags {
+    TlsFlags {
+        cipher_suites: keys.take("cipher_suites"),
+        newest: keys.take("max_tls_version"),
+        ..TlsFlags::default()
+    }
+}
+
+fn health_check(keys: &mut Keys) -> Option<HealthCheck> {
+    let mut keys_of_check = keys.block("health_check")?;
+    let defaults = HealthCheck::default();
+    let check = HealthCheck {
+        path: keys_of_check.take("path"),
+        interval: keys_of_check.take("interval").unwrap_or(defaults.interval),
+        timeout: keys_of_check.take("timeout").unwrap_or(defaults.timeout),
+        healthy: keys_of_check.take("healthy").unwrap_or(defaults.healthy),
+        unhealthy: keys_of_check.take("unhealthy").unwrap_or(defaults.unhealthy),
+    };
+    keys.adopt(keys_of_check.faults());
+    Some(check)
 }
 
 fn proxy_protocol_mode(keys: &mut Keys) -> Option<ProxyProtocol> {

@@ -116,7 +116,11 @@ fn every_fault_is_told_with_its_line_and_block() {
             "proxy.conf:2:1: unknown key \"sever\" at the top level (did you mean \"server\"?)",
         ),
         (
-            "server \"a\" { target = \"localhost:2\"\n allow_all = true }",
+            "server \"a\" { listen = \"localhost:2\"\n keystore = \"/a.pem\"\n allow_all = true }",
+            "proxy.conf:2:8: server \"a\": target is missing: add it to this block",
+        ),
+        (
+            "server \"a\" { target = \"localhost:2\"\n keystore = \"/a.pem\"\n allow_all = true }",
             "proxy.conf:2:8: server \"a\": listen is missing: add it to this block",
         ),
         (
@@ -205,4 +209,15 @@ fn a_server_may_tell_who_asks_and_only_of_callers_that_are_known() {
     assert!(error.contains("target_http2 requires identity_header"), "{error}");
     let error = told("disable_authentication = true\nidentity_header = true").unwrap_err();
     assert!(error.contains("identity_header and disable_authentication are mutually exclusive"), "{error}");
+}
+
+#[test]
+fn the_example_is_read() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/examples/proxy.conf");
+    let file = ProxyFile::read(&path).unwrap();
+    let names = file.listeners.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>();
+    assert_eq!(names, ["web", "db", "legacy", "orders"]);
+    let [(_, Config::Server(web)), ..] = file.listeners.as_slice() else { panic!("{file:?}") };
+    assert_eq!(web.targets, ["127.0.0.1:8080", "127.0.0.1:8081"]);
+    assert_eq!(web.health_check.as_ref().unwrap().path.as_deref(), Some("/healthz"));
 }

@@ -94,7 +94,7 @@ async fn a_backend_that_is_not_there_is_said_to_be() {
     let mut stage = Stage::new().await;
     let (gone, address) = listener().await;
     drop(gone);
-    stage.config.target = local(address.port());
+    stage.config.targets = vec![local(address.port())];
     let heard = stage.say([GET, GET].concat()).await;
     assert_eq!(heard.caller.matches("HTTP/1.1 502 Bad Gateway\r\n").count(), 2, "{}", heard.caller);
     assert!(heard.caller.ends_with("\r\n\r\nthe backend cannot be reached\n"), "{}", heard.caller);

@@ -87,17 +87,17 @@ impl Stage {
     /// A caller says `raw`, ends, and hears whatever it is told.
     pub(super) async fn say(self, raw: impl AsRef<[u8]>) -> Heard {
         let certificate = self.certificate();
-        let (backend, caller) = self
-            .visit(async |stage, address| {
-                let mut caller = stage.call(address, "http/1.1").await;
-                // Who is refused may be heard no further.
-                let _ = caller.write_all(raw.as_ref()).await;
-                let _ = caller.shutdown().await;
-                let mut heard = Vec::new();
-                let _ = caller.read_to_end(&mut heard).await;
-                String::from_utf8_lossy(&heard).into_owned()
-            })
-            .await;
+        let visit = self.visit(async |stage, address| {
+            let mut caller = stage.call(address, "http/1.1").await;
+            // Who is refused may be heard no further.
+            let _ = caller.write_all(raw.as_ref()).await;
+            let _ = caller.shutdown().await;
+            let mut heard = Vec::new();
+            let _ = caller.read_to_end(&mut heard).await;
+            String::from_utf8_lossy(&heard).into_owned()
+        });
+        // On the heap: it holds a whole proxy.
+        let (backend, caller) = Box::pin(visit).await;
         Heard { backend, caller, certificate }
     }
 }

@@ -109,7 +109,7 @@ fn process(page: &mut Page, began: SystemTime, snapshot: &Snapshot) {
 }
 
 /// Prometheus allows letters, digits and underscores, and no digit in front.
-fn flat(name: &str) -> String {
+pub(crate) fn flat(name: &str) -> String {
     let flat: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     if flat.starts_with(|c: char| c.is_ascii_digit()) { format!("_{flat}") } else { flat }
 }
