@@ -13,8 +13,9 @@ use crate::accept::{Listener, PassedSockets};
 use crate::config::{Named, Own};
 use crate::gate::Gate;
 use crate::identities::Identities;
+use crate::lines::Chain;
 use crate::metrics::Metrics;
-use crate::proxy::{Chain, Proxy};
+use crate::proxy::Proxy;
 use crate::side::Identity;
 
 /// Owns the gates. Those that a change does not name are closed, those that it names as they are stay untouched.

@@ -3,26 +3,26 @@
 mod checks;
 mod dial;
 
-use std::borrow::Cow;
-use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use finial_daemon::{Clock, go};
+use finial_daemon::Clock;
 use finial_receive::NotLive;
-use finial_tls::{Standing, Terms, TlsError};
+use finial_tls::{Standing, Terms};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use self::dial::{CheckError, DialError};
+use self::dial::{failure, stranger};
 use crate::Address;
 use crate::admission::{Admission, Pass};
 use crate::ahead::ReadAhead;
 use crate::config::{Config, HealthCheck, Limits, Named, Own, Plan, Quiet, Scrutiny};
 use crate::gate::Notices;
 use crate::http::BackendHttp;
+use crate::lines::{Chain, rounded};
 use crate::metrics::{Failure, Metrics};
 use crate::outgoing::Site;
 use crate::pipe::{Cut, Name, Pool, Secured, Size, Traffic, relay};
@@ -387,44 +387,4 @@ impl Proxy {
     pub(crate) fn clock(&self) -> &Clock {
         self.identity.clock()
     }
-}
-
-/// Who was verified and is not permitted.
-fn stranger(error: &TlsError) -> Option<Cow<'_, str>> {
-    match error {
-        TlsError::Unauthorized { id } => Some(id.as_str().into()),
-        TlsError::UnauthorizedWeb { subject } | TlsError::WrongName { subject, .. } => Some(subject.into()),
-        TlsError::UnauthorizedKey { pin } => Some(pin.to_string().into()),
-        _ => None,
-    }
-}
-
-fn failure(error: &TlsError) -> Failure {
-    match error {
-        TlsError::Timeout(_) => Failure::Slow,
-        _ if stranger(error).is_some() => Failure::Rejected,
-        _ => Failure::Refused,
-    }
-}
-
-/// An error with its causes, in one line.
-pub(crate) struct Chain<'a>(pub(crate) &'a dyn Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
-}
-
-/// In whole milliseconds, or microseconds below one.
-fn rounded(span: Duration) -> String {
-    let whole =
-        |unit: u128| Duration::from_nanos(u64::try_from(span.as_nanos() / unit * unit).unwrap_or(u64::MAX));
-    go::format_duration(if span < Duration::from_millis(1) { whole(1_000) } else { whole(1_000_000) })
 }

@@ -12,8 +12,8 @@ use crate::announcer::Announcer;
 use crate::config::{Named, StatusFlags};
 use crate::fleet::{Changes, Fleet};
 use crate::identities::Identities;
+use crate::lines::Chain;
 use crate::metrics;
-use crate::proxy::Chain;
 use crate::{ProxyError, ProxyFile};
 
 /// How long a supervisor waits for files to be read. It gives a reload up after 90 seconds.

@@ -16,10 +16,11 @@ use finial_daemon::{Clock, Elapsed, Tasks};
 use self::graphite::Graphite;
 use self::post::Post;
 use crate::Address;
+use crate::lines::Chain;
 use crate::metrics::Exporter;
 use crate::outgoing::{HttpUrl, RequestError, Site};
 use crate::plain::{self, Plain};
-use crate::proxy::{Chain, DialError};
+use crate::proxy::DialError;
 
 /// For one dial, and for one delivery.
 const LIMIT: Duration = Duration::from_secs(10);

@@ -25,9 +25,9 @@ use tokio::sync::{Notify, watch};
 use crate::accept::{self, Listener};
 use crate::admission::{Admission, Pass};
 use crate::gate::Gate;
+use crate::lines::Chain;
 use crate::metrics::Exporter;
 use crate::plain::Plain;
-use crate::proxy::Chain;
 use crate::reload::Reloads;
 use crate::side::Front;
 

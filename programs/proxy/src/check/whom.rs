@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::AccessFlags;
 use crate::config::{Mode, Own, Plan, Trust};
-use crate::proxy::Chain;
+use crate::lines::Chain;
 
 /// What stands for this process.
 pub(super) fn presents(plan: &Plan) -> String {

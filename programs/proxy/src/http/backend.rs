@@ -13,8 +13,9 @@ use super::BackendHttp;
 use super::answer::Refusal;
 use super::body::CallerBody;
 use super::crew::Foreman;
+use crate::lines::Chain;
 use crate::plain::Plain;
-use crate::proxy::{Chain, Proxy};
+use crate::proxy::Proxy;
 use crate::targets::Lease;
 
 /// Connections of HTTP/1.1 that are kept for later requests of the same caller.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use finial_daemon::{Backoff, jitter};
 use futures_util::future::join_all;
 
-use super::{Chain, CheckError, Proxy};
+use super::{CheckError, Proxy};
 use crate::config::HealthCheck;
+use crate::lines::Chain;
 use crate::outgoing::Site;
 use crate::targets::{Target, Turn};
 

@@ -9,9 +9,10 @@ use finial_tls::TlsError;
 use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use super::{Chain, Proxy, failure, stranger};
+use super::Proxy;
 use crate::Address;
 use crate::ahead::ReadAhead;
+use crate::lines::Chain;
 use crate::metrics::Failure;
 use crate::outgoing::{RequestError, Site};
 use crate::plain::{self, Plain};
@@ -211,5 +212,23 @@ impl DialError {
             Self::TooSlow(_) => Failure::Slow,
             Self::Io(_) | Self::Upstream(_) => Failure::Refused,
         }
+    }
+}
+
+/// Who was verified and is not permitted.
+pub(super) fn stranger(error: &TlsError) -> Option<Cow<'_, str>> {
+    match error {
+        TlsError::Unauthorized { id } => Some(id.as_str().into()),
+        TlsError::UnauthorizedWeb { subject } | TlsError::WrongName { subject, .. } => Some(subject.into()),
+        TlsError::UnauthorizedKey { pin } => Some(pin.to_string().into()),
+        _ => None,
+    }
+}
+
+pub(super) fn failure(error: &TlsError) -> Failure {
+    match error {
+        TlsError::Timeout(_) => Failure::Slow,
+        _ if stranger(error).is_some() => Failure::Rejected,
+        _ => Failure::Refused,
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{targets, word};
 use crate::gate::Gate;
-use crate::proxy::Chain;
+use crate::lines::Chain;
 
 /// Of one listener.
 pub(super) struct Report {
