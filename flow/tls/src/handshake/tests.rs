@@ -4,6 +4,7 @@
 
 mod groups;
 mod hostile;
+mod pieces;
 mod refusals;
 mod resumption;
 
