@@ -15,6 +15,8 @@ pub use address::{Upstream, UpstreamAddressError};
 
 /// The longest head of an answer to CONNECT, in bytes.
 const HEAD: usize = 8 * 1024;
+/// What of its first line a log line shows at most, in characters.
+const EXCERPT: usize = 200;
 
 /// The proxy on the way to the target did not lead there.
 #[derive(Debug, thiserror::Error)]
@@ -53,12 +55,29 @@ where
     stream.write_all(request.as_bytes()).await?;
     let head = read_head(stream).await?;
     let line = head.lines().next().unwrap_or_default();
-    let code = line.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5));
-    match code.filter(|code| code.bytes().all(|byte| byte.is_ascii_digit())) {
+    match status(line) {
         None => Err(UpstreamError::Protocol("HTTP/1.1")),
         Some(code) if code.starts_with('2') => Ok(()),
-        Some(_) => Err(UpstreamError::Refused(line.escape_debug().to_string())),
+        Some(_) => Err(UpstreamError::Refused(excerpt(line))),
     }
+}
+
+/// The three digits of a status line (RFC 9112 §4): after them comes a space or the end.
+fn status(line: &str) -> Option<&str> {
+    let (minor, rest) = line.strip_prefix("HTTP/1.")?.split_once(' ')?;
+    let code = rest.split_once(' ').map_or(rest, |(code, _)| code);
+    let digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    (digits(minor, 1) && digits(code, 3)).then_some(code)
+}
+
+/// What somebody else wrote, for a log line.
+fn excerpt(line: &str) -> String {
+    let mut escaped = line.escape_debug();
+    let mut excerpt: String = escaped.by_ref().take(EXCERPT).collect();
+    if escaped.next().is_some() {
+        excerpt.push('…');
+    }
+    excerpt
 }
 
 /// Byte by byte: what follows the head is the target's.

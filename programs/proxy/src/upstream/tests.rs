@@ -57,6 +57,12 @@ async fn connect_that_is_refused_or_misunderstood_is_an_error() {
     for (answer, says) in [
         (&b"HTTP/1.1 407 Log in\r\n\r\n"[..], "the proxy on the way refused: HTTP/1.1 407 Log in"),
         (b"HTTP/1.1 2x0 OK\r\n\r\n", "the proxy on the way speaks something else than HTTP/1.1"),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", "the proxy on the way speaks something else than HTTP/1.1"),
+        (b"HTTP/1.1 200OK\r\n\r\n", "the proxy on the way speaks something else than HTTP/1.1"),
+        (b"HTTP/1.1 20 OK\r\n\r\n", "the proxy on the way speaks something else than HTTP/1.1"),
+        (b"HTTP/1.1  200 OK\r\n\r\n", "the proxy on the way speaks something else than HTTP/1.1"),
+        (b"HTTP/1.1\t200 OK\r\n\r\n", "the proxy on the way speaks something else than HTTP/1.1"),
+        (b"HTTP/1.10200 200 OK\r\n\r\n", "the proxy on the way speaks something else than HTTP/1.1"),
         (b"SSH-2.0-x\r\n\r\n", "the proxy on the way speaks something else than HTTP/1.1"),
         (b"HTTP/1.1 200 OK\r\n", "the proxy on the way broke off"),
         (b"", "the proxy on the way broke off"),
@@ -68,6 +74,16 @@ async fn connect_that_is_refused_or_misunderstood_is_an_error() {
         let steps: [(&[u8], &[u8]); 1] = [(CONNECT, answer)];
         assert_eq!(lead("http://proxy.test", "b.test", &steps).await.0, Err(says.to_owned()));
     }
+}
+
+#[tokio::test]
+async fn refusal_of_any_length_is_a_short_line_in_the_log() {
+    let line = format!("HTTP/1.1 403 {}\x1b{}", "é".repeat(100), "x".repeat(7_000));
+    let answer = format!("{line}\r\n\r\n");
+    let steps: [(&[u8], &[u8]); 1] = [(CONNECT, answer.as_bytes())];
+    let refused = lead("http://proxy.test", "b.test", &steps).await.0.unwrap_err();
+    let shown = format!("HTTP/1.1 403 {}\\u{{1b}}{}…", "é".repeat(100), "x".repeat(81));
+    assert_eq!(refused, format!("the proxy on the way refused: {shown}"));
 }
 
 #[tokio::test]
