@@ -27,7 +27,7 @@ use crate::metrics::{Failure, Metrics};
 use crate::outgoing::Site;
 use crate::pipe::{Cut, Name, Pool, Secured, Size, Traffic, relay};
 use crate::plain::{Plain, Remote};
-use crate::proxy_protocol::{ProxyProtocol, TlsFacts};
+use crate::proxy_protocol::{HeaderTooLong, ProxyProtocol, TlsFacts};
 use crate::side::{Back, Front, Identity, Met, Side};
 use crate::targets::Targets;
 use crate::upstream::Upstream;
@@ -219,7 +219,10 @@ impl Proxy {
         let told = |how: ProxyProtocol| {
             how.header(ends, &TlsFacts::of(met.stream.get_ref().1, met.peer.is_vouched_for()))
         };
-        let header = self.proxy_protocol.map(told);
+        let header = match self.proxy_protocol.map(told).transpose() {
+            Ok(header) => header,
+            Err(error) => return self.untellable(&from, &error),
+        };
         if let Some(http) = self.http {
             // Boxed, or every pipe would take the memory of it.
             return Box::pin(self.serve_http(http, met, from, header, notices)).await;
@@ -270,6 +273,14 @@ impl Proxy {
         self.metrics.fail(Failure::Slow);
         if !self.quiet.handshake_errors {
             tracing::warn!("error on TLS handshake from {from}: it took long, and others wait");
+        }
+    }
+
+    /// The backend cannot be told who a caller is.
+    fn untellable(&self, from: &Remote, error: &HeaderTooLong) {
+        self.metrics.fail(Failure::Rejected);
+        if !self.quiet.connection_errors {
+            tracing::warn!("connection from {from} is refused: {error}");
         }
     }
 

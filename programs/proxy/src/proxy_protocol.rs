@@ -51,6 +51,14 @@ const VERIFIED: [u8; 4] = [0; 4];
 /// That certificate was not verified: only its key is known.
 const NOT_VERIFIED: [u8; 4] = [0, 0, 0, 1];
 
+/// What was to be told of the caller does not fit into a header, and less is not told: the backend would take the caller
+/// for one without a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "what the PROXY protocol header tells of the caller and its certificate takes {0} bytes, more than 65535: --proxy-protocol-mode=conn tells less"
+)]
+pub(crate) struct HeaderTooLong(usize);
+
 /// What a finished handshake says of the caller.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsFacts {
@@ -80,21 +88,16 @@ impl TlsFacts {
 }
 
 impl ProxyProtocol {
-    /// The header for a caller between these ends. What the length of a field cannot hold is left out.
-    pub(crate) fn header(self, ends: Ends, facts: &TlsFacts) -> Vec<u8> {
+    /// The header for a caller between these ends, or why there can be none.
+    pub(crate) fn header(self, ends: Ends, facts: &TlsFacts) -> Result<Vec<u8>, HeaderTooLong> {
         let (family, mut rest) = addresses(ends);
         if self != Self::Connection {
-            put(&mut rest, ALPN, facts.alpn.as_deref());
-            put(&mut rest, AUTHORITY, facts.server_name.as_deref().map(str::as_bytes));
-            put(&mut rest, SSL, Some(&self.ssl(facts)));
+            put(&mut rest, ALPN, facts.alpn.as_deref())?;
+            put(&mut rest, AUTHORITY, facts.server_name.as_deref().map(str::as_bytes))?;
+            put(&mut rest, SSL, Some(&self.ssl(facts)?))?;
         }
-        let mut header = SIGNATURE.to_vec();
-        header.extend([PROXY, family]);
-        // A caller can choose a long name and a long certificate: both together may not fit, and then neither is told.
-        let Ok(length) = u16::try_from(rest.len()) else { return Self::Connection.header(ends, facts) };
-        header.extend(length.to_be_bytes());
-        header.extend(rest);
-        header
+        let length = length(&rest)?;
+        Ok([&SIGNATURE[..], &[PROXY, family], &length, &rest].concat())
     }
 
     /// The header for a connection on which nobody is relayed, such as one that only asks how the backend is.
@@ -102,20 +105,20 @@ impl ProxyProtocol {
         [&SIGNATURE[..], &LOCAL].concat()
     }
 
-    fn ssl(self, facts: &TlsFacts) -> Vec<u8> {
+    fn ssl(self, facts: &TlsFacts) -> Result<Vec<u8>, HeaderTooLong> {
         let shown = facts.certificate.as_ref().filter(|_| self == Self::TlsFull);
         let flags = if shown.is_some() { CLIENT_SSL | CLIENT_CERTIFICATE } else { CLIENT_SSL };
         let mut ssl = vec![flags];
         ssl.extend(if shown.is_some() && !facts.vouched_for { NOT_VERIFIED } else { VERIFIED });
-        put(&mut ssl, SSL_VERSION, facts.version.map(str::as_bytes));
+        put(&mut ssl, SSL_VERSION, facts.version.map(str::as_bytes))?;
         if let Some(leaf) = shown {
             let names = ForeignChain::from_chain(vec![leaf.clone()]).ok();
             let common_name =
                 names.as_ref().filter(|_| facts.vouched_for).and_then(ForeignChain::common_name);
-            put(&mut ssl, SSL_COMMON_NAME, common_name.map(str::as_bytes));
-            put(&mut ssl, SSL_CLIENT_CERTIFICATE, Some(leaf));
+            put(&mut ssl, SSL_COMMON_NAME, common_name.map(str::as_bytes))?;
+            put(&mut ssl, SSL_CLIENT_CERTIFICATE, Some(leaf))?;
         }
-        ssl
+        Ok(ssl)
     }
 }
 
@@ -138,11 +141,16 @@ fn v6(address: std::net::IpAddr) -> [u8; 16] {
     }
 }
 
-/// One field: its type, its length in two bytes, its value. None when there is no value, or it is too long.
-fn put(fields: &mut Vec<u8>, kind: u8, value: Option<&[u8]>) {
-    let Some(value) = value else { return };
-    let Ok(length) = u16::try_from(value.len()) else { return };
+/// One field: its type, its length in two bytes, its value. None when there is no value.
+fn put(fields: &mut Vec<u8>, kind: u8, value: Option<&[u8]>) -> Result<(), HeaderTooLong> {
+    let Some(value) = value else { return Ok(()) };
+    let length = length(value)?;
     fields.push(kind);
-    fields.extend(length.to_be_bytes());
+    fields.extend(length);
     fields.extend(value);
+    Ok(())
+}
+
+fn length(value: &[u8]) -> Result<[u8; 2], HeaderTooLong> {
+    u16::try_from(value.len()).map(u16::to_be_bytes).map_err(|_| HeaderTooLong(value.len()))
 }

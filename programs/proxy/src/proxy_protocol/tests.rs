@@ -28,7 +28,7 @@ const START: &[u8] = b"\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a\x21";
 
 #[test]
 fn addresses_are_told_in_network_order() {
-    let header = |ends| ProxyProtocol::Connection.header(ends, &facts());
+    let header = |ends| ProxyProtocol::Connection.header(ends, &facts()).unwrap();
     assert_eq!(
         header(ends("10.1.2.3:4660", "10.0.0.1:443")),
         [START, b"\x11\x00\x0c\x0a\x01\x02\x03\x0a\x00\x00\x01\x12\x34\x01\xbb"].concat()
@@ -56,7 +56,7 @@ fn fields(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
 }
 
 fn told(mode: ProxyProtocol, facts: &TlsFacts) -> Vec<(u8, Vec<u8>)> {
-    let header = mode.header(ends("10.1.2.3:1", "10.0.0.1:2"), facts);
+    let header = mode.header(ends("10.1.2.3:1", "10.0.0.1:2"), facts).unwrap();
     assert_eq!(usize::from(u16::from_be_bytes([header[14], header[15]])), header.len() - 16);
     fields(&header[28..])
 }
@@ -101,9 +101,16 @@ fn caller_without_a_certificate_claims_none() {
 }
 
 #[test]
-fn what_is_too_long_is_left_out_and_the_lengths_stay_true() {
-    let facts = TlsFacts { server_name: Some("x".repeat(70_000)), ..facts() };
-    assert!(told(ProxyProtocol::Tls, &facts).iter().all(|(kind, _)| *kind != 0x02));
-    let facts = TlsFacts { server_name: Some("x".repeat(65_500)), ..facts };
-    assert_eq!(told(ProxyProtocol::TlsFull, &facts), []);
+fn certificate_that_does_not_fit_makes_no_header_that_hides_it() {
+    let ends = ends("10.1.2.3:1", "10.0.0.1:2");
+    // By itself, or together with what else is told.
+    for length in [65_536, 65_500] {
+        let facts = TlsFacts { certificate: Some(vec![0; length].into()), ..facts() };
+        let refused = ProxyProtocol::TlsFull.header(ends, &facts).unwrap_err();
+        assert!(refused.0 > 65_535, "{refused}");
+        assert!(ProxyProtocol::Tls.header(ends, &facts).is_ok());
+    }
+    let facts = TlsFacts { certificate: Some(vec![0; 65_400].into()), ..facts() };
+    let header = ProxyProtocol::TlsFull.header(ends, &facts).unwrap();
+    assert_eq!(usize::from(u16::from_be_bytes([header[14], header[15]])), header.len() - 16);
 }

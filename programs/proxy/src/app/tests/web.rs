@@ -305,6 +305,30 @@ async fn backend_is_told_of_the_caller_before_its_first_byte() {
 }
 
 #[tokio::test]
+async fn caller_who_does_not_fit_into_a_header_never_reaches_the_backend() {
+    let web = Web::new();
+    let (backend, target) = listener().await;
+    // Told twice, by itself and in the certificate.
+    let long = "client".repeat(6_000);
+    web.write_pair("client", &long);
+    for (told, is_told) in [(ProxyProtocol::Tls, true), (ProxyProtocol::TlsFull, false)] {
+        let config = ServerConfig { proxy_protocol_mode: Some(told), ..web.server(target, &long) };
+        let front = web.server_app(config).await;
+        let back = build(web.client(front.address().unwrap()), &web.clock).await.unwrap();
+        let address = back.address().unwrap();
+        let test = async {
+            let mut caller = dial(address).await;
+            caller.write_all(b"!").await.unwrap();
+            tokio::select! {
+                accepted = backend.accept() => assert!(is_told, "{accepted:?}"),
+                ended = caller.read_u8() => assert!(!is_told && ended.is_err()),
+            }
+        };
+        beside(front, &web.clock, beside(back, &web.clock, test)).await;
+    }
+}
+
+#[tokio::test]
 async fn client_reaches_its_target_by_way_of_a_proxy() {
     let web = Web::new();
     let (backend, target) = listener().await;
