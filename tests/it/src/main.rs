@@ -19,6 +19,7 @@ mod memory;
 mod outage;
 mod pages;
 mod processes;
+mod proxy_days;
 mod quickstart;
 mod reattestation;
 mod restarts;
