@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use finial_receive::testing::start;
 use rustls::ProtocolVersion::{self, TLSv1_2, TLSv1_3};
 
 use super::{Offer, Suites};
-use crate::fixtures::{Pair, shake};
+use crate::fixtures::{Pair, SERVER, shake, shake_with_server, stranger_server};
 
 /// The version, the suite and the group of a handshake with these offers; `None` when there is none.
 async fn agreed(server: Offer, client: Offer) -> Option<(ProtocolVersion, String, String)> {
@@ -51,9 +52,27 @@ async fn only_the_suites_that_were_chosen_are_agreed_on() {
 
 #[tokio::test]
 async fn a_client_offers_the_first_family_first() {
-    let client = Offer::default().with_suites(&[Suites::ChaCha, Suites::Aes]);
-    let (_, suite, _) = agreed(Offer::default(), client).await.unwrap();
-    assert!(suite.contains("CHACHA20"), "{suite}");
+    let pair = Pair::new();
+    // It goes by the order of its clients.
+    let server = stranger_server(pair.authority.leaf(SERVER, start(), |_| {}));
+    for (suites, first) in
+        [([Suites::ChaCha, Suites::Aes], "CHACHA20"), ([Suites::Aes, Suites::ChaCha], "AES")]
+    {
+        let connector = pair.connector().with_offer(Offer::default().with_suites(&suites));
+        let connected = shake_with_server(&connector, &server).await.unwrap();
+        let suite = connected.stream.get_ref().1.negotiated_cipher_suite().unwrap().suite();
+        assert!(suite.as_str().unwrap().contains(first), "{suite:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_goes_by_its_own_order() {
+    let (aes, chacha) = ([Suites::Aes, Suites::ChaCha], [Suites::ChaCha, Suites::Aes]);
+    for (server, client, first) in [(chacha, aes, "CHACHA20"), (aes, chacha, "AES")] {
+        let offer = |suites| Offer::default().with_suites(suites);
+        let (_, suite, _) = agreed(offer(&server), offer(&client)).await.unwrap();
+        assert!(suite.contains(first), "{suite}");
+    }
 }
 
 #[tokio::test]
