@@ -2,6 +2,7 @@
 
 mod checks;
 mod dial;
+mod refusals;
 
 use std::fmt;
 use std::future::Future;
@@ -15,7 +16,6 @@ use finial_tls::{Standing, Terms};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use self::dial::{CheckError, DialError};
-use self::dial::{failure, stranger};
 use crate::Address;
 use crate::admission::{Admission, Pass};
 use crate::ahead::ReadAhead;
@@ -23,11 +23,11 @@ use crate::config::{Config, HealthCheck, Limits, Named, Own, Plan, Quiet, Scruti
 use crate::gate::Notices;
 use crate::http::BackendHttp;
 use crate::lines::{Chain, rounded};
-use crate::metrics::{Failure, Metrics};
+use crate::metrics::Metrics;
 use crate::outgoing::Site;
 use crate::pipe::{Cut, Name, Pool, Secured, Size, Traffic, relay};
-use crate::plain::{Plain, Remote};
-use crate::proxy_protocol::{HeaderTooLong, ProxyProtocol, TlsFacts};
+use crate::plain::Plain;
+use crate::proxy_protocol::{ProxyProtocol, TlsFacts};
 use crate::side::{Back, Front, Identity, Met, Side};
 use crate::targets::Targets;
 use crate::upstream::Upstream;
@@ -197,19 +197,7 @@ impl Proxy {
         };
         let met = match accepted {
             Ok(secured) => secured,
-            Err(error) => {
-                self.metrics.fail(failure(&error));
-                if !self.quiet.handshake_errors {
-                    let peer = stranger(&error);
-                    let from = from.without_network();
-                    tracing::warn!(
-                        peer = peer.as_deref(),
-                        "error on TLS handshake from {from}: {}",
-                        Chain(&error)
-                    );
-                }
-                return;
-            }
+            Err(error) => return self.unmet(&from, &error),
         };
         self.metrics.handshakes().note(self.clock().monotonic().saturating_sub(began));
         tokio::select! {
@@ -265,31 +253,6 @@ impl Proxy {
             caller.close_in_order();
         } else if traffic.forwarded() == 0 && traffic.returned() == 0 {
             self.let_speak(&caller).await;
-        }
-    }
-
-    /// A caller had not ended its handshake when others came.
-    fn displaced(&self, from: &Remote) {
-        self.metrics.fail(Failure::Slow);
-        if !self.quiet.handshake_errors {
-            tracing::warn!("error on TLS handshake from {from}: it took long, and others wait");
-        }
-    }
-
-    /// The backend cannot be told who a caller is.
-    fn untellable(&self, from: &Remote, error: &HeaderTooLong) {
-        self.metrics.fail(Failure::Rejected);
-        if !self.quiet.connection_errors {
-            tracing::warn!("connection from {from} is refused: {error}");
-        }
-    }
-
-    /// Tells that the target could not be reached for a caller.
-    pub(crate) fn undialled(&self, error: &DialError) {
-        self.metrics.fail(error.failure());
-        if !self.quiet.connection_errors {
-            let peer = error.stranger();
-            tracing::warn!(peer = peer.as_deref(), "error on dial: {}", Chain(error));
         }
     }
 
