@@ -41,8 +41,8 @@ impl Changes {
     /// (± 10 %), since an open one would hold its agent on a connection that is to go. The next one begins with the
     /// newest revision, so that nothing is missed in between.
     ///
-    /// The [`Permit`] among a request's extensions names the agent; its stream ends when it is banned or deleted. A
-    /// caller that is no agent hears of every revision.
+    /// The [`Permit`] among a request's extensions names the agent; its stream ends when it is banned or deleted. Who is
+    /// no agent gets PermissionDenied.
     pub fn new(index: watch::Receiver<Arc<Snapshot>>, life: Duration, clock: &Clock, tasks: &Tasks) -> Self {
         let listeners = Listeners::default();
         let (following, drain) = (follow(index.clone(), listeners.clone()), tasks.drain());
@@ -55,23 +55,13 @@ impl Changes {
         Self { index, listeners, life, clock: clock.clone(), drain: tasks.drain() }
     }
 
-    fn revisions(&self, agent: Option<SpiffeId>) -> BoxStream<'static, Result<u64, Status>> {
-        let Some(agent) = agent else {
-            return every_revision(self.index.clone()).map(Ok).boxed();
-        };
+    fn revisions(&self, agent: &SpiffeId) -> BoxStream<'static, Result<u64, Status>> {
         // It listens before it looks: a change is in what it sees, or is told.
         let listener = self.listeners.listen(agent.clone());
         let snapshot = Arc::clone(&self.index.borrow());
-        if !is_served(&snapshot, &agent) {
+        if !is_served(&snapshot, agent) {
             return stream::empty().boxed();
         }
-        newest_first(snapshot.revision(), listener).map(Ok).boxed()
-    }
-}
-
-#[async_trait]
-impl ChangesApi for Changes {
-    async fn watch(&self, ctx: &Extensions) -> Result<BoxStream<'static, Result<u64, Status>>, Status> {
         let (drain, clock, life) = (self.drain.clone(), self.clock.clone(), jitter(self.life, SPREAD));
         let end = async move {
             tokio::select! {
@@ -79,8 +69,17 @@ impl ChangesApi for Changes {
                 () = clock.sleep(life) => {}
             }
         };
-        let agent = ctx.get::<Permit>().and_then(Permit::node).map(|node| node.id.clone());
-        Ok(self.revisions(agent).take_until(Box::pin(end)).boxed())
+        newest_first(snapshot.revision(), listener).map(Ok).take_until(Box::pin(end)).boxed()
+    }
+}
+
+#[async_trait]
+impl ChangesApi for Changes {
+    async fn watch(&self, ctx: &Extensions) -> Result<BoxStream<'static, Result<u64, Status>>, Status> {
+        match ctx.get::<Permit>().and_then(Permit::node) {
+            Some(agent) => Ok(self.revisions(&agent.id)),
+            None => Err(Status::permission_denied("changes are told to agents only")),
+        }
     }
 }
 
@@ -92,16 +91,6 @@ async fn follow(mut index: watch::Receiver<Arc<Snapshot>>, listeners: Listeners)
         listeners.tell(&told, &newest);
         told = newest;
     }
-}
-
-/// The newest at once, then each newer one.
-fn every_revision(mut index: watch::Receiver<Arc<Snapshot>>) -> impl Stream<Item = u64> {
-    index.mark_changed();
-    stream::unfold(index, |mut index| async {
-        index.changed().await.ok()?;
-        let revision = index.borrow_and_update().revision();
-        Some((revision, index))
-    })
 }
 
 /// A revision at once, then each newer one that the listener hears of.

@@ -11,7 +11,7 @@ use finial_identity::{
 use finial_store::{DataStore, Index, SqliteStore};
 use finial_wire::server::ChangesApi;
 use futures_util::{FutureExt, StreamExt};
-use tonic::Extensions;
+use tonic::{Code, Extensions};
 
 use super::Changes;
 
@@ -32,6 +32,13 @@ impl Server {
         let store: Arc<dyn DataStore> = Arc::new(SqliteStore::in_memory().await.unwrap());
         let index = Index::start(Arc::clone(&store), &clock, &tasks).await.unwrap();
         Self { store, index, tasks, clock, hand }
+    }
+
+    /// With one agent.
+    async fn with_agent() -> (Self, Node) {
+        let (server, agent) = (Self::start().await, node("a", "1"));
+        server.write(agent.clone()).await;
+        (server, agent)
     }
 
     fn changes(&self) -> Changes {
@@ -77,35 +84,45 @@ fn node(name: &str, serial_number: &str) -> Node {
 
 #[tokio::test]
 async fn newest_revision_comes_at_once_then_after_each_change() {
-    let server = Server::start().await;
-    let first = server.write(node("a", "1")).await;
+    let (server, agent) = Server::with_agent().await;
     let changes = server.changes();
-    let mut stream = changes.watch(&Extensions::default()).await.unwrap();
-    assert_eq!(stream.next().await.unwrap().unwrap(), first);
+    let mut stream = changes.revisions(&agent.id);
+    assert_eq!(stream.next().await.unwrap().unwrap(), server.index.snapshot().revision());
     assert!(stream.next().now_or_never().is_none(), "nothing changed");
-    let second = server.write(node("b", "2")).await;
+    let second = server.write_entry("e", &agent).await;
     assert_eq!(stream.next().await.unwrap().unwrap(), second);
 }
 
 #[tokio::test]
+async fn caller_that_no_permit_names_an_agent_is_refused() {
+    let (server, _) = Server::with_agent().await;
+    let Err(refused) = server.changes().watch(&Extensions::default()).await else { panic!("it was let in") };
+    assert_eq!(refused.code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
 async fn slow_reader_hears_only_the_newest() {
-    let server = Server::start().await;
+    let (server, agent) = Server::with_agent().await;
     let changes = server.changes();
-    let mut stream = changes.watch(&Extensions::default()).await.unwrap();
+    let mut stream = changes.revisions(&agent.id);
     stream.next().await.unwrap().unwrap();
     let mut newest = 0;
     for number in 0..10 {
-        newest = server.write(node(&format!("n{number}"), "1")).await;
+        newest = server.write_entry(&format!("e{number}"), &agent).await;
     }
-    assert_eq!(stream.next().await.unwrap().unwrap(), newest);
+    let mut heard = 1;
+    while stream.next().await.unwrap().unwrap() < newest {
+        heard += 1;
+    }
+    assert!(heard < 10, "each of ten revisions was told, {heard} in all");
     assert!(stream.next().now_or_never().is_none());
 }
 
 #[tokio::test]
 async fn streams_end_at_the_drain() {
-    let server = Server::start().await;
+    let (server, agent) = Server::with_agent().await;
     let changes = server.changes();
-    let mut stream = changes.watch(&Extensions::default()).await.unwrap();
+    let mut stream = changes.revisions(&agent.id);
     stream.next().await.unwrap().unwrap();
     server.tasks.drain().request();
     assert!(stream.next().await.is_none());
@@ -118,8 +135,7 @@ async fn agent_hears_of_what_concerns_it_and_of_nothing_else() {
     server.write(other.clone()).await;
     let first = server.write(own.clone()).await;
     let changes = server.changes();
-    let (mut stream, mut others) =
-        (changes.revisions(Some(own.id.clone())), changes.revisions(Some(other.id.clone())));
+    let (mut stream, mut others) = (changes.revisions(&own.id), changes.revisions(&other.id));
     assert_eq!(stream.next().await.unwrap().unwrap(), first);
     assert_eq!(others.next().await.unwrap().unwrap(), first);
     let revision = server.write_entry("e", &own).await;
@@ -134,11 +150,9 @@ async fn agent_hears_of_what_concerns_it_and_of_nothing_else() {
 
 #[tokio::test]
 async fn agent_that_renews_wakes_nobody() {
-    let server = Server::start().await;
-    let agent = node("a", "1");
-    server.write(agent.clone()).await;
+    let (server, agent) = Server::with_agent().await;
     let changes = server.changes();
-    let mut stream = changes.revisions(Some(agent.id.clone()));
+    let mut stream = changes.revisions(&agent.id);
     stream.next().await.unwrap().unwrap();
     server.write(Node { serial_number: "2".into(), ..agent.clone() }).await;
     // What comes next shows that the renewal has been passed over.
@@ -148,12 +162,9 @@ async fn agent_that_renews_wakes_nobody() {
 
 #[tokio::test]
 async fn both_streams_of_an_agent_hear_and_the_end_of_one_leaves_the_other() {
-    let server = Server::start().await;
-    let agent = node("a", "1");
-    server.write(agent.clone()).await;
+    let (server, agent) = Server::with_agent().await;
     let changes = server.changes();
-    let (mut old, mut new) =
-        (changes.revisions(Some(agent.id.clone())), changes.revisions(Some(agent.id.clone())));
+    let (mut old, mut new) = (changes.revisions(&agent.id), changes.revisions(&agent.id));
     old.next().await.unwrap().unwrap();
     new.next().await.unwrap().unwrap();
     let revision = server.write_entry("e", &agent).await;
@@ -166,32 +177,28 @@ async fn both_streams_of_an_agent_hear_and_the_end_of_one_leaves_the_other() {
 
 #[tokio::test]
 async fn stream_of_a_banned_agent_ends() {
-    let server = Server::start().await;
-    let agent = node("a", "1");
-    server.write(agent.clone()).await;
+    let (server, agent) = Server::with_agent().await;
     let changes = server.changes();
-    let mut stream = changes.revisions(Some(agent.id.clone()));
+    let mut stream = changes.revisions(&agent.id);
     stream.next().await.unwrap().unwrap();
     server.write(Node { serial_number: String::new(), ..agent.clone() }).await;
     while let Some(revision) = stream.next().await {
         revision.unwrap();
     }
-    assert!(changes.revisions(Some(agent.id)).next().await.is_none(), "nor is another begun");
+    assert!(changes.revisions(&agent.id).next().await.is_none(), "nor is another begun");
 }
 
 #[tokio::test]
 async fn agent_that_comes_back_hears_again() {
-    let server = Server::start().await;
-    let agent = node("a", "1");
-    server.write(agent.clone()).await;
+    let (server, agent) = Server::with_agent().await;
     let changes = server.changes();
-    let mut gone = changes.revisions(Some(agent.id.clone()));
+    let mut gone = changes.revisions(&agent.id);
     gone.next().await.unwrap().unwrap();
     server.store.delete_node(&agent.id).await.unwrap();
     gone.next().await.unwrap().unwrap();
     assert!(gone.next().await.is_none());
     server.write(agent.clone()).await;
-    let mut stream = changes.revisions(Some(agent.id.clone()));
+    let mut stream = changes.revisions(&agent.id);
     stream.next().await.unwrap().unwrap();
     // The end of the stream from before takes nothing from the one after it.
     drop(gone);
@@ -201,16 +208,16 @@ async fn agent_that_comes_back_hears_again() {
 
 #[tokio::test]
 async fn stream_ends_after_its_life_and_the_next_one_begins_with_the_newest_revision() {
-    let server = Server::start().await;
+    let (server, agent) = Server::with_agent().await;
     let changes = server.changes();
-    let mut stream = changes.watch(&Extensions::default()).await.unwrap();
+    let mut stream = changes.revisions(&agent.id);
     stream.next().await.unwrap().unwrap();
     assert!(stream.next().now_or_never().is_none());
     server.hand.step(LIFE * 8 / 10);
     assert!(stream.next().now_or_never().is_none(), "it has not lived long enough");
     server.hand.step(LIFE * 4 / 10);
     assert!(stream.next().await.is_none());
-    let newest = server.write(node("a", "1")).await;
-    let mut next = changes.watch(&Extensions::default()).await.unwrap();
+    let newest = server.write_entry("e", &agent).await;
+    let mut next = changes.revisions(&agent.id);
     assert_eq!(next.next().await.unwrap().unwrap(), newest);
 }
