@@ -23,7 +23,7 @@ const RESERVE: u64 = 2 << 20;
 /// How long a change may take to reach the last of them.
 const SOON: Duration = Duration::from_secs(5);
 /// The most that the agent may use beyond what it uses for none of them, in KiB: for the first, and for each.
-const AGENT_SHARE: (u64, u64) = (8 << 10, 256);
+const AGENT_SHARE: (u64, u64) = (8 << 10, 128);
 
 const CONFIGURATION: &str = include_str!("crowd.yaml");
 
