@@ -14,7 +14,7 @@ use finial_proxy::{Config, ProxyError};
 
 use self::kingpin::{Fault, Line};
 use crate::output::{causes, complain};
-use crate::proxy::{self, Called, Client, Common, Server};
+use crate::proxy::{self, Both, Called, Client, Server};
 
 /// A TLS proxy with mutual authentication for programs that know nothing of TLS. It takes ghostunnel's place: the flags,
 /// variables and texts are ghostunnel's.
@@ -29,7 +29,7 @@ struct Ghostunnel {
     #[arg(long)]
     version: bool,
     #[command(flatten)]
-    common: Common,
+    both: Both,
     #[command(subcommand)]
     mode: Mode,
 }
@@ -94,13 +94,13 @@ impl Ghostunnel {
         {
             return usage(&error.into());
         }
-        if !self.common.is_silent()
+        if !self.both.is_silent()
             && let Err(error) = log::init(Level::Info, Format::Plain, &Output::Stdout)
         {
             return failed(&error.into());
         }
         tracing::info!("starting ghostunnel in {} mode", self.mode.name());
-        match config.and_then(|config| proxy::run(config, &self.common.landlock)) {
+        match config.and_then(|config| proxy::run(config, &self.both.landlock)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error),
         }
@@ -108,8 +108,8 @@ impl Ghostunnel {
 
     fn config(&self) -> Result<Config> {
         Ok(match &self.mode {
-            Mode::Server(server) => server.config(&self.common, Called::Ghostunnel)?.into(),
-            Mode::Client(client) => client.config(&self.common, Called::Ghostunnel)?.into(),
+            Mode::Server(server) => server.config(&self.both, Called::Ghostunnel)?.into(),
+            Mode::Client(client) => client.config(&self.both, Called::Ghostunnel)?.into(),
         })
     }
 }

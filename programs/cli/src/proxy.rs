@@ -1,8 +1,8 @@
 //! `finial proxy server|client|run|check`: TLS for programs that know nothing of SPIFFE, with ghostunnel's flags.
 
+mod both;
 mod check;
 mod client;
-mod common;
 mod credentials;
 mod file;
 mod landlock;
@@ -22,9 +22,9 @@ use finial_daemon::{
 };
 use finial_proxy::{Config, Reloader};
 
+pub(crate) use self::both::Both;
 use self::check::Check;
 pub(crate) use self::client::Client;
-pub(crate) use self::common::Common;
 use self::file::RunFile;
 pub(crate) use self::landlock::Landlock;
 pub(crate) use self::server::Server;
@@ -47,7 +47,7 @@ pub(crate) struct Run<M: Args> {
     #[command(flatten)]
     mode: M,
     #[command(flatten)]
-    common: Common,
+    both: Both,
     #[command(flatten)]
     logging: Logging,
 }
@@ -74,8 +74,8 @@ impl Called {
 impl Command {
     pub(crate) fn run(self) -> Result<()> {
         let (config, logging, landlock) = match self {
-            Self::Server(run) => (run.config()?, run.logging, run.common.landlock),
-            Self::Client(run) => (run.config()?, run.logging, run.common.landlock),
+            Self::Server(run) => (run.config()?, run.logging, run.both.landlock),
+            Self::Client(run) => (run.config()?, run.logging, run.both.landlock),
             // Unconfined: what it needs may change with each reload.
             Self::Run(run) => return block_on(run.run()),
             Self::Check(check) => return block_on(check.run()),
@@ -88,13 +88,13 @@ impl Command {
 
 impl Run<Server> {
     pub(crate) fn config(&self) -> Result<Config> {
-        self.mode.config(&self.common, Called::Finial).map(Config::from)
+        self.mode.config(&self.both, Called::Finial).map(Config::from)
     }
 }
 
 impl Run<Client> {
     pub(crate) fn config(&self) -> Result<Config> {
-        self.mode.config(&self.common, Called::Finial).map(Config::from)
+        self.mode.config(&self.both, Called::Finial).map(Config::from)
     }
 }
 

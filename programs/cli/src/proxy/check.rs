@@ -10,7 +10,7 @@ use finial_identity::SpiffeId;
 use finial_proxy::{Config, Examined, Judgement, Visitor, examine, examine_file};
 use serde_json::{Value, json};
 
-use super::{Called, Client, Common, Server};
+use super::{Both, Called, Client, Server};
 use crate::output::Output;
 
 /// Ends with 0 when the configuration is good and, if somebody is asked for, a listener would let them in; else with 1.
@@ -48,7 +48,7 @@ struct Mode<M: Args> {
     #[command(flatten)]
     mode: M,
     #[command(flatten)]
-    common: Common,
+    both: Both,
 }
 
 impl Check {
@@ -87,8 +87,8 @@ impl Check {
         let clock = Clock::system();
         let config: Config = match (&self.flags, &self.config) {
             (Some(_), Some(_)) => bail!("-config and flags exclude each other"),
-            (Some(Flags::Server(it)), None) => it.mode.config(&it.common, Called::Finial)?.into(),
-            (Some(Flags::Client(it)), None) => it.mode.config(&it.common, Called::Finial)?.into(),
+            (Some(Flags::Server(it)), None) => it.mode.config(&it.both, Called::Finial)?.into(),
+            (Some(Flags::Client(it)), None) => it.mode.config(&it.both, Called::Finial)?.into(),
             (None, Some(path)) => return Ok(examine_file(path, &clock).await?),
             (None, None) => bail!("give -config FILE, or server or client with their flags"),
         };

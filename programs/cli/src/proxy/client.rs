@@ -7,7 +7,7 @@ use clap::Args;
 use finial_proxy::{AccessFlags, ClientConfig, Upstream};
 
 use super::unserved::VerifyPolicy;
-use super::{Called, Common, values};
+use super::{Both, Called, values};
 
 #[derive(Args)]
 pub(crate) struct Client {
@@ -56,11 +56,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn config(&self, common: &Common, called: Called) -> Result<ClientConfig> {
-        common.unserved.refuse()?;
+    pub(crate) fn config(&self, both: &Both, called: Called) -> Result<ClientConfig> {
+        both.unserved.refuse()?;
         called.check_targets(&self.target)?;
-        let mut credentials = common.credentials.flags(called, self.disable_authentication)?;
-        credentials.keys = common.unserved.keys(called);
+        let mut credentials = both.credentials.flags(called, self.disable_authentication)?;
+        credentials.keys = both.unserved.keys(called);
         let mut verify = AccessFlags {
             all: false,
             common_names: self.verify_cn.clone(),
@@ -76,16 +76,16 @@ impl Client {
             verify,
             target_status: self.target_status.clone().filter(|text| !text.is_empty()),
             policy: self.policy.flags(),
-            skip_resolve: common.skip_resolve,
-            tls: common.tls.flags(),
+            skip_resolve: both.skip_resolve,
+            tls: both.tls.flags(),
             disable_authentication: self.disable_authentication,
-            peers: common.peers.flags(),
+            peers: both.peers.flags(),
             server_name: self.server_name.clone().filter(|name| !name.is_empty()),
             upstream: self.proxy.clone(),
             unsafe_listen: self.unsafe_listen,
-            status: common.status.flags(),
-            quiet: common.status.quiet(),
-            limits: common.limits(called),
+            status: both.status.flags(),
+            quiet: both.status.quiet(),
+            limits: both.limits(called),
             targets: self.target.clone(),
             ..ClientConfig::new(&self.listen, "", credentials)
         })

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use finial_proxy::{AccessFlags, ProxyProtocol, ServerConfig};
 
 use super::unserved::{Acme, AllowPolicy};
-use super::{Called, Common, values};
+use super::{Both, Called, values};
 
 #[derive(Args)]
 pub(crate) struct Server {
@@ -88,7 +88,7 @@ impl From<Told> for ProxyProtocol {
 }
 
 impl Server {
-    pub(crate) fn config(&self, common: &Common, called: Called) -> Result<ServerConfig> {
+    pub(crate) fn config(&self, both: &Both, called: Called) -> Result<ServerConfig> {
         let allow = AccessFlags {
             all: self.allow_all,
             common_names: self.allow_cn.clone(),
@@ -98,10 +98,10 @@ impl Server {
             uris: self.allow_uri.clone(),
             pins: self.allow_spki_pin.clone(),
         };
-        common.unserved.refuse()?;
+        both.unserved.refuse()?;
         called.check_targets(&self.target)?;
-        let mut credentials = common.credentials.flags(called, false)?;
-        credentials.keys = common.unserved.keys(called);
+        let mut credentials = both.credentials.flags(called, false)?;
+        credentials.keys = both.unserved.keys(called);
         credentials.acme = self.acme.flags();
         Ok(ServerConfig {
             allow,
@@ -111,14 +111,14 @@ impl Server {
             identity_header: self.identity_header,
             target_http2: self.target_http2,
             policy: self.policy.flags(),
-            skip_resolve: common.skip_resolve,
-            tls: common.tls.flags(),
+            skip_resolve: both.skip_resolve,
+            tls: both.tls.flags(),
             disable_authentication: self.disable_authentication,
-            peers: common.peers.flags(),
+            peers: both.peers.flags(),
             unsafe_target: self.unsafe_target,
-            status: common.status.flags(),
-            quiet: common.status.quiet(),
-            limits: common.limits(called),
+            status: both.status.flags(),
+            quiet: both.status.quiet(),
+            limits: both.limits(called),
             targets: self.target.clone(),
             ..ServerConfig::new(&self.listen, "", credentials)
         })

@@ -14,7 +14,7 @@ use super::unserved::Unserved;
 use super::{Called, Landlock};
 
 #[derive(Args)]
-pub(crate) struct Common {
+pub(crate) struct Both {
     #[command(flatten)]
     pub(super) credentials: Credentials,
     #[command(flatten)]
@@ -50,7 +50,7 @@ pub(crate) struct Common {
     pub(crate) landlock: Landlock,
 }
 
-impl Common {
+impl Both {
     /// Whether nothing is to be logged, as far as ghostunnel's `--quiet=all` goes.
     pub(crate) fn is_silent(&self) -> bool {
         self.status.is_silent()
