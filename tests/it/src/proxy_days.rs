@@ -3,6 +3,7 @@
 mod backend;
 mod descriptors;
 mod drain;
+mod file;
 mod flapping;
 mod flood;
 
