@@ -18,6 +18,7 @@ use tokio_rustls::{client, server};
 
 use crate::config::{Mode, Plan, Trust};
 use crate::http::ALPN;
+use crate::lines::excerpt;
 
 /// The identity of a proxy, kept up to date.
 #[derive(Clone, Debug)]
@@ -347,8 +348,7 @@ impl fmt::Display for AnyPeer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Spiffe(peer) => write!(f, "{}", peer.spiffe_id()),
-            // A subject may hold what would break a line.
-            Self::Web(peer) => write!(f, "{}", peer.chain().subject().escape_debug()),
+            Self::Web(peer) => f.write_str(&excerpt(&peer.chain().subject())),
             Self::Pinned(pin) => write!(f, "{pin}"),
             Self::Nobody => f.write_str("no cert"),
         }

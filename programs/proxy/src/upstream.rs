@@ -9,14 +9,14 @@ use std::net::IpAddr;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::lines::excerpt;
+
 use address::Kind;
 pub(crate) use address::Login;
 pub use address::{Upstream, UpstreamAddressError};
 
 /// The longest head of an answer to CONNECT, in bytes.
 const HEAD: usize = 8 * 1024;
-/// What of its first line a log line shows at most, in characters.
-const EXCERPT: usize = 200;
 
 /// The proxy on the way to the target did not lead there.
 #[derive(Debug, thiserror::Error)]
@@ -68,16 +68,6 @@ fn status(line: &str) -> Option<&str> {
     let code = rest.split_once(' ').map_or(rest, |(code, _)| code);
     let digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
     (digits(minor, 1) && digits(code, 3)).then_some(code)
-}
-
-/// What somebody else wrote, for a log line.
-fn excerpt(line: &str) -> String {
-    let mut escaped = line.escape_debug();
-    let mut excerpt: String = escaped.by_ref().take(EXCERPT).collect();
-    if escaped.next().is_some() {
-        excerpt.push('…');
-    }
-    excerpt
 }
 
 /// Byte by byte: what follows the head is the target's.

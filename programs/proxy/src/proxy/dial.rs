@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use super::Proxy;
 use crate::Address;
 use crate::ahead::ReadAhead;
-use crate::lines::Chain;
+use crate::lines::{Chain, excerpt};
 use crate::metrics::Failure;
 use crate::outgoing::{RequestError, Site};
 use crate::plain::{self, Plain};
@@ -219,7 +219,9 @@ impl DialError {
 pub(super) fn stranger(error: &TlsError) -> Option<Cow<'_, str>> {
     match error {
         TlsError::Unauthorized { id } => Some(id.as_str().into()),
-        TlsError::UnauthorizedWeb { subject } | TlsError::WrongName { subject, .. } => Some(subject.into()),
+        TlsError::UnauthorizedWeb { subject } | TlsError::WrongName { subject, .. } => {
+            Some(excerpt(subject).into())
+        }
         TlsError::UnauthorizedKey { pin } => Some(pin.to_string().into()),
         _ => None,
     }
