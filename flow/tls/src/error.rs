@@ -16,6 +16,16 @@ pub enum TlsError {
         /// The verified ID of the peer.
         id: SpiffeId,
     },
+    /// The server is who it says, and its SVID is not for the host that was dialled.
+    #[error("the SVID of {id} is not for {host}")]
+    WrongHost {
+        /// The verified ID of the server.
+        id: SpiffeId,
+        /// The host that was dialled.
+        host: String,
+        /// The DNS names of its SVID.
+        names: Vec<String>,
+    },
     /// The peer's certificate is no X509-SVID of a trust domain that we trust.
     #[error("the peer's certificate is not a valid X509-SVID")]
     Untrusted(#[source] Arc<X509Error>),

@@ -16,7 +16,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 use crate::config::{self, ClientAuth};
 use crate::resolver::{KeyCache, OwnCredential};
-use crate::verifier::{PeerCheck, RecentSvids, Witness};
+use crate::verifier::{PeerCheck, RecentSvids, Wanted, Witness};
 use crate::{Offer, Peer, Policy, Standing, Terms, TlsError};
 
 /// How long a handshake may take unless it was said otherwise.
@@ -48,7 +48,7 @@ pub struct Connector {
 impl Acceptor {
     /// Presents the default credential of `source` and accepts the clients that `policy` permits.
     pub fn new(source: &Source, policy: Policy) -> Self {
-        Self { party: Party::new(source, policy) }
+        Self { party: Party::new(source, Wanted::ByPolicy(policy)) }
     }
 
     /// Offers these application protocols, best first. Without it none is offered.
@@ -147,7 +147,13 @@ impl Acceptor {
 impl Connector {
     /// Presents the default credential of `source`, if it has one, and accepts the servers that `policy` permits.
     pub fn new(source: &Source, policy: Policy) -> Self {
-        Self { party: Party::new(source, policy) }
+        Self { party: Party::new(source, Wanted::ByPolicy(policy)) }
+    }
+
+    /// Presents the default credential of `source`, and accepts the server whose SVID is of the trust domain of that
+    /// credential and for the host name that is dialled (RFC 9525): for where names are known and SPIFFE IDs are not.
+    pub fn by_host(source: &Source) -> Self {
+        Self { party: Party::new(source, Wanted::ByHost) }
     }
 
     /// Offers these application protocols, best first. Without it none is offered.
@@ -186,7 +192,7 @@ impl Connector {
     }
 
     /// Performs the handshake with a server. `server_name` is sent as SNI when it is a DNS name, and has no part
-    /// in deciding whether the server is trusted.
+    /// in deciding whether the server is trusted, save for a connector [by host](Self::by_host).
     ///
     /// In TLS 1.3 this side is done before the server has looked at our certificate: its refusal comes as an error
     /// of the first read.
@@ -221,7 +227,7 @@ impl Connector {
 #[derive(Clone, Debug)]
 struct Party {
     source: Source,
-    policy: Policy,
+    wanted: Wanted,
     terms: Terms,
     alpn: Vec<Vec<u8>>,
     limit: Duration,
@@ -233,11 +239,11 @@ struct Party {
 }
 
 impl Party {
-    fn new(source: &Source, policy: Policy) -> Self {
+    fn new(source: &Source, wanted: Wanted) -> Self {
         let source = source.clone();
         Self {
             source,
-            policy,
+            wanted,
             terms: Terms::default(),
             alpn: Vec::new(),
             limit: HANDSHAKE_LIMIT,
@@ -255,7 +261,7 @@ impl Party {
         let own = OwnCredential::witnessed(self.source.clone(), self.keys.clone(), Arc::clone(&witness));
         let own = if self.anonymous { own.withheld() } else { own };
         let (source, recent) = (self.source.clone(), Arc::clone(&self.recent));
-        let asked = (self.policy.clone(), self.terms.clone());
+        let asked = (self.wanted.clone(), self.terms.clone());
         let check = PeerCheck::witnessed(source, asked, recent, Arc::clone(&witness));
         (Arc::new(own), check, witness)
     }

@@ -6,7 +6,7 @@
 //!
 //! An [`Acceptor`] or a [`Connector`] over a [`Source`](finial_receive::Source) performs the handshake and gives a
 //! [`Secured`] stream: the [`Peer`], which only a verified handshake can make, and its [`Standing`], which ends
-//! when the trust it rests on goes. Who may be at the other end is a [`Policy`], always an argument and never
+//! when the trust it rests on goes; [`Guarded`] is a stream that fails by itself then. Who may be at the other end is a [`Policy`], always an argument and never
 //! "anyone". For stacks that take a rustls configuration there are [`server_config`] and [`client_config`].
 //!
 //! Programs outside of SPIFFE, which certificates of any PKI name, meet by a [`WebAcceptor`] or a [`WebDialer`]. They
@@ -20,6 +20,7 @@ mod config;
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod guarded;
 mod handshake;
 mod name_rules;
 mod offer;
@@ -35,6 +36,7 @@ mod web;
 
 pub use config::{ClientAuth, client_config, server_config};
 pub use error::TlsError;
+pub use guarded::Guarded;
 pub use handshake::{Acceptor, Connector, Secured};
 pub use name_rules::NameRules;
 pub use offer::{Offer, Suites};

@@ -73,6 +73,8 @@ pub struct Standing(Kind);
 enum Kind {
     Spiffe(Box<SpiffeStanding>),
     Web(Box<WebStanding>),
+    /// It rests on both.
+    Both(Box<[Standing; 2]>),
     /// There is nothing behind a pinned key that could fall.
     Pinned(PublicKey),
     /// Nothing was asked of the peer, so that nothing of it can fall.
@@ -104,6 +106,11 @@ impl Standing {
         Self(Kind::Web(Box::new(standing)))
     }
 
+    /// Of a connection that rests on both.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(Kind::Both(Box::new([self, other])))
+    }
+
     pub(crate) fn of_pinned(key: PublicKey) -> Self {
         Self(Kind::Pinned(key))
     }
@@ -118,6 +125,7 @@ impl Standing {
         match &self.0 {
             Kind::Spiffe(standing) => standing.peer.as_ref().is_some_and(|(svid, _)| rules.permit_svid(svid)),
             Kind::Web(standing) => rules.permit(standing.peer()),
+            Kind::Both(both) => both.iter().any(|standing| standing.is_permitted_by(rules)),
             Kind::Pinned(_) | Kind::Nobody => false,
         }
     }
@@ -127,6 +135,7 @@ impl Standing {
     pub fn is_pinned_by(&self, pins: &[SpkiPin]) -> bool {
         match &self.0 {
             Kind::Pinned(key) => pins.iter().any(|pin| pin.is_of(key)),
+            Kind::Both(both) => both.iter().any(|standing| standing.is_pinned_by(pins)),
             Kind::Spiffe(_) | Kind::Web(_) | Kind::Nobody => false,
         }
     }
@@ -136,6 +145,13 @@ impl Standing {
         match &mut self.0 {
             Kind::Spiffe(standing) => standing.fallen().await,
             Kind::Web(standing) => standing.fallen().await,
+            Kind::Both(both) => {
+                let [one, other] = &mut **both;
+                tokio::select! {
+                    fallen = Box::pin(one.fallen()) => fallen,
+                    fallen = Box::pin(other.fallen()) => fallen,
+                }
+            }
             Kind::Pinned(_) | Kind::Nobody => std::future::pending().await,
         }
     }

@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::sync::{Arc, OnceLock};
 
-use finial_identity::{Role, SpiffeId, Verified, X509Error, X509Svid};
+use finial_identity::{ForeignChain, Role, SpiffeId, Verified, X509Error, X509Svid};
 use finial_receive::{Source, X509Context};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -58,12 +58,47 @@ impl Witness {
     }
 }
 
+/// Whom of the peers that were verified we want.
+#[derive(Clone, Debug)]
+pub(crate) enum Wanted {
+    /// Whom a policy permits.
+    ByPolicy(Policy),
+    /// The server of our own trust domain whose SVID is for the host that was dialled. Other trust domains give their
+    /// SVIDs what DNS names they like.
+    ByHost,
+}
+
+impl Wanted {
+    fn permit(
+        &self,
+        svid: &X509Svid,
+        context: &X509Context,
+        host: Option<&ServerName<'_>>,
+    ) -> Result<(), TlsError> {
+        let unauthorized = || TlsError::Unauthorized { id: svid.id().clone() };
+        match self {
+            Self::ByPolicy(policy) => policy.permits_svid(svid).then_some(()).ok_or_else(unauthorized),
+            Self::ByHost => {
+                let own = context.credential().map(|credential| credential.svid().id().trust_domain());
+                let host = host.filter(|_| own == Some(svid.id().trust_domain())).ok_or_else(unauthorized)?;
+                let names =
+                    ForeignChain::from_chain(vec![svid.leaf().clone()]).map_err(|_| unauthorized())?;
+                names.is_for(host).then_some(()).ok_or_else(|| TlsError::WrongHost {
+                    id: svid.id().clone(),
+                    host: host.to_str().into_owned(),
+                    names: names.dns_names().to_vec(),
+                })
+            }
+        }
+    }
+}
+
 /// The checks on a peer's certificate, in the order in which they must be made: the chain against the bundle of
-/// the leaf's own trust domain, the rules of SPIFFE on the leaf, and only then the policy.
+/// the leaf's own trust domain, the rules of SPIFFE on the leaf, and only then whether it is one that is wanted.
 #[derive(Debug)]
 pub(crate) struct PeerCheck {
     source: Source,
-    policy: Policy,
+    wanted: Wanted,
     terms: Terms,
     recent: Arc<RecentSvids>,
     witness: Option<Arc<Witness>>,
@@ -74,28 +109,29 @@ pub(crate) type RecentSvids = Recent<X509Context, Verified<X509Svid>>;
 
 impl PeerCheck {
     pub(crate) fn new(source: Source, policy: Policy) -> Self {
-        Self { source, policy, terms: Terms::default(), recent: Arc::default(), witness: None }
+        let wanted = Wanted::ByPolicy(policy);
+        Self { source, wanted, terms: Terms::default(), recent: Arc::default(), witness: None }
     }
 
     /// For one connection, whose witness keeps the verified peer.
     pub(crate) fn witnessed(
         source: Source,
-        (policy, terms): (Policy, Terms),
+        (wanted, terms): (Wanted, Terms),
         recent: Arc<RecentSvids>,
         witness: Arc<Witness>,
     ) -> Self {
-        Self { source, policy, terms, recent, witness: Some(witness) }
+        Self { source, wanted, terms, recent, witness: Some(witness) }
     }
 }
 
 impl PeerVerifier for PeerCheck {
-    /// The server's name plays no part: its SPIFFE ID is its name.
+    /// The server's name plays no part, unless it was asked for: its SPIFFE ID is its name.
     fn accept(
         &self,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         role: Role,
-        _: Option<&ServerName<'_>>,
+        name: Option<&ServerName<'_>>,
     ) -> Result<(), TlsError> {
         let untrusted = |cause: X509Error| TlsError::Untrusted(Arc::new(cause));
         let (context, lists) = (self.source.context()?, self.terms.lists()?);
@@ -107,9 +143,7 @@ impl PeerVerifier for PeerCheck {
         };
         let (chain, grounds) = ((leaf, intermediates), (&context, &lists));
         let svid = self.recent.prove(chain, grounds, (now, role), verify).map_err(untrusted)?;
-        if !self.policy.permits_svid(&svid) {
-            return Err(TlsError::Unauthorized { id: svid.id().clone() });
-        }
+        self.wanted.permit(&svid, &context, name)?;
         if let Some(witness) = &self.witness {
             let _ = witness.peer.set((svid, Proven { context, lists }));
         }

@@ -5,8 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use finial_tls::{Fallen, Peer, Secured, Standing};
-use futures_util::future::BoxFuture;
+use finial_tls::{Guarded, Peer, Secured, Standing};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsStream, client, server};
@@ -14,17 +13,11 @@ use tokio_rustls::{TlsStream, client, server};
 /// A mutual TLS connection with a known peer.
 ///
 /// Once the trust it rests on has gone (the authority of the peer was removed, or our own identity was) reads and
-/// writes fail with [`ConnectionAborted`](io::ErrorKind::ConnectionAborted) and a [`Fallen`] that says why. A read
-/// that waits is woken for that; so keep one waiting, as HTTP does.
+/// writes fail with [`ConnectionAborted`](io::ErrorKind::ConnectionAborted) and a [`Fallen`](finial_tls::Fallen) that says
+/// why. A read that waits is woken for that; so keep one waiting, as HTTP does.
 pub struct Connection {
-    stream: TlsStream<TcpStream>,
+    stream: Guarded<TlsStream<TcpStream>>,
     peer: Peer,
-    trust: Trust,
-}
-
-enum Trust {
-    Stands(BoxFuture<'static, Fallen>),
-    Gone(Fallen),
 }
 
 impl Connection {
@@ -35,30 +28,11 @@ impl Connection {
 
     /// The encrypted stream, for the addresses and the parameters of TLS.
     pub fn stream(&self) -> &TlsStream<TcpStream> {
-        &self.stream
+        self.stream.stream()
     }
 
-    fn new(stream: TlsStream<TcpStream>, peer: Peer, mut standing: Standing) -> Self {
-        let trust = Trust::Stands(Box::pin(async move { standing.fallen().await }));
-        Self { stream, peer, trust }
-    }
-
-    /// # Errors
-    /// When the trust has gone by now; else the task is woken when it does.
-    fn poll_trust(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        if let Trust::Stands(fallen) = &mut self.trust
-            && let Poll::Ready(fallen) = fallen.as_mut().poll(context)
-        {
-            self.trust = Trust::Gone(fallen);
-        }
-        self.check_trust()
-    }
-
-    fn check_trust(&self) -> io::Result<()> {
-        match &self.trust {
-            Trust::Stands(_) => Ok(()),
-            Trust::Gone(fallen) => Err(io::Error::new(io::ErrorKind::ConnectionAborted, fallen.clone())),
-        }
+    fn new(stream: TlsStream<TcpStream>, peer: Peer, standing: Standing) -> Self {
+        Self { stream: Guarded::new(stream, standing), peer }
     }
 }
 
@@ -80,18 +54,13 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        this.poll_trust(context)?;
-        Pin::new(&mut this.stream).poll_read(context, buffer)
+        Pin::new(&mut self.get_mut().stream).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for Connection {
-    // Only reads poll the trust: it wakes one task, and a split connection has another that writes.
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        this.check_trust()?;
-        Pin::new(&mut this.stream).poll_write(context, bytes)
+        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -47,6 +47,6 @@ pub use finial_identity::{
 };
 pub use finial_receive::{Endpoint, IdentityFiles, JwtSource, NotLive, ReceiveError, Source};
 pub use finial_tls::{
-    Acceptor, ClientAuth, Connector, Fallen, Peer, Policy, Secured, Standing, TlsError, UriPatterns,
+    Acceptor, ClientAuth, Connector, Fallen, Guarded, Peer, Policy, Secured, Standing, TlsError, UriPatterns,
     client_config, server_config,
 };

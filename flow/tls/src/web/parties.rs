@@ -4,6 +4,7 @@ mod check;
 mod credential;
 mod peer;
 mod pinned;
+mod presenting;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use self::check::{RecentChains, WebCheck, WebWitness};
 use self::credential::{WebKeyCache, WebOwn};
 pub use self::peer::WebPeer;
 pub use self::pinned::PinnedPeer;
+use self::presenting::Presenting;
 use crate::config::{self, ClientAuth};
 use crate::handshake::HANDSHAKE_LIMIT;
 use crate::standing::WebStanding;
@@ -39,6 +41,8 @@ pub struct WebAcceptor {
 #[derive(Clone, Debug)]
 pub struct WebDialer {
     party: Party,
+    presenting: Option<Presenting>,
+    alpn: Vec<Vec<u8>>,
 }
 
 impl WebAcceptor {
@@ -111,7 +115,14 @@ impl WebDialer {
     /// Accepts servers whose certificate leads to the roots of `source` and is for the name that was dialled. If there
     /// are `rules`, one of them must permit the server as well.
     pub fn new(source: &WebSource, rules: NameRules) -> Self {
-        Self { party: Party::new(source, rules) }
+        Self { party: Party::new(source, rules), presenting: None, alpn: Vec::new() }
+    }
+
+    /// Offers these application protocols, best first. Without it none is offered.
+    #[must_use]
+    pub fn with_alpn<T: Into<Vec<u8>>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
+        self.alpn = protocols.into_iter().map(Into::into).collect();
+        self
     }
 
     /// Agrees on these versions and suites only.
@@ -149,12 +160,13 @@ impl WebDialer {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let (check, witness) = self.party.check(Check::Name);
-        let (offer, clock, own) = (&self.party.offer, self.party.clock(), self.party.own());
-        let config = config::client(offer, clock, own, check, &[]);
+        let (own, presented) = self.own()?;
+        let (offer, clock) = (&self.party.offer, self.party.clock());
+        let config = config::client(offer, clock, own, check, &self.alpn);
         let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
         let stream = self.party.within_limit(handshake).await?;
         let (peer, standing) = self.party.conclude(&witness, Role::Server)?;
-        Ok(Secured { stream, peer, standing })
+        Ok(Secured { stream, peer, standing: presented.join(standing) })
     }
 }
 

@@ -218,7 +218,7 @@ impl DialError {
 /// Who was verified and is not permitted.
 pub(super) fn stranger(error: &TlsError) -> Option<Cow<'_, str>> {
     match error {
-        TlsError::Unauthorized { id } => Some(id.as_str().into()),
+        TlsError::Unauthorized { id } | TlsError::WrongHost { id, .. } => Some(id.as_str().into()),
         TlsError::UnauthorizedWeb { subject } | TlsError::WrongName { subject, .. } => {
             Some(excerpt(subject).into())
         }
