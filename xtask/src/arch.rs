@@ -8,7 +8,7 @@ use serde_json::Value;
 /// The rooms of each floor, in the order of the flow. A room depends only on rooms before it.
 const BASE: &[&str] = &["identity", "wire", "daemon", "keys", "store"];
 const FLOW: &[&str] = &["attest", "authorize", "issue", "provide", "receive", "tls"];
-const PROGRAMS: &[&str] = &["server", "agent", "proxy", "cli"];
+const PROGRAMS: &[&str] = &["server", "agent", "proxy", "helper", "cli"];
 
 /// Crates that only the wire may use: no other room sees a proto type.
 const ONLY_IN_WIRE: &[&str] = &["prost", "prost-types", "tonic-prost"];

@@ -1,0 +1,17 @@
+//! After stage 5: writes an identity to files for programs that read files, and tells those programs.
+//!
+//! ```text
+//! … receive ──Source, JwtSource──→ deliver ──files──→ folder
+//!                                     │
+//!                                     └──Delivered──→ hooks ──command, signal, HTTP──→ a program that reads them
+//! ```
+//!
+//! Keys of the configuration, texts and defaults follow spiffe-helper, so that one can take the place of the other;
+//! where they differ, docs/divergences.md says so.
+//!
+//! Files that belong together appear together, and only after they were proven to belong together. What was delivered
+//! is a count that only grows: whoever is told of it may be late, and is then told once of the newest.
+
+mod delivered;
+
+pub(crate) use delivered::{Delivered, Deliveries};
