@@ -128,13 +128,44 @@ impl Block {
         Err(HclError::all(&self.file, problems))
     }
 
+    /// The same in the words of a program's ancestor: `wording`, a colon, the key, and the nearest known one.
+    ///
+    /// # Errors
+    /// One line for each unknown key.
+    pub fn finish_as(self, wording: &str) -> Result<(), HclError> {
+        if self.fields.is_empty() {
+            return Ok(());
+        }
+        let told = |key: &str| format!("{wording}: {key}{}", self.remedy(key));
+        let problems = self.fields.iter().map(|field| (field.at, told(&field.key))).collect();
+        Err(HclError::all(&self.file, problems))
+    }
+
+    /// Lets a key that is spelled `old` count as `new`, for keys that were renamed. True when it did.
+    ///
+    /// # Errors
+    /// When both are there.
+    pub fn rename(&mut self, old: &str, new: &str) -> Result<bool, HclError> {
+        let is_there = self.fields.iter().any(|field| field.key == new);
+        let Some(at) = self.fields.iter().position(|field| field.key == old) else { return Ok(false) };
+        if is_there {
+            let problem = format!("use of {old} and {new} found, use only {new}");
+            return Err(HclError::one(&self.file, self.fields.remove(at).at, &problem));
+        }
+        new.clone_into(&mut self.fields[at].key);
+        Ok(true)
+    }
+
     fn unknown(&self, key: &str) -> String {
         let place = if self.name.is_empty() { "at the top level" } else { &format!("in {}", self.name) };
-        let remedy = match self.nearest(key) {
+        format!("unknown key \"{key}\" {place}{}", self.remedy(key))
+    }
+
+    fn remedy(&self, key: &str) -> String {
+        match self.nearest(key) {
             Some(known) => format!(" (did you mean \"{known}\"?)"),
             None => ": remove it, or check the spelling".to_owned(),
-        };
-        format!("unknown key \"{key}\" {place}{remedy}")
+        }
     }
 
     fn nearest(&self, key: &str) -> Option<&'static str> {

@@ -330,3 +330,28 @@ fn mangled_files_are_refused_or_read_but_never_panic() {
         }
     }
 }
+
+#[test]
+fn renamed_key_counts_as_the_new_one_and_both_are_refused() {
+    let mut block = parse("certDir = \"a\"\nother = 1", "f").unwrap();
+    assert_eq!(block.rename("certDir", "cert_dir"), Ok(true));
+    assert_eq!(block.rename("renewSignal", "renew_signal"), Ok(false));
+    assert_eq!(block.take::<String>("cert_dir").unwrap().as_deref(), Some("a"));
+
+    let mut both = parse("cert_dir = \"a\"\ncertDir = \"a\"", "f").unwrap();
+    assert_eq!(
+        both.rename("certDir", "cert_dir").unwrap_err().to_string(),
+        "f:2:1: use of certDir and cert_dir found, use only cert_dir"
+    );
+}
+
+#[test]
+fn unknown_keys_are_told_in_the_words_of_an_ancestor() {
+    let mut block = parse("cert_dri = \"a\"\nzzz = 1", "f").unwrap();
+    block.take::<String>("cert_dir").unwrap();
+    assert_eq!(
+        block.finish_as("unknown top level key(s)").unwrap_err().to_string(),
+        "f:1:1: unknown top level key(s): cert_dri (did you mean \"cert_dir\"?)\n\
+         f:2:1: unknown top level key(s): zzz: remove it, or check the spelling"
+    );
+}
