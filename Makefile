@@ -15,7 +15,7 @@ quickstart: ## a trust domain, two workloads, mutual TLS, a refused stranger, a 
 test: ## everything: set-up, lint, unit, story and interop tests, docs, licences
 	@tests/run
 
-peers-k8s: ## pods of a real Kubernetes node fetch their SVIDs (as root; half a minute, and 10 min to build it at first)
+peers-k8s: ## pods of a real Kubernetes node fetch their SVIDs and have proxies (as root; a minute, and 10 min to build it at first)
 	@tests/peers-k8s/run
 
 peers-containers: ## containers of Docker and Podman fetch their SVIDs (as root; installs both from Debian)
