@@ -2,8 +2,9 @@
 //!
 //! Time comes from a [`Clock`], work runs in [`Tasks`] and ends by [`Drain`], a program says when it is ready with
 //! [`Readiness`], waits between attempts with [`Backoff`], writes files so that a crash loses nothing ([`mod@file`]),
-//! listens on Unix sockets that survive deletion ([`socket`]), tells systemd how it is ([`Supervisor`]), gives up what
-//! it does not need ([`confine`]), reads SPIRE's configuration format ([`hcl`]), and logs for people first ([`log`]).
+//! listens on Unix sockets that survive deletion ([`socket`]), bounds how many strangers wait to be let in
+//! ([`mod@doorstep`]), tells systemd how it is ([`Supervisor`]), gives up what it does not need ([`confine`]), reads
+//! SPIRE's configuration format ([`hcl`]), and logs for people first ([`log`]).
 //! Nothing here knows what an identity is.
 
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod backoff;
 mod clock;
 pub mod confine;
 pub mod descriptors;
+pub mod doorstep;
 pub mod file;
 pub mod go;
 pub mod hcl;

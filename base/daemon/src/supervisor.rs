@@ -63,6 +63,11 @@ impl Supervisor {
         self.tell(&format!("READY=1\nSTATUS={}", one_line(status)));
     }
 
+    /// How the program is, said to people; nothing else changes.
+    pub fn status(&self, status: &str) {
+        self.tell(&format!("STATUS={}", one_line(status)));
+    }
+
     /// The program begins to read its files again. [`ready`](Self::ready) follows.
     pub fn reloading(&self, status: &str) {
         let now = clock_gettime(ClockId::Monotonic);

@@ -1,17 +1,14 @@
 //! How callers get from the kernel's backlog to a place: at once, or after they have shown who they are.
 
-mod doorstep;
-
 use std::future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use finial_daemon::doorstep::{Doorstep, Origin, Spot};
 use finial_daemon::{Clock, descriptors};
 use tokio::sync::Notify;
 
-use self::doorstep::{Doorstep, Spot};
 use crate::places::{Place, Places};
-use crate::plain::Origin;
 
 /// Handshakes at once: as many as connections, but within these bounds.
 const FEWEST: usize = 256;

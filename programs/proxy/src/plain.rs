@@ -5,12 +5,12 @@ mod tests;
 
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use finial_daemon::Clock;
+use finial_daemon::{Clock, doorstep::Origin};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -36,18 +36,6 @@ pub(crate) enum Remote {
 pub(crate) enum Plain {
     Tcp(TcpStream),
     Unix(UnixStream),
-}
-
-/// Where a caller comes from. Of IPv6 the network: one party has as many addresses in it as it likes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Origin {
-    V4(Ipv4Addr),
-    /// The first 64 bits.
-    V6([u16; 4]),
-    /// By a Unix socket.
-    ThisMachine,
-    /// It has left already.
-    Gone,
 }
 
 /// Dials an address in `limit`. A name with several addresses is dialled in the order of the resolver, each address with
@@ -158,19 +146,6 @@ impl Plain {
         if let Self::Tcp(stream) = self {
             // Fails only for a connection that is gone already.
             let _ = SockRef::from(stream).set_linger(linger);
-        }
-    }
-}
-
-impl Origin {
-    fn of(address: IpAddr) -> Self {
-        // A socket for both families shows IPv4 addresses inside of IPv6.
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Self::V6([a, b, c, d])
-            }
         }
     }
 }

@@ -36,6 +36,8 @@ fn each_state_is_told_with_what_people_read() {
     let supervisor = supervisor(&[("NOTIFY_SOCKET", path.to_str().unwrap())]);
     supervisor.ready("listening");
     assert_eq!(heard(&socket), "READY=1\nSTATUS=listening");
+    supervisor.status("short of callers");
+    assert_eq!(heard(&socket), "STATUS=short of callers");
     supervisor.reloading("reloading");
     let reloading = heard(&socket);
     let lines: Vec<_> = reloading.lines().collect();

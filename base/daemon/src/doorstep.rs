@@ -1,5 +1,6 @@
 //! Callers that have not shown yet who they are: a bounded number, among whom the silent give way to the next.
 
+mod origin;
 #[cfg(test)]
 mod tests;
 
@@ -9,19 +10,19 @@ use std::future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use finial_daemon::Clock;
 use tokio::sync::{Notify, oneshot};
 
-use crate::plain::Origin;
+pub use self::origin::Origin;
+use crate::Clock;
 
 /// For this long a caller gives way to nobody: even a crowd of honest callers that all come at once has its turn.
-pub(super) const GRACE: Duration = Duration::from_secs(1);
+pub const GRACE: Duration = Duration::from_secs(1);
 
 /// A bounded number of spots. When all are taken, the next caller gets the spot of the one that has waited longest
 /// among those of the origin that has the most, once that one has had its [`GRACE`]. So one origin cannot keep out the
 /// others, and nobody keeps out everybody for as long as a handshake may take.
 #[derive(Debug)]
-pub(crate) struct Doorstep {
+pub struct Doorstep {
     clock: Clock,
     state: Mutex<State>,
     /// Told when a spot becomes free.
@@ -45,7 +46,7 @@ struct Waiting {
 
 /// A spot on the doorstep, which is free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Spot {
+pub struct Spot {
     doorstep: Arc<Doorstep>,
     origin: Origin,
     number: u64,
@@ -54,19 +55,20 @@ pub(crate) struct Spot {
 }
 
 impl Doorstep {
-    pub(crate) fn new(spots: usize, clock: &Clock) -> Self {
+    /// So many spots, and at least one; `clock` measures the [`GRACE`].
+    pub fn new(spots: usize, clock: &Clock) -> Self {
         let state = State { spots: spots.max(1), ..State::default() };
         Self { clock: clock.clone(), state: Mutex::new(state), freed: Notify::new() }
     }
 
     /// From now on so many. Whoever has one keeps it.
-    pub(super) fn resize(&self, spots: usize) {
+    pub fn resize(&self, spots: usize) {
         self.state().spots = spots.max(1);
         self.freed.notify_one();
     }
 
-    /// Resolves when there is a spot, or somebody who can be asked for theirs.
-    pub(super) async fn has_room(&self) {
+    /// Resolves when there is a spot, or somebody who can be asked for theirs. May be dropped while waiting.
+    pub async fn has_room(&self) {
         loop {
             let Some(delay) = self.state().delay(self.clock.monotonic()) else { return };
             tokio::select! {
@@ -77,7 +79,7 @@ impl Doorstep {
     }
 
     /// Gives a spot to a caller; to be called when there [is room](Self::has_room).
-    pub(super) fn enter(self: &Arc<Self>, origin: Origin) -> Spot {
+    pub fn enter(self: &Arc<Self>, origin: Origin) -> Spot {
         let (sender, leave) = oneshot::channel();
         let mut state = self.state();
         if state.taken >= state.spots {
@@ -139,15 +141,15 @@ impl State {
 }
 
 impl Spot {
-    /// Resolves when the caller must give way to another; never once its spot is kept.
-    pub(crate) async fn lost(&mut self) {
+    /// Resolves when the caller must give way to another; never once its spot is kept. May be dropped while waiting.
+    pub async fn lost(&mut self) {
         if self.kept || (&mut self.leave).await.is_err() {
             future::pending::<()>().await;
         }
     }
 
     /// Keeps the spot for a caller that has shown who it is. `false` when it was lost a moment ago.
-    pub(super) fn keep(&mut self) -> bool {
+    pub fn keep(&mut self) -> bool {
         self.kept = self.kept || self.doorstep.state().remove(self.origin, self.number).is_some();
         self.kept
     }
