@@ -14,7 +14,10 @@ use std::path::{Path, PathBuf};
 use finial_daemon::hcl::{self, HclError};
 use finial_receive::Endpoint;
 
-pub use self::hooks::HookConfig;
+pub(crate) use self::hooks::{
+    Action, CommandConfig, CommandLine, HealthConfig, HookEntry, HookUrl, Kinds, Method, Restart, SignalName,
+};
+pub use self::hooks::{HookConfig, ProgramError};
 use self::keys::Keys;
 pub use self::outputs::{JwtOutput, Outputs, Whose, X509Output};
 pub use self::ownership::{Ownership, Principal};

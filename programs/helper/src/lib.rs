@@ -16,9 +16,10 @@
 
 mod config;
 mod delivered;
+mod vitals;
 
 pub use config::{
     Config, FileName, HookConfig, JwtOutput, Layout, Mode, Outputs, Overrides, Ownership, Place, PlaceError,
-    Principal, Whose, X509Output,
+    Principal, ProgramError, Whose, X509Output,
 };
 pub(crate) use delivered::{Delivered, Deliveries};
