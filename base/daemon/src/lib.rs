@@ -3,7 +3,7 @@
 //! Time comes from a [`Clock`], work runs in [`Tasks`] and ends by [`Drain`], a program says when it is ready with
 //! [`Readiness`], waits between attempts with [`Backoff`], writes files so that a crash loses nothing ([`mod@file`]),
 //! listens on Unix sockets that survive deletion ([`socket`]), bounds how many strangers wait to be let in
-//! ([`mod@doorstep`]), tells systemd how it is ([`Supervisor`]), gives up what it does not need ([`confine`]), reads
+//! ([`mod@doorstep`]), tells systemd how it is ([`Supervisor`]), gives up what it does not need ([`confine`], [`memory`]), reads
 //! SPIRE's configuration format ([`hcl`]), and logs for people first ([`log`]).
 //! Nothing here knows what an identity is.
 
@@ -18,6 +18,7 @@ pub mod file;
 pub mod go;
 pub mod hcl;
 pub mod log;
+pub mod memory;
 mod readiness;
 pub mod signals;
 pub mod socket;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use finial_attest::{PeerPidfd, WorkloadAttestors};
 use finial_daemon::socket::{self, Access, UnixSocket};
-use finial_daemon::{Clock, Tasks};
+use finial_daemon::{Clock, Tasks, memory};
 use finial_identity::SpiffeId;
 use finial_provide::{Cache, Secrets, ServerUpstream, Workloads};
 use finial_wire::server::{secret_service, workload_service};
@@ -160,6 +160,7 @@ impl App {
             serve_admin(socket, router, peer_pidfd, &tasks);
         }
         tracing::info!(spiffe_id = %id, socket = %socket_path.display(), "the Workload API is served");
+        memory::settle();
         let outcome = tokio::select! {
             () = until => Ok(()),
             Ok(loss) = lost => Err(loss.into()),

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use finial_daemon::{Clock, Readiness, ReadyGuard, Supervisor, Tasks};
+use finial_daemon::{Clock, Readiness, ReadyGuard, Supervisor, Tasks, memory};
 use tokio::net::lookup_host;
 use tokio::sync::Notify;
 
@@ -190,6 +190,7 @@ impl App {
         self.fleet.open();
         drop(self.starting.take());
         self.announcer.listening();
+        memory::settle();
         self.keep_alive();
         let (failed, fallen) = (self.lasting.drain(), self.fleet.listening().drain());
         tokio::select! {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use finial_attest::{JoinTokenAttestor, NodeAttestor, NodeAttestors, X509PopAttestor};
 use finial_authorize::Authorizer;
-use finial_daemon::{Clock, Tasks};
+use finial_daemon::{Clock, Tasks, memory};
 use finial_identity::TrustDomain;
 use finial_issue::AuthorityManager;
 use finial_keys::{DiskKeys, KeyManager, MemoryKeys};
@@ -135,6 +135,7 @@ impl App {
             socket = %socket.display(),
             "the server is ready"
         );
+        memory::settle();
         let told = tokio::select! {
             () = until => true,
             () = drain.requested() => false,
