@@ -30,8 +30,9 @@ fn what_differs_from_its_file_stays() {
     let maps = "1000-2000 r--p 00000000 fe:00 77 /usr/bin/finial\nRss:  4 kB\nAnonymous:  4 kB\nVmFlags: rd mr\n\
                 3000-4000 r-xp 00001000 fe:00 77 /usr/bin/finial\nRss:  4 kB\nAnonymous:  0 kB\nVmFlags: rd ex\n\
                 5000-6000 rw-p 00002000 fe:00 77 /usr/bin/finial\nRss:  0 kB\nAnonymous:  0 kB\nVmFlags: rd wr\n\
-                7000-8000 r--p 00002000 fe:00 77 /usr/bin/finial\nRss:  0 kB\n";
-    assert_eq!(unchanged(maps).collect::<Vec<_>>(), [0x3000..0x4000]);
+                7000-8000 r--p 00003000 fe:00 77 /usr/bin/finial\nRss:  0 kB\nAnonymous:  0 kB\n\
+                9000-a000 r--p 00004000 fe:00 77 /usr/bin/finial\nRss:  0 kB\n";
+    assert_eq!(unchanged(maps).collect::<Vec<_>>(), [0x3000..0x4000, 0x7000..0x8000]);
 }
 
 /// Kilobytes that are mapped now of what files hold.
