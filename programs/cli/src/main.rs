@@ -13,6 +13,7 @@ mod healthcheck;
 mod localauthority;
 mod logger;
 mod logging;
+mod manual;
 mod names;
 mod output;
 mod proxy;
@@ -24,7 +25,7 @@ mod token;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::names::Program;
 use crate::runtime::block_on;
@@ -66,6 +67,10 @@ enum Noun {
     /// TLS for programs that know nothing of SPIFFE
     #[command(subcommand)]
     Proxy(proxy::Command),
+    /// Print what completes commands and flags in a shell
+    Completions(manual::Completions),
+    /// Write a manual page for each command
+    Man(manual::Man),
     /// Ask a server how it is (the same as `server healthcheck`)
     #[command(hide = true)]
     Healthcheck(healthcheck::Server),
@@ -108,6 +113,11 @@ fn run(noun: Noun) -> anyhow::Result<()> {
         Noun::Api(command) => block_on(command.run()),
         // Confines itself before there are threads.
         Noun::Proxy(command) => command.run(),
+        Noun::Completions(command) => {
+            command.run(&mut Finial::command());
+            Ok(())
+        }
+        Noun::Man(command) => command.run(Finial::command()),
         Noun::Healthcheck(command) => block_on(command.run()),
     }
 }
