@@ -6,6 +6,7 @@ mod kdf;
 mod pfx;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
@@ -45,7 +46,14 @@ impl Keystore {
     }
 }
 
-/// Why a keystore cannot be opened.
+/// Certificates that one program is to trust, each with the name by which people find it: no two have one name.
+#[derive(Clone, Debug)]
+pub struct Truststore {
+    /// Names and certificates.
+    pub certificates: Vec<(String, CertificateDer<'static>)>,
+}
+
+/// Why a keystore cannot be opened, or written.
 #[derive(Debug, thiserror::Error)]
 pub enum KeystoreError {
     /// It is torn, or no PKCS#12 file in DER.
@@ -72,6 +80,9 @@ pub enum KeystoreError {
     /// Its key cannot be used.
     #[error("keystore holds a private key that cannot be used")]
     Key(#[source] KeyError),
+    /// It could not be written; holds what could not be encoded, unless the cryptographic library failed.
+    #[error("keystore could not be written")]
+    Seal(#[source] Option<der::Error>),
     /// No certificate in it is of its key.
     #[error("keystore holds no certificate of its private key")]
     NoCertificate,

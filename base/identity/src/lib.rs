@@ -31,7 +31,7 @@ pub use csr::{CertificateRequest, CsrError};
 pub use entry::{Entry, EntryDraft, EntryError, EntryId};
 pub use jwt::{Audience, JwtClaims, JwtError, JwtSigningInput, JwtSvid};
 pub use key::{KeyError, KeyKind, PrivateKey, PublicKey, SpkiPin, SpkiPinError};
-pub use keystore::{Keystore, KeystoreError};
+pub use keystore::{Keystore, KeystoreError, Truststore};
 pub use node::Node;
 pub use selector::{Selector, SelectorError, SelectorSet};
 pub use spiffe_id::{BadByte, SpiffeId, SpiffeIdError};

@@ -29,32 +29,32 @@ use super::{
 
 const MOST_ITERATIONS: u32 = 5_000_000;
 
-const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
-const PBKDF2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.12");
+pub(super) const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
+pub(super) const PBKDF2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.12");
 const HMAC_SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.7");
-const HMAC_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.9");
+pub(super) const HMAC_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.9");
 const HMAC_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.10");
 const HMAC_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.11");
 const AES_128_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.2");
 const AES_192_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.22");
-const AES_256_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.42");
+pub(super) const AES_256_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.42");
 const SHA1_3DES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.3");
 const SHA1_2DES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.4");
 const SHA1_RC2_128: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.5");
 const SHA1_RC2_40: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.6");
 
 #[derive(Sequence)]
-struct Pbes2 {
-    derivation: AlgorithmIdentifierOwned,
-    encryption: AlgorithmIdentifierOwned,
+pub(super) struct Pbes2 {
+    pub(super) derivation: AlgorithmIdentifierOwned,
+    pub(super) encryption: AlgorithmIdentifierOwned,
 }
 
 #[derive(Sequence)]
-struct Pbkdf2 {
-    salt: OctetString,
-    iterations: u32,
-    key_length: Option<u16>,
-    prf: Option<AlgorithmIdentifierOwned>,
+pub(super) struct Pbkdf2 {
+    pub(super) salt: OctetString,
+    pub(super) iterations: u32,
+    pub(super) key_length: Option<u16>,
+    pub(super) prf: Option<AlgorithmIdentifierOwned>,
 }
 
 /// Of the old ciphers.
@@ -126,7 +126,12 @@ fn key_length(cipher: &Algorithm) -> usize {
     }
 }
 
-fn stretch(parameters: &Pbkdf2, length: usize, secret: &Secret) -> Result<Zeroizing<Vec<u8>>, KeystoreError> {
+/// A key of so many bytes.
+pub(super) fn stretch(
+    parameters: &Pbkdf2,
+    length: usize,
+    secret: &Secret,
+) -> Result<Zeroizing<Vec<u8>>, KeystoreError> {
     let algorithm = match parameters.prf.as_ref().map_or(HMAC_SHA1, |prf| prf.oid) {
         HMAC_SHA1 => pbkdf2::PBKDF2_HMAC_SHA1,
         HMAC_SHA256 => pbkdf2::PBKDF2_HMAC_SHA256,

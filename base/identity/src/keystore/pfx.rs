@@ -19,12 +19,14 @@ use super::{
     kdf::{Hash, Purpose, Secret, derive},
 };
 
-const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
-const ENCRYPTED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.6");
+pub(super) const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
+pub(super) const ENCRYPTED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.6");
 const KEY_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.1");
-const SHROUDED_KEY_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.2");
-const CERTIFICATE_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.3");
-const X509_CERTIFICATE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.22.1");
+pub(super) const SHROUDED_KEY_BAG: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.2");
+pub(super) const CERTIFICATE_BAG: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.3");
+pub(super) const X509_CERTIFICATE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.22.1");
 const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
 
 /// What was found, of the kinds that count.
@@ -36,63 +38,63 @@ pub(super) struct Bags {
 }
 
 #[derive(Sequence)]
-struct Pfx {
-    version: u8,
-    content: ContentInfo,
-    mac: Option<MacData>,
+pub(super) struct Pfx {
+    pub(super) version: u8,
+    pub(super) content: ContentInfo,
+    pub(super) mac: Option<MacData>,
 }
 
 #[derive(Sequence)]
-struct ContentInfo {
-    kind: ObjectIdentifier,
-    content: ContextSpecific<Any>,
+pub(super) struct ContentInfo {
+    pub(super) kind: ObjectIdentifier,
+    pub(super) content: ContextSpecific<Any>,
 }
 
 #[derive(Sequence)]
-struct MacData {
-    mac: DigestInfo,
-    salt: OctetString,
+pub(super) struct MacData {
+    pub(super) mac: DigestInfo,
+    pub(super) salt: OctetString,
     #[asn1(default = "once")]
-    iterations: u32,
+    pub(super) iterations: u32,
 }
 
 #[derive(Sequence)]
-struct DigestInfo {
-    algorithm: AlgorithmIdentifierOwned,
-    digest: OctetString,
+pub(super) struct DigestInfo {
+    pub(super) algorithm: AlgorithmIdentifierOwned,
+    pub(super) digest: OctetString,
 }
 
 #[derive(Sequence)]
-struct EncryptedData {
-    version: u8,
-    content: EncryptedContent,
+pub(super) struct EncryptedData {
+    pub(super) version: u8,
+    pub(super) content: EncryptedContent,
 }
 
 #[derive(Sequence)]
-struct EncryptedContent {
-    kind: ObjectIdentifier,
-    algorithm: AlgorithmIdentifierOwned,
+pub(super) struct EncryptedContent {
+    pub(super) kind: ObjectIdentifier,
+    pub(super) algorithm: AlgorithmIdentifierOwned,
     #[asn1(context_specific = "0", tag_mode = "IMPLICIT")]
-    content: OctetString,
+    pub(super) content: OctetString,
 }
 
 #[derive(Sequence)]
-struct EncryptedKey {
-    algorithm: AlgorithmIdentifierOwned,
-    content: OctetString,
+pub(super) struct EncryptedKey {
+    pub(super) algorithm: AlgorithmIdentifierOwned,
+    pub(super) content: OctetString,
 }
 
 #[derive(Sequence)]
-struct Bag {
-    kind: ObjectIdentifier,
-    value: ContextSpecific<Any>,
-    attributes: Option<SetOfVec<Attribute>>,
+pub(super) struct Bag {
+    pub(super) kind: ObjectIdentifier,
+    pub(super) value: ContextSpecific<Any>,
+    pub(super) attributes: Option<SetOfVec<Attribute>>,
 }
 
 #[derive(Sequence, ValueOrd)]
-struct CertificateBag {
-    kind: ObjectIdentifier,
-    value: ContextSpecific<OctetString>,
+pub(super) struct CertificateBag {
+    pub(super) kind: ObjectIdentifier,
+    pub(super) value: ContextSpecific<OctetString>,
 }
 
 fn once() -> u32 {

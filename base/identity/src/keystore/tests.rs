@@ -6,7 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use super::{Keystore, KeystoreError};
+use super::{Keystore, KeystoreError, Truststore};
 
 const NEW: &[u8] = include_bytes!("tests/new.p12");
 const OLD: &[u8] = include_bytes!("tests/old.p12");
@@ -68,4 +68,27 @@ fn debug_hides_the_key() {
     let keystore = Keystore::open(NEW, "sesam").unwrap();
     let key = keystore.key.to_pem();
     assert!(!format!("{keystore:?}").contains(key.lines().nth(1).unwrap()));
+}
+
+#[test]
+fn what_is_written_is_read_again_and_looks_different_each_time() {
+    for password in ["sesam", "sésam", ""] {
+        let keystore = Keystore::open(NEW, "sesam").unwrap();
+        let written = keystore.seal(password).unwrap();
+        assert_ne!(written, keystore.seal(password).unwrap());
+        let again = Keystore::open(&written, password).unwrap();
+        assert_eq!(again.chain, keystore.chain);
+        assert_eq!(again.key.pkcs8_der(), keystore.key.pkcs8_der());
+        assert!(matches!(Keystore::open(&written, "other"), Err(KeystoreError::Password)));
+    }
+}
+
+#[test]
+fn truststore_holds_its_certificates_and_no_key() {
+    let certificates = vec![("a".to_owned(), ROOT.to_vec().into()), ("b".to_owned(), LEAF.to_vec().into())];
+    let written = Truststore { certificates }.seal("sesam").unwrap();
+    assert!(matches!(Keystore::open(&written, "sesam"), Err(KeystoreError::NoKey)));
+    let bags = super::pfx::open(&written, "sesam").unwrap();
+    assert_eq!(bags.certificates.iter().map(|der| der.as_ref()).collect::<Vec<_>>(), [ROOT, LEAF]);
+    assert!(!written.windows(ROOT.len()).any(|window| window == ROOT), "certificates are encrypted");
 }
