@@ -33,6 +33,7 @@ pub use jwt::{Audience, JwtClaims, JwtError, JwtSigningInput, JwtSvid};
 pub use key::{KeyError, KeyKind, PrivateKey, PublicKey, SpkiPin, SpkiPinError};
 pub use keystore::{Keystore, KeystoreError, Truststore};
 pub use node::Node;
+pub use pem::certificates_to_pem;
 pub use selector::{Selector, SelectorError, SelectorSet};
 pub use spiffe_id::{BadByte, SpiffeId, SpiffeIdError};
 pub use trust_domain::TrustDomain;

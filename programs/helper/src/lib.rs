@@ -16,6 +16,8 @@
 
 mod config;
 mod delivered;
+mod folder;
+mod render;
 mod vitals;
 
 pub use config::{
@@ -23,3 +25,5 @@ pub use config::{
     Principal, ProgramError, Whose, X509Output,
 };
 pub(crate) use delivered::{Delivered, Deliveries};
+pub use folder::FolderError;
+pub use render::RenderError;
