@@ -2,6 +2,8 @@
 
 use tokio::sync::watch;
 
+use crate::config::Kinds;
+
 /// How often each kind of file was put in place since the start. Zero: not yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Delivered {
@@ -17,3 +19,13 @@ pub(crate) struct Delivered {
 
 /// Follows [`Delivered`]. A follower that is late sees the newest, never a queue.
 pub(crate) type Deliveries = watch::Receiver<Delivered>;
+
+/// How often one of these kinds was delivered, once everything was written and that is more than `told`. Never resolves
+/// when nothing is delivered any more. May be dropped while waiting.
+pub(crate) async fn next(deliveries: &mut Deliveries, on: Kinds, told: u64) -> u64 {
+    let news = deliveries.wait_for(|delivered| delivered.complete && on.count(delivered) > told).await;
+    match news.map(|delivered| on.count(&delivered)) {
+        Ok(count) => count,
+        Err(_) => std::future::pending().await,
+    }
+}

@@ -14,9 +14,13 @@
 
 #![allow(dead_code, unused_imports, reason = "deliver and hooks are being built")]
 
+mod child;
 mod config;
 mod delivered;
+#[cfg(test)]
+mod fixtures;
 mod folder;
+mod hooks;
 mod render;
 mod vitals;
 

@@ -76,6 +76,24 @@ impl Vitals {
         });
         HookVitals::new(self.clone(), index)
     }
+
+    /// Resolves when health tells what a test waits for.
+    #[cfg(test)]
+    pub(crate) async fn until(&self, holds: impl Fn(&serde_json::Value) -> bool) {
+        let told = |state: &State| holds(&report::body(state, true)["health"]);
+        self.state.subscribe().wait_for(told).await.expect("the sender is here");
+    }
+
+    #[cfg(test)]
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What Prometheus is told.
+    #[cfg(test)]
+    pub(crate) fn metrics(&self) -> String {
+        metrics::text(&self.state.borrow(), self.clock.now())
+    }
 }
 
 impl State {
