@@ -2,6 +2,7 @@
 
 mod authority;
 mod certificate;
+mod channel_binding;
 mod credential;
 mod error;
 mod foreign;
@@ -18,6 +19,7 @@ mod verify;
 pub use authority::X509Authority;
 pub use certificate::CertificateError;
 pub(crate) use certificate::split_der;
+pub use channel_binding::tls_server_end_point;
 pub use credential::X509Credential;
 pub use error::X509Error;
 pub use foreign::{ForeignChain, ForeignChainError};
