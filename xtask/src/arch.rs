@@ -8,6 +8,7 @@ use serde_json::Value;
 /// The rooms of each floor, in the order of the flow. A room depends only on rooms before it.
 const BASE: &[&str] = &["identity", "wire", "daemon", "keys", "store"];
 const FLOW: &[&str] = &["attest", "authorize", "issue", "provide", "receive", "tls"];
+const SDK: &[&str] = &["finial", "finial-postgres"];
 const PROGRAMS: &[&str] = &["server", "agent", "proxy", "helper", "cli"];
 
 /// Crates that only the wire may use: no other room sees a proto type.
@@ -46,7 +47,7 @@ enum Place {
     Base(usize),
     Flow(usize),
     Plugin,
-    Sdk,
+    Sdk(usize),
     Program(usize),
     Tests,
 }
@@ -59,7 +60,7 @@ impl Place {
             Some(("flow", name)) => on(FLOW, name).map(Self::Flow),
             Some(("programs", name)) => on(PROGRAMS, name).map(Self::Program),
             Some(("plugins", _)) => Some(Self::Plugin),
-            Some(("sdk", _)) => Some(Self::Sdk),
+            Some(("sdk", name)) => on(SDK, name).map(Self::Sdk),
             Some(("tests", _)) => Some(Self::Tests),
             None if folder == "benches" || folder == "xtask" => Some(Self::Tests),
             _ => None,
@@ -73,8 +74,8 @@ impl Place {
             (_, Self::Tests) => false,
             // Programs do not know each other; the binary, last on the floor, knows them all.
             (Self::Program(me), Self::Program(them)) => me == PROGRAMS.len() - 1 && them < me,
-            (Self::Plugin | Self::Sdk, Self::Plugin | Self::Sdk) => false,
-            (Self::Program(_), Self::Sdk) | (Self::Sdk, Self::Program(_)) => false,
+            (Self::Plugin | Self::Sdk(_), Self::Plugin) => false,
+            (Self::Program(_), Self::Sdk(_)) => false,
             _ => other < self,
         }
     }

@@ -30,6 +30,7 @@ fn arrows_point_down_and_left() {
         ("programs/cli", "programs/server"),
         ("plugins/docker", "flow/tls"),
         ("sdk/finial", "flow/tls"),
+        ("sdk/finial-postgres", "sdk/finial"),
         ("tests/it", "programs/cli"),
     ] {
         assert!(place(from).may_use(place(to)), "{from} → {to}");
@@ -48,6 +49,8 @@ fn arrows_up_forward_or_sideways_are_faults() {
         ("programs/server", "programs/cli"),
         ("plugins/docker", "plugins/k8s"),
         ("sdk/finial", "programs/server"),
+        ("sdk/finial", "sdk/finial-postgres"),
+        ("programs/server", "sdk/finial"),
         ("flow/tls", "tests/testkit"),
     ] {
         assert_eq!(fault_count(from, to), 1, "{from} → {to}");
