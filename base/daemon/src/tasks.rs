@@ -40,8 +40,10 @@ pub struct Drain {
     token: CancellationToken,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
+    /// The end of all of them.
+    end: Drain,
     tracker: TaskTracker,
     force: CancellationToken,
     running: Mutex<BTreeMap<&'static str, usize>>,
@@ -52,7 +54,22 @@ impl Tasks {
     /// No tasks yet; `clock` measures the grace of [`stop`](Self::stop).
     pub fn new(clock: Clock) -> Self {
         let drain = Drain { token: CancellationToken::new() };
-        Self { clock, drain, shared: Arc::default() }
+        let shared = Shared {
+            end: drain.clone(),
+            tracker: TaskTracker::new(),
+            force: CancellationToken::new(),
+            running: Mutex::default(),
+            panicked: OnceLock::new(),
+        };
+        Self { clock, drain, shared: Arc::new(shared) }
+    }
+
+    /// A part of these tasks, whose [`drain`](Self::drain) may be requested while the others go on. It ends with them,
+    /// and a panic in it ends them.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        let drain = Drain { token: self.drain.token.child_token() };
+        Self { clock: self.clock.clone(), drain, shared: Arc::clone(&self.shared) }
     }
 
     /// Runs a lasting part of the program as a task called `name`. If it panics, all tasks are asked to end.
@@ -60,11 +77,11 @@ impl Tasks {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (drain, shared) = (self.drain(), Arc::clone(&self.shared));
+        let shared = Arc::clone(&self.shared);
         self.start(name, work, move |reason| {
             tracing::error!(task = name, reason, "the task {name} has panicked, so the program ends");
             let _ = shared.panicked.set(name);
-            drain.request();
+            shared.end.request();
         });
     }
 
@@ -88,10 +105,10 @@ impl Tasks {
         self.shared.panicked.get().copied()
     }
 
-    /// Asks all tasks to end, waits for at most `grace`, then drops what is left, logging its names. `false` when
-    /// something had to be dropped.
+    /// Asks all tasks to end, those of every part included, waits for at most `grace`, then drops what is left, logging
+    /// its names. `false` when something had to be dropped.
     pub async fn stop(&self, grace: Duration) -> bool {
-        self.drain.request();
+        self.shared.end.request();
         self.shared.tracker.close();
         if self.clock.timeout(grace, self.shared.tracker.wait()).await.is_ok() {
             return true;

@@ -69,3 +69,17 @@ async fn panic_of_a_session_ends_only_that_session() {
     assert!(!tasks.drain().is_requested());
     assert!(tasks.stop(GRACE).await);
 }
+
+#[tokio::test]
+async fn a_part_ends_alone_or_with_the_whole_and_its_panic_ends_the_whole() {
+    let tasks = Tasks::new(Clock::manual(SystemTime::UNIX_EPOCH).0);
+    let (one, other) = (tasks.part(), tasks.part());
+    one.drain().request();
+    assert!(one.drain().is_requested());
+    assert!(!other.drain().is_requested() && !tasks.drain().is_requested());
+    other.spawn("broken", async { panic!("on purpose") });
+    tasks.drain().requested().await;
+    assert!(other.drain().is_requested());
+    assert_eq!(tasks.panicked(), Some("broken"));
+    assert!(one.stop(GRACE).await);
+}
