@@ -131,12 +131,14 @@ impl WebSource {
             reading: source.reading.clone(),
             clock: clock.clone(),
         };
-        let drain = tasks.drain();
+        let (drain, reading) = (tasks.drain(), source.reading.clone());
         tasks.spawn("certificate files", async move {
             tokio::select! {
                 () = reader.run() => {}
                 () = drain.requested() => {}
             }
+            // What was asked for and not begun never will be.
+            reading.send_replace(false);
         });
         Ok(source)
     }

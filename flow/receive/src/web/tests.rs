@@ -125,6 +125,17 @@ async fn nothing_is_read_again_when_the_tasks_have_ended() {
 }
 
 #[tokio::test]
+async fn what_was_asked_for_and_is_not_read_before_the_tasks_end_is_waited_for_by_nobody() {
+    let folder = Folder::new();
+    let source = folder.source(None).await;
+    source.reload();
+    assert!(source.is_reading());
+    folder.tasks.drain().request();
+    source.settled().await;
+    assert!(!source.is_reading());
+}
+
+#[tokio::test]
 async fn files_are_read_again_at_the_interval() {
     let folder = Folder::new();
     let every = Duration::from_secs(30);
