@@ -11,7 +11,7 @@ use finial_daemon::go;
 use finial_identity::{
     ForeignChainError, PublicKey, RevocationLists, Role, SpiffeId, SpkiPin, Verified, X509Error, X509Svid,
 };
-use finial_receive::{NotLive, Source, X509Context};
+use finial_receive::{NotLive, Source, WebSource, X509Context};
 pub(crate) use web::{WebProven, WebStanding};
 
 use crate::terms::{Lists, same_lists};
@@ -138,6 +138,28 @@ impl Standing {
             Kind::Both(both) => both.iter().any(|standing| standing.is_pinned_by(pins)),
             Kind::Spiffe(_) | Kind::Web(_) | Kind::Nobody => false,
         }
+    }
+
+    /// Rests on another source from now on, and on these terms: it falls unless that source has the ID that we presented,
+    /// and its bundles vouch for the peer. `false`, and nothing has changed, when the connection does not rest on an identity
+    /// of SPIFFE.
+    #[must_use]
+    pub fn move_to(&mut self, source: &Source, terms: &Terms) -> bool {
+        let Kind::Spiffe(standing) = &mut self.0 else { return false };
+        (standing.source, standing.terms) = (source.clone(), terms.clone());
+        true
+    }
+
+    /// Rests on another source of the web from now on, and on these terms: it falls unless the certificate of the peer
+    /// leads to the roots of that source. `false`, and nothing has changed, when it rests on an identity of SPIFFE.
+    #[must_use]
+    pub fn move_to_web(&mut self, source: &WebSource, terms: &Terms) -> bool {
+        match &mut self.0 {
+            Kind::Spiffe(_) => return false,
+            Kind::Web(standing) => standing.move_to(source, terms),
+            Kind::Pinned(_) | Kind::Nobody => {}
+        }
+        true
     }
 
     /// Resolves when the connection must be closed; never, while its trust stands.

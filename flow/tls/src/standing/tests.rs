@@ -5,11 +5,12 @@
 use std::time::Duration;
 
 use finial_identity::BundleSet;
-use finial_receive::NotLive;
 use finial_receive::testing::{Authority, SVID_TTL, start};
+use finial_receive::{NotLive, WebIdentity, WebSource};
 
 use super::{Fallen, Standing};
-use crate::fixtures::{CLIENT, Pair, SERVER, shake};
+use crate::Terms;
+use crate::fixtures::{CLIENT, Pair, SERVER, party, shake};
 
 /// The standings of both ends of one connection: the server's, the client's.
 async fn connection(pair: &Pair) -> (Standing, Standing) {
@@ -103,4 +104,57 @@ async fn a_connection_falls_when_our_own_credential_expires_without_a_next() {
     stands(&mut at_server).await;
     pair.hand.step(SVID_TTL);
     assert!(matches!(at_server.fallen().await, Fallen::Own(NotLive::Expired { .. })));
+}
+
+#[tokio::test]
+async fn rule_5_a_connection_that_moves_to_another_source_lives_on_where_its_trust_holds() {
+    let pair = Pair::new();
+    let (mut at_server, mut at_client) = connection(&pair).await;
+    let (authority, clock) = (&pair.authority, pair.server.clock());
+    let both: BundleSet = [authority.bundle_with(&[&Authority::new("example.org")])].into_iter().collect();
+    let (writer, server) = party(authority, SERVER, both, clock);
+    assert!(at_server.move_to(&server, &Terms::default()));
+    stands(&mut at_server).await;
+    // The source of before counts no more.
+    pair.server_writer.withdraw("no identity issued");
+    stands(&mut at_server).await;
+    writer.withdraw("no identity issued");
+    assert!(matches!(at_server.fallen().await, Fallen::Own(NotLive::Withdrawn(_))));
+    let (_writer, client) = party(authority, CLIENT, authority.bundles(), clock);
+    assert!(at_client.move_to(&client, &Terms::default()));
+    stands(&mut at_client).await;
+}
+
+#[tokio::test]
+async fn rule_5_a_connection_that_moves_to_a_source_that_does_not_vouch_for_its_peer_falls() {
+    let pair = Pair::new();
+    let (mut at_server, mut at_client) = connection(&pair).await;
+    let other = Authority::new("example.org");
+    let (_server_writer, server) = party(&other, SERVER, other.bundles(), pair.server.clock());
+    assert!(at_server.move_to(&server, &Terms::default()));
+    assert!(matches!(at_server.fallen().await, Fallen::Peer { id, .. } if id.as_str() == CLIENT));
+    let (_client_writer, client) = party(&other, CLIENT, other.bundles(), pair.client.clock());
+    assert!(at_client.move_to(&client, &Terms::default()));
+    assert!(matches!(at_client.fallen().await, Fallen::Peer { id, .. } if id.as_str() == SERVER));
+}
+
+#[tokio::test]
+async fn rule_5_a_connection_that_moves_to_a_source_with_another_id_of_ours_falls() {
+    let pair = Pair::new();
+    let (mut at_server, _) = connection(&pair).await;
+    let (_writer, other) =
+        party(&pair.authority, "spiffe://example.org/other", pair.authority.bundles(), pair.server.clock());
+    assert!(at_server.move_to(&other, &Terms::default()));
+    assert!(matches!(at_server.fallen().await, Fallen::Replaced(id) if id.as_str() == SERVER));
+}
+
+#[tokio::test]
+async fn no_connection_moves_from_spiffe_to_the_web() {
+    let pair = Pair::new();
+    let (mut at_server, _) = connection(&pair).await;
+    let nobody = WebIdentity::new(None, Vec::new(), start());
+    let (_writer, web) = WebSource::channel(nobody, pair.server.clock());
+    assert!(!at_server.move_to_web(&web, &Terms::default()));
+    stands(&mut at_server).await;
+    assert!(!Standing::of_nobody().move_to(&pair.server, &Terms::default()));
 }

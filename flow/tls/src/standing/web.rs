@@ -41,6 +41,10 @@ impl WebStanding {
         &self.peer
     }
 
+    pub(super) fn move_to(&mut self, source: &WebSource, terms: &Terms) {
+        (self.source, self.terms) = (source.clone(), terms.clone());
+    }
+
     /// Resolves when the peer is no longer trusted; never, while it is.
     pub(super) async fn fallen(&mut self) -> Fallen {
         loop {
