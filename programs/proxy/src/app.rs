@@ -21,7 +21,6 @@ use crate::fleet::Fleet;
 use crate::identities::Identities;
 use crate::metrics::{Exporter, Metrics};
 use crate::reload::{Reloader, Watched};
-use crate::side::Front;
 use crate::sinks;
 use crate::status::{self, Status};
 use crate::{Address, Config, ProxyError, ProxyFile};
@@ -224,14 +223,12 @@ impl App {
     /// What the status server tells, by HTTPS if it can.
     fn status(&self, exporter: Exporter, readiness: Readiness, (tls, pprof): (bool, bool)) -> Status {
         let (gates, clock) = (self.fleet.gates(), exporter.clock().clone());
-        let proxies = gates.borrow().iter().map(|gate| gate.proxy()).collect::<Vec<_>>();
-        let able = proxies.iter().find(|proxy| tls && proxy.identity().can_serve());
-        let front = able.map(|proxy| Front::open(proxy.identity(), proxy.limits().connect_timeout));
+        let secured = tls && status::front(&gates).is_some();
         Status {
             gates,
+            secured,
             exporter,
             reloads: self.watched.is_some().then(|| self.reloader.reloads()),
-            front,
             readiness,
             pprof,
             stopping: self.fleet.listening().drain(),

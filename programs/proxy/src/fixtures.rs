@@ -18,9 +18,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::config::{Named, Own};
 use crate::identities::Identities;
+use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
-use crate::side::Identity;
 use crate::{AccessFlags, App, ClientConfig, Config, CredentialFlags, ProxyError, ServerConfig};
 
 pub(crate) const SERVER: &str = "spiffe://example.org/server";
@@ -106,10 +106,25 @@ pub(crate) async fn app(config: impl Into<Config>, source: Source) -> Result<App
 
 /// The proxies of a file, with an identity from `source` in place of the Workload API that [`AGENT`] names.
 pub(crate) async fn app_of_file(path: &Path, source: Source) -> Result<App, ProxyError> {
-    let lasting = Tasks::new(source.clock().clone());
-    let identities = Identities::new(source.clock(), &lasting);
-    identities.insert(Own::WorkloadApi(Endpoint::parse(AGENT).unwrap()), Identity::Spiffe(source));
-    Box::pin(crate::app::assemble_file(path, identities, lasting)).await
+    app_of_agents(path, (AGENT, source), &[]).await
+}
+
+/// The same with an agent at an address, and others that the file may name later.
+pub(crate) async fn app_of_agents(
+    path: &Path,
+    first: (&str, Source),
+    later: &[(&str, Source)],
+) -> Result<App, ProxyError> {
+    let lasting = Tasks::new(first.1.clock().clone());
+    let identities = Identities::new(first.1.clock(), &lasting);
+    let insert = |(address, source): &(&str, Source)| {
+        let own = Own::WorkloadApi(Endpoint::parse(address).unwrap());
+        identities.insert(own, Identity::Spiffe(source.clone()));
+    };
+    insert(&first);
+    let app = Box::pin(crate::app::assemble_file(path, identities.clone(), lasting)).await;
+    later.iter().for_each(insert);
+    app
 }
 
 /// Runs `test` beside the app, which is told to stop when the test has ended. Boxed, as tests hold whole peers.

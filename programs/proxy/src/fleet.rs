@@ -1,6 +1,6 @@
 //! All listeners of a process, and how another configuration takes the place of the one before.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use finial_daemon::{Clock, Tasks};
@@ -12,16 +12,18 @@ use crate::ProxyError;
 use crate::accept::{Listener, PassedSockets};
 use crate::config::{Named, Own};
 use crate::gate::Gate;
-use crate::identities::Identities;
+use crate::identities::{Identities, Use};
+use crate::identity::Identity;
 use crate::lines::Chain;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
-use crate::side::Identity;
 
 /// Owns the gates. Those that a change does not name are closed, those that it names as they are stay untouched.
 #[derive(Debug)]
 pub(crate) struct Fleet {
     gates: watch::Sender<Vec<Arc<Gate>>>,
+    /// Those that drain.
+    closing: Mutex<Vec<Weak<Gate>>>,
     identities: Identities,
     metrics: Arc<Metrics>,
     passed: PassedSockets,
@@ -50,6 +52,7 @@ impl Fleet {
         let clock = identities.clock().clone();
         Self {
             gates: watch::Sender::new(Vec::new()),
+            closing: Mutex::default(),
             identities,
             metrics: Arc::new(metrics),
             passed,
@@ -139,11 +142,28 @@ impl Fleet {
 
     /// Identities that no gate uses end.
     pub(crate) fn forget_identities(&self) {
-        let proxies = self.gates.borrow().iter().map(|gate| gate.proxy()).collect::<Vec<_>>();
+        let current = self.gates.borrow().iter().map(|gate| gate.proxy()).collect::<Vec<_>>();
+        let closing = self.closing().iter().map(|gate| gate.proxy()).collect::<Vec<_>>();
+        let used = |uses: &dyn Fn(&Proxy) -> bool| {
+            if current.iter().any(|proxy| uses(proxy)) {
+                Use::Current
+            } else if closing.iter().any(|proxy| uses(proxy)) {
+                Use::Last
+            } else {
+                Use::None
+            }
+        };
         self.identities.retain(
-            |own| proxies.iter().any(|proxy| proxy.own() == own),
-            |files| proxies.iter().any(|proxy| proxy.scrutiny().lists.as_ref() == Some(files)),
+            |own| used(&|proxy| proxy.own() == own),
+            |files| used(&|proxy| proxy.scrutiny().lists.as_ref() == Some(files)),
         );
+    }
+
+    /// The gates that drain.
+    fn closing(&self) -> Vec<Arc<Gate>> {
+        let mut closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
+        closing.retain(|gate| gate.strong_count() > 0);
+        closing.iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Accepts no more, and waits for open connections.
@@ -177,6 +197,7 @@ impl Fleet {
     fn retire(&self, gate: &Arc<Gate>) {
         tracing::info!("no longer listening on {}", gate.listen_address());
         gate.accept_no_more();
+        self.closing.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(gate));
         let gate = Arc::clone(gate);
         self.listening.spawn_session("listener", async move {
             if let Err(error) = gate.close().await {

@@ -1,5 +1,8 @@
 //! The identities of one process: one for each place they come from, however many proxies use it.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -9,15 +12,34 @@ use finial_tls::Terms;
 
 use crate::ProxyError;
 use crate::config::{ListFiles, Own, Scrutiny};
-use crate::side::Identity;
+use crate::identity::Identity;
 
 /// Twenty proxies of one agent hold one stream of its Workload API. Clones share the identities.
 #[derive(Clone, Debug)]
 pub(crate) struct Identities {
-    opened: Arc<Mutex<Vec<(Own, Identity)>>>,
-    lists: Arc<Mutex<Vec<(ListFiles, RevocationSource)>>>,
+    opened: Arc<Mutex<Vec<Opened<Own, Identity>>>>,
+    lists: Arc<Mutex<Vec<Opened<ListFiles, RevocationSource>>>>,
     clock: Clock,
     tasks: Tasks,
+}
+
+/// What is kept up to date, and by what.
+#[derive(Debug)]
+struct Opened<P, L> {
+    place: P,
+    live: L,
+    feed: Tasks,
+}
+
+/// Who uses what is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// A listener.
+    Current,
+    /// Connections of a listener that is closing.
+    Last,
+    /// Nobody. Connections may still hold it, and rest on something else.
+    None,
 }
 
 impl Identities {
@@ -32,21 +54,22 @@ impl Identities {
 
     /// The identity that is open already, or else a new one. One of the Workload API need not be there yet.
     pub(crate) async fn open(&self, own: &Own) -> Result<Identity, ProxyError> {
-        if let Some(identity) = self.find(own) {
+        if let Some(identity) = found(&self.opened(), own) {
             return Ok(identity);
         }
+        let feed = self.tasks.part();
         let identity = match own {
             Own::WorkloadApi(endpoint) => {
                 tracing::info!("using SPIFFE Workload API as certificate source");
-                Identity::Spiffe(Source::from_workload_api(endpoint, &self.clock, &self.tasks))
+                Identity::Spiffe(Source::from_workload_api(endpoint, &self.clock, &feed))
             }
             Own::Files { files, every } => {
                 tracing::info!("{}", certificate_source(files));
-                let read = WebSource::from_files(files.clone(), *every, &self.clock, &self.tasks).await;
+                let read = WebSource::from_files(files.clone(), *every, &self.clock, &feed).await;
                 Identity::Web(read.map_err(ProxyError::Files)?)
             }
         };
-        self.insert(own.clone(), identity.clone());
+        self.opened().push(Opened { place: own.clone(), live: identity.clone(), feed });
         Ok(identity)
     }
 
@@ -60,42 +83,42 @@ impl Identities {
     }
 
     async fn open_lists(&self, files: &ListFiles) -> Result<RevocationSource, ProxyError> {
-        let found = held(&self.lists).iter().find(|(open, _)| open == files).map(|(_, lists)| lists.clone());
-        if let Some(lists) = found {
+        if let Some(lists) = found(&held(&self.lists), files) {
             return Ok(lists);
         }
-        let ListFiles { paths, every } = files.clone();
-        let lists = RevocationSource::from_files(paths, every, &self.clock, &self.tasks).await;
+        let (ListFiles { paths, every }, feed) = (files.clone(), self.tasks.part());
+        let lists = RevocationSource::from_files(paths, every, &self.clock, &feed).await;
         let lists = lists.map_err(ProxyError::RevocationLists)?;
-        held(&self.lists).push((files.clone(), lists.clone()));
+        held(&self.lists).push(Opened { place: files.clone(), live: lists.clone(), feed });
         Ok(lists)
     }
 
-    /// What is to be found from now on.
+    /// What the caller feeds is to be found from now on.
+    #[cfg(test)]
     pub(crate) fn insert(&self, own: Own, identity: Identity) {
-        self.opened().push((own, identity));
+        self.opened().push(Opened { place: own, live: identity, feed: self.tasks.part() });
     }
 
-    /// Forgets the identities that nobody uses: their streams and readers end with the last connection that rests on
-    /// them.
-    pub(crate) fn retain(&self, used: impl Fn(&Own) -> bool, needed: impl Fn(&ListFiles) -> bool) {
-        self.opened().retain(|(own, _)| used(own));
-        held(&self.lists).retain(|(files, _)| needed(files));
+    /// Keeps what listeners use, and forgets the rest: its streams and readers end at once, or with the last connection
+    /// that rests on them.
+    pub(crate) fn retain(&self, of_own: impl Fn(&Own) -> Use, of_lists: impl Fn(&ListFiles) -> Use) {
+        self.opened().retain(|opened| opened.stays(of_own(&opened.place)));
+        held(&self.lists).retain(|opened| opened.stays(of_lists(&opened.place)));
     }
 
     /// Reads the certificate files again, soon. Without effect on the Workload API, which tells by itself.
     pub(crate) fn reload(&self) {
-        for (_, identity) in self.opened().iter() {
-            if let Identity::Web(source) = identity {
+        for opened in self.opened().iter() {
+            if let Identity::Web(source) = &opened.live {
                 source.reload();
             }
         }
-        held(&self.lists).iter().for_each(|(_, lists)| lists.reload());
+        held(&self.lists).iter().for_each(|opened| opened.live.reload());
     }
 
     /// Resolves when what [`reload`](Self::reload) asked for has been read, whatever came of it.
     pub(crate) async fn settled(&self) {
-        let identities = self.opened().iter().map(|(_, identity)| identity.clone()).collect::<Vec<_>>();
+        let identities = self.opened().iter().map(|opened| opened.live.clone()).collect::<Vec<_>>();
         for identity in identities {
             if let Identity::Web(source) = identity {
                 source.settled().await;
@@ -109,26 +132,32 @@ impl Identities {
 
     /// How many generations and lists were refused.
     pub(crate) fn refused(&self) -> u64 {
-        let refused = |(_, identity): &(Own, Identity)| match identity {
-            Identity::Spiffe(source) => source.refused(),
-            Identity::Web(source) => source.refused(),
-        };
-        let generations = self.opened().iter().map(refused).sum::<u64>();
-        generations + held(&self.lists).iter().map(|(_, lists)| lists.refused()).sum::<u64>()
+        let generations = self.opened().iter().map(|opened| opened.live.refused()).sum::<u64>();
+        generations + held(&self.lists).iter().map(|opened| opened.live.refused()).sum::<u64>()
     }
 
     /// When the first of what is presented expires, or has.
     pub(crate) fn first_expiry(&self) -> Option<SystemTime> {
-        self.opened().iter().filter_map(|(_, identity)| identity.not_after()).min()
+        self.opened().iter().filter_map(|opened| opened.live.not_after()).min()
     }
 
-    fn find(&self, own: &Own) -> Option<Identity> {
-        self.opened().iter().find(|(opened, _)| opened == own).map(|(_, identity)| identity.clone())
-    }
-
-    fn opened(&self) -> MutexGuard<'_, Vec<(Own, Identity)>> {
+    fn opened(&self) -> MutexGuard<'_, Vec<Opened<Own, Identity>>> {
         held(&self.opened)
     }
+}
+
+impl<P, L> Opened<P, L> {
+    /// Whether it is to be found from now on.
+    fn stays(&self, used: Use) -> bool {
+        if used == Use::None {
+            self.feed.drain().request();
+        }
+        used == Use::Current
+    }
+}
+
+fn found<P: PartialEq, L: Clone>(opened: &[Opened<P, L>], place: &P) -> Option<L> {
+    opened.iter().find(|opened| opened.place == *place).map(|opened| opened.live.clone())
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

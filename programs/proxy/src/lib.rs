@@ -27,6 +27,7 @@ mod fleet;
 mod gate;
 mod http;
 mod identities;
+mod identity;
 mod lines;
 mod metrics;
 mod outgoing;

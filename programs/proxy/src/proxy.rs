@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use finial_daemon::Clock;
 use finial_receive::NotLive;
-use finial_tls::{Standing, Terms};
+use finial_tls::{Offer, Standing, Terms};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use self::dial::{CheckError, DialError};
@@ -22,13 +22,14 @@ use crate::ahead::ReadAhead;
 use crate::config::{Config, HealthCheck, Limits, Named, Own, Plan, Quiet, Scrutiny};
 use crate::gate::Notices;
 use crate::http::BackendHttp;
+use crate::identity::Identity;
 use crate::lines::{Chain, rounded};
 use crate::metrics::Metrics;
 use crate::outgoing::Site;
 use crate::pipe::{Cut, Name, Pool, Secured, Size, Traffic, relay};
 use crate::plain::Plain;
 use crate::proxy_protocol::{ProxyProtocol, TlsFacts};
-use crate::side::{Back, Front, Identity, Met, Side};
+use crate::side::{Back, Front, Met, Side};
 use crate::targets::Targets;
 use crate::upstream::Upstream;
 
@@ -47,6 +48,8 @@ pub(crate) struct Proxy {
     own: Own,
     scrutiny: Scrutiny,
     identity: Identity,
+    terms: Terms,
+    offer: Offer,
     limits: Limits,
     quiet: Quiet,
     metrics: Arc<Metrics>,
@@ -70,7 +73,17 @@ impl Proxy {
         let side = Side::new(&plan, &identity, &terms);
         let site = plan.target_status.map(|url| Site::new(url, identity.clock()));
         let Plan {
-            listen, health_check, own, scrutiny, limits, quiet, proxy_protocol, upstream, http, ..
+            listen,
+            health_check,
+            own,
+            scrutiny,
+            offer,
+            limits,
+            quiet,
+            proxy_protocol,
+            upstream,
+            http,
+            ..
         } = plan;
         Self {
             name,
@@ -82,6 +95,8 @@ impl Proxy {
             own,
             scrutiny,
             identity,
+            terms,
+            offer,
             limits,
             quiet,
             metrics,
@@ -168,11 +183,19 @@ impl Proxy {
         }
     }
 
-    /// Whether this proxy would let a connection go on that the one before it had begun. Peers were verified by the
-    /// authorities of the identity of then: by others nothing is known of them. Where the backend believes what it is
-    /// told, nobody may go on saying it.
-    fn keeps(&self, before: &Self, standing: &Standing) -> bool {
-        self.own == before.own && self.http == before.http && self.side.keeps(&before.side, standing)
+    /// Whether this proxy would let a connection go on that the one before it had begun. It rests on the identity of this
+    /// one then, by which its peer may yet prove not to be trusted. Where the backend believes what it is told, nobody
+    /// may go on saying it.
+    fn keeps(&self, before: &Self, standing: &mut Standing) -> bool {
+        self.http == before.http
+            && self.side.keeps(&before.side, standing)
+            && self.identity.carry(standing, &self.terms)
+    }
+
+    /// How the status is served with what this proxy presents; `None` when it presents nothing.
+    pub(crate) fn status_front(&self) -> Option<Front> {
+        let limit = self.limits.connect_timeout;
+        self.identity.can_serve().then(|| Front::open(&self.identity, limit, &self.offer))
     }
 
     /// Whether there is an identity to present.
@@ -315,7 +338,7 @@ impl Proxy {
             tokio::select! {
                 fallen = ground.standing.fallen() => return fallen.into(),
                 next = ground.notices.replaced() => {
-                    if !next.keeps(self, &ground.standing) {
+                    if !next.keeps(self, &mut ground.standing) {
                         return Cut::Revoked;
                     }
                 }

@@ -61,10 +61,13 @@ impl Reloader {
             let _ = asked.try_send(());
         }
         if let Some(announcer) = announcer.cloned() {
-            let reloader = self.clone();
-            self.identities.tasks().spawn_session("reload", async move {
-                let _ = reloader.identities.clock().timeout(PATIENCE, reloader.settled()).await;
-                announcer.listening();
+            let (reloader, tasks) = (self.clone(), self.identities.tasks());
+            let drain = tasks.drain();
+            tasks.spawn_session("reload", async move {
+                tokio::select! {
+                    _ = reloader.identities.clock().timeout(PATIENCE, reloader.settled()) => announcer.listening(),
+                    () = drain.requested() => {}
+                }
             });
         }
     }

@@ -3,11 +3,9 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use finial_daemon::Clock;
 use finial_identity::SpkiPin;
-use finial_receive::{NotLive, Source, WebSource};
 use finial_tls::{
     Acceptor, Connector, NameRules, Offer, Peer, PinnedPeer, Policy, Secured, Standing, Terms, TlsError,
     WebAcceptor, WebDialer, WebPeer,
@@ -18,74 +16,8 @@ use tokio_rustls::{client, server};
 
 use crate::config::{Mode, Plan, Trust};
 use crate::http::ALPN;
+use crate::identity::Identity;
 use crate::lines::excerpt;
-
-/// The identity of a proxy, kept up to date.
-#[derive(Clone, Debug)]
-pub(crate) enum Identity {
-    /// From the Workload API.
-    Spiffe(Source),
-    /// From files.
-    Web(WebSource),
-}
-
-impl Identity {
-    pub(crate) fn clock(&self) -> &Clock {
-        match self {
-            Self::Spiffe(source) => source.clock(),
-            Self::Web(source) => source.clock(),
-        }
-    }
-
-    /// Whether there is something to present, and to verify by.
-    pub(crate) fn check(&self) -> Result<(), NotLive> {
-        match self {
-            Self::Spiffe(source) => source.credential().map(drop),
-            Self::Web(source) => source.identity().map(drop),
-        }
-    }
-}
-
-impl Identity {
-    /// Whether there is a certificate with which a server can be.
-    pub(crate) fn can_serve(&self) -> bool {
-        match self {
-            Self::Spiffe(_) => true,
-            Self::Web(source) => source.identity().is_ok_and(|identity| identity.credential().is_some()),
-        }
-    }
-
-    /// When what is presented expires, or has.
-    pub(crate) fn not_after(&self) -> Option<SystemTime> {
-        match self {
-            Self::Spiffe(source) => match source.credential() {
-                Ok(credential) => Some(credential.svid().not_after()),
-                Err(NotLive::Expired { at, .. }) => Some(at),
-                Err(_) => None,
-            },
-            Self::Web(source) => {
-                let identity = source.identity().ok()?;
-                identity.credential().map(|credential| credential.chain().not_after())
-            }
-        }
-    }
-
-    /// Whether files are being read again.
-    pub(crate) fn is_reading(&self) -> bool {
-        match self {
-            Self::Spiffe(_) => false,
-            Self::Web(source) => source.is_reading(),
-        }
-    }
-
-    /// When what is presented was read from files.
-    pub(crate) fn read_at(&self) -> Option<SystemTime> {
-        match self {
-            Self::Spiffe(_) => None,
-            Self::Web(source) => source.identity().ok().map(|identity| identity.read_at()),
-        }
-    }
-}
 
 /// On which side the TLS is, and with whom.
 #[derive(Debug)]
@@ -197,8 +129,9 @@ impl Front {
     }
 
     /// Asks callers for no certificate.
-    pub(crate) fn open(identity: &Identity, limit: Duration) -> Self {
-        Self::with(identity, (NameRules::default(), &Terms::default()), Trust::ServerOnly, limit)
+    pub(crate) fn open(identity: &Identity, limit: Duration, offer: &Offer) -> Self {
+        let front = Self::with(identity, (NameRules::default(), &Terms::default()), Trust::ServerOnly, limit);
+        front.offering(offer)
     }
 
     fn with(identity: &Identity, (rules, terms): (NameRules, &Terms), trust: Trust, limit: Duration) -> Self {

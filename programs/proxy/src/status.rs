@@ -43,8 +43,8 @@ pub(crate) struct Status {
     pub(crate) exporter: Exporter,
     /// Where the configuration is a file.
     pub(crate) reloads: Option<Arc<Reloads>>,
-    /// Performs handshakes, where the status is not served in the clear.
-    pub(crate) front: Option<Front>,
+    /// Whether it is served by HTTPS, with what the first listener of that time presents.
+    pub(crate) secured: bool,
     /// Pending until callers are accepted.
     pub(crate) readiness: Readiness,
     /// Requested when the proxy no longer accepts.
@@ -75,15 +75,23 @@ pub(crate) fn start(listener: Listener, status: Status, tasks: &Tasks) {
     tasks.spawn("status", serving);
 }
 
+/// Performs handshakes as the first listener that presents something; `None` when none does.
+pub(crate) fn front(gates: &watch::Receiver<Vec<Arc<Gate>>>) -> Option<Front> {
+    gates.borrow().iter().find_map(|gate| gate.proxy().status_front())
+}
+
 impl Status {
     /// Answers the one request of a connection.
     pub(crate) async fn serve(&self, stream: Plain) {
-        match &self.front {
-            None => self.serve_http(stream).await,
-            Some(front) => match front.accept(stream).await {
-                Ok(met) => self.serve_http(met.stream).await,
-                Err(error) => tracing::debug!("a request for the status failed: {}", Chain(&error)),
-            },
+        if !self.secured {
+            return self.serve_http(stream).await;
+        }
+        let Some(front) = front(&self.gates) else {
+            return tracing::debug!("a request for the status failed: no listener presents a certificate");
+        };
+        match front.accept(stream).await {
+            Ok(met) => self.serve_http(met.stream).await,
+            Err(error) => tracing::debug!("a request for the status failed: {}", Chain(&error)),
         }
     }
 

@@ -6,6 +6,7 @@ mod ends;
 mod flood;
 mod reload;
 mod status;
+mod successor;
 mod targets;
 mod trust;
 mod web;

@@ -13,7 +13,7 @@ use super::{Exporter, Failure, Metrics};
 use crate::config::Own;
 use crate::fixtures::{SERVER, World};
 use crate::identities::Identities;
-use crate::side::Identity;
+use crate::identity::Identity;
 
 fn metrics() -> (Arc<Metrics>, ClockHand) {
     let (clock, hand) = Clock::manual(start());

@@ -71,7 +71,7 @@ fn server(name: &str, target: SocketAddr, allow: &str) -> String {
 }
 
 /// Asks for the file to be read again, and waits until that has happened.
-async fn reload(reloader: &Reloader) {
+pub(super) async fn reload(reloader: &Reloader) {
     let reloads = reloader.reloads();
     let before = (reloads.applied(), reloads.refused());
     reloader.reload();
@@ -81,7 +81,7 @@ async fn reload(reloader: &Reloader) {
 }
 
 /// Both ways through an open connection.
-async fn passes(caller: &mut TlsStream<TcpStream>, served: &mut TcpStream) -> bool {
+pub(super) async fn passes(caller: &mut TlsStream<TcpStream>, served: &mut TcpStream) -> bool {
     let there = async { caller.write_all(b"?").await.is_ok() && served.read_u8().await.is_ok() }.await;
     there && served.write_all(b"!").await.is_ok() && caller.read_u8().await.is_ok()
 }

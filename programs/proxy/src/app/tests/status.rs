@@ -11,7 +11,7 @@ use tokio::net::UnixStream;
 use crate::fixtures::{
     CLIENT, SERVER, STRANGER, World, app, beside, dial, listener, local, name, proxy, read_to_end,
 };
-use crate::{ClientConfig, ServerConfig, StatusFlags};
+use crate::{ClientConfig, ServerConfig, StatusFlags, TlsFlags};
 
 fn plain() -> StatusFlags {
     StatusFlags { address: Some(format!("http://{}", local(0))), ..StatusFlags::default() }
@@ -126,6 +126,30 @@ async fn status_by_tls_presents_our_certificate_and_asks_for_none() {
         let elsewhere = finial_tls::Connector::new(&world.party(CLIENT).1, Policy::ids([]));
         let refused = elsewhere.connect(dial(address).await, name()).await.map(drop);
         assert!(matches!(refused.unwrap_err(), TlsError::Unauthorized { .. }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn status_by_tls_agrees_on_what_the_flags_say() {
+    let world = World::new();
+    let (_backend, target) = listener().await;
+    let (_writer, source) = world.party(SERVER);
+    let status = StatusFlags { address: Some(local(0)), ..StatusFlags::default() };
+    let tls = TlsFlags {
+        cipher_suites: Some("CHACHA".to_owned()),
+        newest: Some("TLS1.2".to_owned()),
+        ..TlsFlags::default()
+    };
+    let app = app(ServerConfig { status, tls, ..world.server(target) }, source).await.unwrap();
+    let address = app.status_address().unwrap();
+    beside(app, &world.clock, async {
+        let anybody = world.connector(STRANGER, SERVER).without_credential();
+        let secured = anybody.connect(dial(address).await, name()).await.unwrap();
+        let session = secured.stream.get_ref().1;
+        assert_eq!(session.protocol_version().unwrap().as_str(), Some("TLSv1_2"));
+        let suite = session.negotiated_cipher_suite().unwrap().suite();
+        assert!(suite.as_str().unwrap().contains("CHACHA20"), "{suite:?}");
     })
     .await;
 }
