@@ -1,6 +1,7 @@
 //! What is known of one attempt to connect, while tokio-postgres makes it.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use finial_identity::X509Credential;
 
@@ -17,6 +18,8 @@ pub(crate) struct Attempt {
 pub(crate) struct Established {
     /// What we presented, or an older one of the same source; `None` when it has only bundles.
     pub(crate) credential: Option<Arc<X509Credential>>,
+    /// Until when the server's certificate is valid.
+    pub(crate) server_until: SystemTime,
     /// Whether channel binding is possible.
     pub(crate) has_binding: bool,
 }

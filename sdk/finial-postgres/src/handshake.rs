@@ -4,9 +4,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use finial_receive::{NotLive, Source};
-use finial_tls::{Connector, Standing, TlsError, WebDialer};
+use finial_tls::{Connector, Secured, Standing, TlsError, WebDialer};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::tls::TlsConnect;
@@ -48,14 +49,15 @@ impl Handshake {
             Err(reason) => return Err(Error::Tls(reason.into())),
         };
         let secured = self.dialer.dial(stream, name).await;
-        let (stream, standing) = secured.map_err(|cause| self.explain(cause))?;
+        let (stream, standing, server_until) = secured.map_err(|cause| self.explain(cause))?;
         let stream = TlsStream::new(stream, standing);
         if let Some(attempt) = &self.attempt {
             let (_, tls) = stream.stream().get_ref();
             if attempt.is_direct && tls.alpn_protocol() != Some(ALPN) {
                 return Err(Error::NotPostgres);
             }
-            attempt.note(Established { credential, has_binding: stream.binding().is_some() });
+            let has_binding = stream.binding().is_some();
+            attempt.note(Established { credential, server_until, has_binding });
         }
         Ok(stream)
     }
@@ -83,22 +85,23 @@ impl Handshake {
 }
 
 impl Dialer {
+    /// Gives the stream, how long it may be trusted, and until when the server's certificate is valid.
     async fn dial<S>(
         &self,
         stream: S,
         name: ServerName<'static>,
-    ) -> Result<(client::TlsStream<S>, Standing), TlsError>
+    ) -> Result<(client::TlsStream<S>, Standing, SystemTime), TlsError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         match self {
             Self::Spiffe(connector) => {
-                let secured = connector.connect(stream, name).await?;
-                Ok((secured.stream, secured.standing))
+                let Secured { stream, peer, standing } = connector.connect(stream, name).await?;
+                Ok((stream, standing, peer.svid().not_after()))
             }
             Self::Web(dialer) => {
-                let secured = dialer.connect(stream, name).await?;
-                Ok((secured.stream, secured.standing))
+                let Secured { stream, peer, standing } = dialer.connect(stream, name).await?;
+                Ok((stream, standing, peer.chain().not_after()))
             }
         }
     }

@@ -34,9 +34,10 @@ pub struct PoolSettings {
     /// How long [`Pool::get`](managed::Pool::get) waits when all are lent. By default 30 seconds. What a new connection may
     /// take is the [connector's](Connector::with_limit) affair.
     pub wait: Duration,
-    /// So long before the SVID that it was made with expires a connection is retired: closed as soon as it is not lent.
-    /// Spread over as much time again, so that not all are made anew at once, and never in the first half of what its SVID
-    /// had left. By default five minutes.
+    /// So long before the SVID that it was made with expires, or the certificate of the server, a connection is retired:
+    /// closed as soon as it is not lent. So the authorities of both may leave the bundle in their time, and no query
+    /// notices. Spread over as much time again, so that not all are made anew at once, and never in the first half of what
+    /// was left. By default five minutes.
     pub retire_before: Duration,
     /// If a time: so long after a newer SVID has come, connections made with an older one are retired as well. By default
     /// none is for that reason, since PostgreSQL looks at a certificate only when a connection begins.
@@ -92,9 +93,8 @@ impl managed::Manager for Manager {
 
     async fn create(&self) -> Result<Pooled, Error> {
         let Opened { client, connection, established } = self.connector.open(&self.config).await?;
-        let credential = established.and_then(|established| established.credential);
         let lease =
-            Arc::new(Lease::new(credential, self.settings.retire_before, self.connector.source().clock()));
+            Arc::new(Lease::new(established, self.settings.retire_before, self.connector.source().clock()));
         self.keeper.add(&lease);
         let (ending, keeper) = (Arc::clone(&lease), Arc::clone(&self.keeper));
         self.tasks.spawn_session("postgres connection", async move {

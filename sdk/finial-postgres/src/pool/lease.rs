@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime};
 use finial_daemon::Clock;
 use finial_identity::X509Credential;
 
+use crate::attempt::Established;
+
 /// What one connection was made with, and when it is to be retired for that.
 #[derive(Debug)]
 pub(super) struct Lease {
@@ -17,12 +19,15 @@ pub(super) struct Lease {
 
 impl Lease {
     /// Of a connection that was made now.
-    pub(super) fn new(credential: Option<Arc<X509Credential>>, before: Duration, clock: &Clock) -> Self {
-        let retire_at = credential.as_ref().map(|credential| {
-            let left = credential.svid().not_after().duration_since(clock.now()).unwrap_or_default();
-            let before = before.mul_f64(1.0 + fastrand::f64());
-            clock.now() + left.saturating_sub(before).max(left / 2)
-        });
+    pub(super) fn new(established: Option<Established>, before: Duration, clock: &Clock) -> Self {
+        let Some(Established { credential, server_until, .. }) = established else {
+            return Self { credential: None, retire_at: None, ended: AtomicBool::new(false) };
+        };
+        let own_until = credential.as_ref().map(|credential| credential.svid().not_after());
+        let left =
+            own_until.map_or(server_until, |until| until.min(server_until)).duration_since(clock.now());
+        let (left, before) = (left.unwrap_or_default(), before.mul_f64(1.0 + fastrand::f64()));
+        let retire_at = Some(clock.now() + left.saturating_sub(before).max(left / 2));
         Self { credential, retire_at, ended: AtomicBool::new(false) }
     }
 
@@ -30,7 +35,7 @@ impl Lease {
         self.credential.as_ref()
     }
 
-    /// When it is to be retired, whatever else happens; `None` for a connection that nothing of ours can outlive.
+    /// When it is to be retired, whatever else happens.
     pub(super) fn retire_at(&self) -> Option<SystemTime> {
         self.retire_at
     }

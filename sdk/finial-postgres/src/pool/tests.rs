@@ -72,6 +72,19 @@ async fn lent_connection_is_retired_when_it_comes_back() {
 }
 
 #[tokio::test]
+async fn connection_is_retired_before_the_servers_certificate_expires() {
+    let world = World::new();
+    let (server, pool) = open(&world, PoolSettings::default()).await;
+    world.hand.step(30 * MINUTE);
+    world.renew();
+    drop(pool.get().await.unwrap());
+    server.sees(1).await;
+    // Ours is good for half an hour more.
+    world.hand.step(26 * MINUTE);
+    server.sees(0).await;
+}
+
+#[tokio::test]
 async fn connection_with_an_svid_that_has_little_left_is_of_use_for_half_of_that() {
     let world = World::new();
     world.hand.step(SVID_TTL - 4 * MINUTE);
