@@ -23,6 +23,8 @@ mod peers;
 #[cfg(test)]
 mod pki;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod prometheus;
 #[cfg(test)]
 mod proxy;

@@ -14,6 +14,7 @@ mod pair;
 mod peer;
 mod place;
 mod poll;
+mod postgres;
 mod process;
 mod usage;
 
@@ -22,5 +23,6 @@ pub use pair::Pair;
 pub use peer::{envoy, go_peer, grpcurl, installed, python, skip, systemd_root, traefik};
 pub use place::{example, finial};
 pub use poll::{LIMIT, free_port, until};
+pub use postgres::Postgres;
 pub use process::{Finished, Process, run, run_with_input};
 pub use usage::{memory, memory_available, processor_time};
