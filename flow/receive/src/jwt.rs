@@ -71,6 +71,24 @@ impl JwtSource {
     ) -> Result<JwtSvid, ReceiveError> {
         let svids = self.call("FetchJWTSVID", self.client.jwt_svids(audience, id)).await?;
         let svid = svids.into_iter().next().ok_or(ReceiveError::NoJwt)?;
+        self.asked_for(svid, audience, id)
+    }
+
+    /// A token for `audience` of each identity of this process, with the hint of the operator.
+    ///
+    /// # Errors
+    /// As [`fetch_jwt_svid`](Self::fetch_jwt_svid).
+    pub async fn fetch_jwt_svids(&self, audience: &Audience) -> Result<Vec<JwtSvid>, ReceiveError> {
+        let svids = self.call("FetchJWTSVID", self.client.jwt_svids(audience, None)).await?;
+        svids.into_iter().map(|svid| self.asked_for(svid, audience, None)).collect()
+    }
+
+    fn asked_for(
+        &self,
+        svid: JwtSvid,
+        audience: &Audience,
+        id: Option<&SpiffeId>,
+    ) -> Result<JwtSvid, ReceiveError> {
         match difference(&svid, audience, id, &self.clock) {
             Some(fault) => Err(ReceiveError::OtherJwt { id: svid.id().clone(), fault }),
             None => Ok(svid),

@@ -20,8 +20,6 @@
 mod context;
 mod endpoint;
 mod error;
-#[cfg(test)]
-mod fake_agent;
 mod files;
 mod follow;
 mod jwt;

@@ -1,10 +1,13 @@
-//! A certificate authority for tests: it makes SVIDs that are right, and ones that are wrong in one respect.
+//! For tests: a certificate authority that makes SVIDs that are right, and ones that are wrong in one respect; and an
+//! agent that answers as the test tells it.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "a test that cannot make its certificates must fail"
 )]
+
+mod fake_agent;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,6 +20,8 @@ use rcgen::{
     Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType,
 };
 use rustls_pki_types::CertificateDer;
+
+pub use self::fake_agent::{FakeAgent, JwtAnswer, Session};
 
 /// The instant at which the clocks of tests start: 2027-01-15 08:00:00 UTC.
 pub fn start() -> SystemTime {

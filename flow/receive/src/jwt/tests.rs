@@ -12,7 +12,7 @@ use finial_identity::{
 use tonic::{Code, Status};
 
 use super::{CALL_LIMIT, JwtSource};
-use crate::fake_agent::FakeAgent;
+use crate::testing::FakeAgent;
 use crate::testing::start;
 use crate::{NotLive, ReceiveError};
 
@@ -140,4 +140,20 @@ async fn the_agent_validates_on_request() {
     assert!(
         matches!(refused, ReceiveError::Refused { status, .. } if status.code() == Code::InvalidArgument)
     );
+}
+
+#[tokio::test]
+async fn tokens_of_all_identities_come_with_their_hints() {
+    let agent = FakeAgent::serve();
+    let source = source(&agent);
+    let svids = ["internal", "external"].map(|hint| token(&key(), WEB, "db", later()).with_hint(hint));
+    *agent.jwt_svids.lock().unwrap() = Some(Ok(svids.to_vec()));
+    let audience = Audience::new(["db"]).unwrap();
+    let fetched = source.fetch_jwt_svids(&audience).await.unwrap();
+    assert_eq!(fetched.iter().map(JwtSvid::hint).collect::<Vec<_>>(), ["internal", "external"]);
+    assert_eq!(agent.asked(), [(audience, None)]);
+
+    *agent.jwt_svids.lock().unwrap() = Some(Ok(vec![token(&key(), WEB, "other", later())]));
+    let refused = source.fetch_jwt_svids(&Audience::new(["db"]).unwrap()).await;
+    assert!(matches!(refused, Err(ReceiveError::OtherJwt { .. })));
 }

@@ -9,8 +9,8 @@ use finial_identity::{Bundle, X509Credential};
 use finial_wire::X509Context;
 use tonic::{Code, Status};
 
-use crate::fake_agent::FakeAgent;
 use crate::follow::STEADY;
+use crate::testing::FakeAgent;
 use crate::testing::{Authority, start};
 use crate::{Endpoint, NotLive, Source};
 

@@ -1,6 +1,6 @@
 //! An agent for tests: the real wire on a real Unix socket, and answers that the test gives by hand.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test whose agent does not come up must fail")]
 
 use std::sync::{Arc, Mutex};
 
@@ -18,35 +18,45 @@ use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tonic::service::interceptor::InterceptedService;
 use tonic::{Extensions, Request, Status};
 
+use super::start;
 use crate::Endpoint;
-use crate::testing::start;
 
 /// The test's end of one stream: what it sends is answered, and dropping it closes the stream.
-pub(crate) type Session<T> = mpsc::Sender<Result<T, Status>>;
+pub type Session<T> = mpsc::Sender<Result<T, Status>>;
 type Sessions<T> = mpsc::Sender<Session<T>>;
 type Stream<T> = BoxStream<'static, Result<T, Status>>;
 
 /// What a call for JWT-SVIDs is answered; `None` leaves it without an answer.
-type JwtAnswer = Option<Result<Vec<JwtSvid>, Status>>;
+pub type JwtAnswer = Option<Result<Vec<JwtSvid>, Status>>;
+
+/// For what audience, and as whom, JWT-SVIDs were asked for.
+type Asked = Arc<Mutex<Vec<(Audience, Option<SpiffeId>)>>>;
 
 /// An agent that is being served, and everything a test needs to talk with it.
-pub(crate) struct FakeAgent {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) clock: Clock,
-    pub(crate) hand: ClockHand,
-    pub(crate) tasks: Tasks,
+#[derive(Debug)]
+pub struct FakeAgent {
+    /// Where it is served.
+    pub endpoint: Endpoint,
+    /// Stands at [`start`] until its hand is moved.
+    pub clock: Clock,
+    /// Moves the clock.
+    pub hand: ClockHand,
+    /// What serves the agent, and has room for what is tested.
+    pub tasks: Tasks,
     /// Each stream of X.509 contexts, as it is opened.
-    pub(crate) x509: mpsc::Receiver<Session<X509Context>>,
+    pub x509: mpsc::Receiver<Session<X509Context>>,
     /// Each stream of JWT bundles, as it is opened.
-    pub(crate) jwt_bundles: mpsc::Receiver<Session<BundleSet>>,
+    pub jwt_bundles: mpsc::Receiver<Session<BundleSet>>,
     /// The answer to the calls for JWT-SVIDs from now on.
-    pub(crate) jwt_svids: Arc<Mutex<JwtAnswer>>,
+    pub jwt_svids: Arc<Mutex<JwtAnswer>>,
+    asked: Asked,
     headers: Arc<Mutex<Vec<Vec<String>>>>,
     _folder: TempDir,
 }
 
 impl FakeAgent {
-    pub(crate) fn serve() -> Self {
+    /// Serves on a socket of its own.
+    pub fn serve() -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("agent.sock");
         let listener = UnixListenerStream::new(UnixListener::bind(&path).unwrap());
@@ -55,7 +65,9 @@ impl FakeAgent {
         let (x509_opened, x509) = mpsc::channel(8);
         let (jwt_opened, jwt_bundles) = mpsc::channel(8);
         let jwt_svids = Arc::default();
-        let api = Api { x509_opened, jwt_opened, jwt_svids: Arc::clone(&jwt_svids) };
+        let asked = Asked::default();
+        let api =
+            Api { x509_opened, jwt_opened, jwt_svids: Arc::clone(&jwt_svids), asked: Arc::clone(&asked) };
         let headers: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
         let seen = Arc::clone(&headers);
         let service = InterceptedService::new(workload_service(Arc::new(api)), move |request: Request<()>| {
@@ -68,11 +80,16 @@ impl FakeAgent {
             server.serve_with_incoming(listener).await.unwrap();
         });
         let endpoint = Endpoint::Unix(path);
-        Self { endpoint, clock, hand, tasks, x509, jwt_bundles, jwt_svids, headers, _folder: folder }
+        Self { endpoint, clock, hand, tasks, x509, jwt_bundles, jwt_svids, asked, headers, _folder: folder }
+    }
+
+    /// For what audience, and as whom, JWT-SVIDs were asked for so far.
+    pub fn asked(&self) -> Vec<(Audience, Option<SpiffeId>)> {
+        self.asked.lock().unwrap().clone()
     }
 
     /// The values of the security header of each call so far.
-    pub(crate) fn headers(&self) -> Vec<Vec<String>> {
+    pub fn headers(&self) -> Vec<Vec<String>> {
         self.headers.lock().unwrap().clone()
     }
 }
@@ -81,6 +98,7 @@ struct Api {
     x509_opened: Sessions<X509Context>,
     jwt_opened: Sessions<BundleSet>,
     jwt_svids: Arc<Mutex<JwtAnswer>>,
+    asked: Asked,
 }
 
 async fn open<T: Send + 'static>(opened: &Sessions<T>) -> Result<Stream<T>, Status> {
@@ -106,9 +124,10 @@ impl WorkloadApi for Api {
     async fn jwt_svids(
         &self,
         _: &Extensions,
-        _: Audience,
-        _: Option<SpiffeId>,
+        audience: Audience,
+        id: Option<SpiffeId>,
     ) -> Result<Vec<JwtSvid>, Status> {
+        self.asked.lock().unwrap().push((audience, id));
         let answer = self.jwt_svids.lock().unwrap().clone();
         match answer {
             Some(answer) => answer,
