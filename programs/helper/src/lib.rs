@@ -16,6 +16,7 @@
 
 mod child;
 mod config;
+mod deliver;
 mod delivered;
 #[cfg(test)]
 mod fixtures;
@@ -28,6 +29,7 @@ pub use config::{
     Config, FileName, HookConfig, JwtOutput, Layout, Mode, Outputs, Overrides, Ownership, Place, PlaceError,
     Principal, ProgramError, Whose, X509Output,
 };
+pub use deliver::DeliverError;
 pub(crate) use delivered::{Delivered, Deliveries};
 pub use folder::FolderError;
 pub use render::RenderError;

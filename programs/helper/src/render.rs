@@ -132,7 +132,8 @@ pub(crate) fn hinted(hint: &str, svids: Vec<JwtSvid>) -> Result<JwtSvid, RenderE
     found.ok_or_else(|| RenderError::JwtHint { hint: hint.to_owned(), given })
 }
 
-fn credential<'a>(
+/// Which of the identities that came is wanted.
+pub(crate) fn credential<'a>(
     whose: &Whose,
     credentials: &'a [Arc<X509Credential>],
 ) -> Result<&'a X509Credential, RenderError> {

@@ -259,7 +259,8 @@ impl Outputs {
 }
 
 impl X509Output {
-    fn places(&self) -> impl Iterator<Item = &Place> {
+    /// Its files whose names the configuration gives, the chain first if it has one of its own.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
         let pair = self.pair.iter().flat_map(|(certificate, key)| [certificate, key]);
         pair.chain(&self.bundle).chain(&self.combined).chain(&self.keystore).chain(&self.truststore)
     }
