@@ -15,7 +15,7 @@ pub(crate) struct Logging {
     /// text or json
     #[arg(long = "logFormat", visible_alias = "log-format")]
     format: Option<Format>,
-    /// Append to this file [default: standard output]
+    /// Append to this file, instead of writing to standard output or, where that is for answers, to standard error
     #[arg(long = "logFile", visible_alias = "log-file", value_name = "FILE")]
     file: Option<PathBuf>,
 }

@@ -10,6 +10,7 @@ mod dev;
 mod entry;
 mod ghostunnel;
 mod healthcheck;
+mod helper;
 mod localauthority;
 mod logger;
 mod logging;
@@ -19,6 +20,7 @@ mod output;
 mod proxy;
 mod runtime;
 mod server;
+mod spiffe_helper;
 mod text;
 mod token;
 
@@ -67,6 +69,8 @@ enum Noun {
     /// TLS for programs that know nothing of SPIFFE
     #[command(subcommand)]
     Proxy(proxy::Command),
+    /// An identity as files, for programs that read files
+    Helper(helper::Helper),
     /// Print what completes commands and flags in a shell
     Completions(manual::Completions),
     /// Write a manual page for each command
@@ -81,12 +85,13 @@ fn main() -> ExitCode {
     match Program::called(args.first().map(OsString::as_os_str)) {
         Program::Finial => finial(args),
         Program::Ghostunnel => ghostunnel::main(args),
+        Program::SpiffeHelper => spiffe_helper::main(args),
     }
 }
 
 fn finial(args: Vec<OsString>) -> ExitCode {
     match read(args).and_then(|finial| run(finial.noun)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output::error(&error);
             ExitCode::FAILURE
@@ -101,25 +106,25 @@ fn read(args: Vec<OsString>) -> anyhow::Result<Finial> {
     Ok(Finial::parse_from(args::with_two_dashes(args)))
 }
 
-fn run(noun: Noun) -> anyhow::Result<()> {
+fn run(noun: Noun) -> anyhow::Result<ExitCode> {
     match noun {
-        Noun::Dev(command) => block_on(command.run()),
-        Noun::Server(command) => block_on(command.run()),
-        Noun::Agent(command) => block_on(command.run()),
-        Noun::Entry(command) => block_on(command.run()),
-        Noun::Token(command) => block_on(command.run()),
-        Noun::Bundle(command) => block_on(command.run()),
-        Noun::LocalAuthority(command) => block_on(command.run()),
-        Noun::Api(command) => block_on(command.run()),
+        // Ends as the program that it stands for.
+        Noun::Helper(command) => return command.run(),
+        Noun::Dev(command) => block_on(command.run())?,
+        Noun::Server(command) => block_on(command.run())?,
+        Noun::Agent(command) => block_on(command.run())?,
+        Noun::Entry(command) => block_on(command.run())?,
+        Noun::Token(command) => block_on(command.run())?,
+        Noun::Bundle(command) => block_on(command.run())?,
+        Noun::LocalAuthority(command) => block_on(command.run())?,
+        Noun::Api(command) => block_on(command.run())?,
         // Confines itself before there are threads.
-        Noun::Proxy(command) => command.run(),
-        Noun::Completions(command) => {
-            command.run(&mut Finial::command());
-            Ok(())
-        }
-        Noun::Man(command) => command.run(Finial::command()),
-        Noun::Healthcheck(command) => block_on(command.run()),
+        Noun::Proxy(command) => command.run()?,
+        Noun::Completions(command) => command.run(&mut Finial::command()),
+        Noun::Man(command) => command.run(Finial::command())?,
+        Noun::Healthcheck(command) => block_on(command.run())?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -13,10 +13,13 @@ pub(crate) enum Program {
     Finial,
     /// The TLS proxy whose flags ours are.
     Ghostunnel,
+    /// The helper whose files ours are.
+    SpiffeHelper,
 }
 
 /// Each name, by which a link to the binary makes it that program.
-const NAMES: [(&str, Program); 1] = [("ghostunnel", Program::Ghostunnel)];
+const NAMES: [(&str, Program); 2] =
+    [("ghostunnel", Program::Ghostunnel), ("spiffe-helper", Program::SpiffeHelper)];
 
 impl Program {
     /// By the first word of the command line, whose folder says nothing.

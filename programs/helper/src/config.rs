@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use finial_daemon::hcl::{self, HclError};
 use finial_receive::Endpoint;
 
+use crate::HelperError;
+
 pub(crate) use self::hooks::{
     Action, CommandConfig, CommandLine, HealthConfig, HookEntry, HookUrl, Kinds, Method, Restart, SignalName,
 };
@@ -78,6 +80,16 @@ const RENAMED: [(&str, &str); 8] = [
 ];
 
 impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// [`HelperError::ReadConfiguration`]; else as [`from_hcl`](Self::from_hcl).
+    pub fn read(path: &Path, overrides: &Overrides) -> Result<Self, HelperError> {
+        let read = std::fs::read_to_string(path);
+        let text = read.map_err(|cause| HelperError::ReadConfiguration { path: path.to_owned(), cause })?;
+        Ok(Self::from_hcl(&text, &path.display().to_string(), overrides)?)
+    }
+
     /// Reads a configuration that `file` names in errors. Reads none of the files that it names.
     ///
     /// # Errors

@@ -1,7 +1,6 @@
 //! Writing what the agent gives, as long as it gives: one task owns the folder, and all that was received.
 
 mod once;
-mod passwords;
 mod stock;
 #[cfg(test)]
 mod tests;
@@ -21,7 +20,7 @@ use self::tokens::Tokens;
 use crate::folder::Folder;
 use crate::render::{self, RenderError, Rendered};
 use crate::vitals::{OutputKind, Vitals};
-use crate::{Config, Delivered, Deliveries, FolderError, Outputs, X509Output};
+use crate::{Config, Delivered, Deliveries, FolderError, Outputs, X509Output, passwords};
 
 /// How often is looked whether the files still stand where they were put.
 const LOOK: Duration = Duration::from_secs(10);
@@ -302,9 +301,7 @@ async fn x509_files<'a>(
     now: SystemTime,
 ) -> Result<(Vec<Rendered>, &'a X509Credential), DeliverError> {
     let password = match &wanted.password_file {
-        Some(path) if wanted.keystore.is_some() || wanted.truststore.is_some() => {
-            passwords::read(path).await?
-        }
+        Some(path) if wanted.needs_password() => passwords::read(path).await?,
         _ => Zeroizing::default(),
     };
     let credential = render::credential(&wanted.whose, context.credentials())?;

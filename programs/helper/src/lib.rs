@@ -12,24 +12,29 @@
 //! Files that belong together appear together, and only after they were proven to belong together. What was delivered
 //! is a count that only grows: whoever is told of it may be late, and is then told once of the newest.
 
-#![allow(dead_code, unused_imports, reason = "deliver and hooks are being built")]
-
+mod app;
+mod check;
 mod child;
 mod config;
 mod deliver;
 mod delivered;
+mod error;
 #[cfg(test)]
 mod fixtures;
 mod folder;
 mod hooks;
+mod passwords;
 mod render;
 mod vitals;
 
+pub use app::{App, EndSignal, build};
+pub use check::{Examined, PlannedFile, examine};
 pub use config::{
     Config, FileName, HookConfig, JwtOutput, Layout, Mode, Outputs, Overrides, Ownership, Place, PlaceError,
     Principal, ProgramError, Whose, X509Output,
 };
 pub use deliver::DeliverError;
 pub(crate) use delivered::{Delivered, Deliveries};
+pub use error::HelperError;
 pub use folder::FolderError;
 pub use render::RenderError;

@@ -10,6 +10,7 @@ fn the_binary_is_the_program_it_is_called() {
         ("ghostunnel", Program::Ghostunnel),
         ("/usr/local/bin/ghostunnel", Program::Ghostunnel),
         ("./ghostunnel", Program::Ghostunnel),
+        ("/opt/spiffe-helper", Program::SpiffeHelper),
         ("finial", Program::Finial),
         ("/usr/bin/finial", Program::Finial),
         ("/opt/ghostunnel/finial", Program::Finial),

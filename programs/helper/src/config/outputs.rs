@@ -259,6 +259,11 @@ impl Outputs {
 }
 
 impl X509Output {
+    /// Whether one of its files is sealed by the password.
+    pub(crate) fn needs_password(&self) -> bool {
+        self.keystore.is_some() || self.truststore.is_some()
+    }
+
     /// Its files whose names the configuration gives, the chain first if it has one of its own.
     pub fn places(&self) -> impl Iterator<Item = &Place> {
         let pair = self.pair.iter().flat_map(|(certificate, key)| [certificate, key]);
