@@ -155,7 +155,7 @@ impl Standing {
     #[must_use]
     pub fn move_to_web(&mut self, source: &WebSource, terms: &Terms) -> bool {
         match &mut self.0 {
-            Kind::Spiffe(_) => return false,
+            Kind::Spiffe(_) | Kind::Both(_) => return false,
             Kind::Web(standing) => standing.move_to(source, terms),
             Kind::Pinned(_) | Kind::Nobody => {}
         }
