@@ -14,6 +14,13 @@ fn the_servers_example_loads() {
 }
 
 #[test]
+fn the_helpers_example_loads() {
+    let (text, file) = example("helper.conf");
+    let config = finial_helper::Config::from_hcl(&text, &file, &finial_helper::Overrides::default()).unwrap();
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
 fn the_agents_example_loads() {
     let (text, file) = example("agent.conf");
     finial_agent::Config::from_hcl(&text, &file).unwrap();
