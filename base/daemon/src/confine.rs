@@ -1,6 +1,7 @@
 //! Confining this process by Landlock: from then on it reaches the files and TCP ports that it said it needs, no others.
 
 mod links;
+mod reach;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,8 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, NetPort, Ruleset, RulesetAttr, RulesetCreatedAttr,
     RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
+
+pub use self::reach::Reach;
 
 /// The newest version of Landlock that this was tried with; older kernels enforce the part of it that they know.
 const TRIED: ABI = ABI::V7;

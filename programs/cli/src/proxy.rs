@@ -76,8 +76,7 @@ impl Command {
         let (config, logging, landlock) = match self {
             Self::Server(run) => (run.config()?, run.logging, run.both.landlock),
             Self::Client(run) => (run.config()?, run.logging, run.both.landlock),
-            // Unconfined: what it needs may change with each reload.
-            Self::Run(run) => return block_on(run.run()),
+            Self::Run(run) => return run.run(),
             Self::Check(check) => return block_on(check.run()),
         };
         let _level = logging.begin(Level::Info, Format::Text, Output::Stdout)?;
@@ -100,7 +99,7 @@ impl Run<Client> {
 
 /// Confines the process, which must have no other threads yet, and runs a proxy until SIGINT or SIGTERM.
 pub(crate) fn run(config: Config, landlock: &Landlock) -> Result<()> {
-    landlock.confine(&config);
+    landlock.confine(config.confinement());
     descriptors::raise_limit().context("raise the limit of open files")?;
     block_on(async {
         let app = finial_proxy::build(config, &Clock::system()).await?;

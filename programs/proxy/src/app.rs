@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use finial_daemon::confine::Reach;
 use finial_daemon::{Clock, Readiness, ReadyGuard, Supervisor, Tasks, memory};
 use tokio::net::lookup_host;
 use tokio::sync::Notify;
@@ -77,22 +78,24 @@ async fn resolve(target: &Address, limit: Duration, clock: &Clock) -> Result<(),
     known.map_err(|cause| ProxyError::Unresolved { target: target.clone(), cause })
 }
 
-/// The same for the proxies of a [`ProxyFile`], which is read again when the [`Reloader`] asks.
+/// The same for the proxies of a [`ProxyFile`], which is read again when the [`Reloader`] asks. A process that has
+/// [confined itself](ProxyFile::confinement) gives its `reach`: what needs more is then refused by name.
 ///
 /// # Errors
 /// As [`build`], and as [`ProxyFile::read`].
-pub async fn build_file(path: &Path, clock: &Clock) -> Result<App, ProxyError> {
+pub async fn build_file(path: &Path, reach: Option<Reach>, clock: &Clock) -> Result<App, ProxyError> {
     let lasting = Tasks::new(clock.clone());
-    assemble_file(path, Identities::new(clock, &lasting), lasting).await
+    assemble_file(path, reach, Identities::new(clock, &lasting), lasting).await
 }
 
 pub(crate) async fn assemble_file(
     path: &Path,
+    reach: Option<Reach>,
     identities: Identities,
     lasting: Tasks,
 ) -> Result<App, ProxyError> {
     let file = ProxyFile::read(path)?;
-    let (reloader, watched) = Reloader::watching(identities.clone(), path, file.status.clone());
+    let (reloader, watched) = Reloader::watching(identities.clone(), (path, reach), file.status.clone());
     let status = file.status.clone();
     put_together(file.plans()?, status, identities, (reloader, Some(watched)), lasting).await
 }

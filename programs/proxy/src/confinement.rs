@@ -6,11 +6,11 @@ mod tests;
 use std::env;
 use std::path::Path;
 
-use finial_daemon::confine::Confinement;
+use finial_daemon::confine::{Confinement, Reach};
 use finial_receive::Endpoint;
 
 use crate::config::{ClientConfig, Config, CredentialFlags, ServerConfig, StatusFlags};
-use crate::{Address, HttpUrl, StatusAddress};
+use crate::{Address, HttpUrl, ProxyError, ProxyFile, StatusAddress};
 
 /// For names: over UDP no port is confined, over TCP this is.
 const DNS: u16 = 53;
@@ -44,28 +44,57 @@ impl Config {
     /// needed for it.
     pub fn confinement(&self) -> Confinement {
         let mut needs = system();
+        self.add_to(&mut needs);
+        needs
+    }
+
+    fn add_to(&self, needs: &mut Confinement) {
         let (Self::Server(ServerConfig { listen, targets, credentials, peers, status, .. })
         | Self::Client(ClientConfig { listen, targets, credentials, peers, status, .. })) = self;
         if let Ok(address) = Address::parse(listen) {
-            add_listener(&mut needs, &address);
+            add_listener(needs, &address);
         }
         let upstream = match self {
             Self::Client(ClientConfig { upstream, .. }) => upstream.as_ref(),
             Self::Server(_) => None,
         };
         match upstream {
-            Some(upstream) => add_target(&mut needs, upstream.address()),
+            Some(upstream) => add_target(needs, upstream.address()),
             None => {
                 let addresses = targets.iter().filter_map(|target| Address::parse(target).ok());
-                addresses.for_each(|address| add_target(&mut needs, &address));
+                addresses.for_each(|address| add_target(needs, &address));
             }
         }
-        add_credentials(&mut needs, credentials);
+        add_credentials(needs, credentials);
         for list in &peers.revocation_lists {
             needs.read_replaced(list);
         }
-        add_status(&mut needs, status);
+        add_status(needs, status);
+    }
+}
+
+impl ProxyFile {
+    /// What the proxies of this file need, and what those that it names after a reload may: every TCP port, and the
+    /// folders of the files and sockets that it names now. It is itself at `path`.
+    pub fn confinement(&self, path: &Path) -> Confinement {
+        let mut needs = system();
+        needs.every_port().read_replaced(path);
+        add_status(&mut needs, &self.status);
+        self.listeners.iter().for_each(|(_, config)| config.add_to(&mut needs));
         needs
+    }
+
+    /// Refuses files and sockets that a confined process can no longer reach.
+    ///
+    /// # Errors
+    /// [`ProxyError::OutOfReach`] with the first folder.
+    pub(crate) fn check_reach(&self, reach: &Reach) -> Result<(), ProxyError> {
+        let mut needs = Confinement::new();
+        self.listeners.iter().for_each(|(_, config)| config.add_to(&mut needs));
+        match reach.lacks(&needs) {
+            Some(folder) => Err(ProxyError::OutOfReach { folder: folder.to_owned() }),
+            None => Ok(()),
+        }
     }
 }
 

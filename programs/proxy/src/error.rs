@@ -300,6 +300,15 @@ pub enum ProxyError {
     /// A configuration file is at fault: every fault is a line of its own.
     #[error(transparent)]
     Configuration(#[from] HclError),
+    /// A configuration names files or sockets where this process may not go any more.
+    #[error(
+        "{} is out of reach, since this process confined itself at its start to the folders that the configuration then named: it needs a restart, or --disable-landlock",
+        folder.display()
+    )]
+    OutOfReach {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A list of revoked certificates cannot be read.
     #[error("cannot use the revocation lists")]
     RevocationLists(#[source] ReceiveError),

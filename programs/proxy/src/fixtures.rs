@@ -122,7 +122,7 @@ pub(crate) async fn app_of_agents(
         identities.insert(own, Identity::Spiffe(source.clone()));
     };
     insert(&first);
-    let app = Box::pin(crate::app::assemble_file(path, identities.clone(), lasting)).await;
+    let app = Box::pin(crate::app::assemble_file(path, None, identities.clone(), lasting)).await;
     later.iter().for_each(insert);
     app
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use finial_daemon::confine::Reach;
 use tokio::sync::{mpsc, watch};
 
 use crate::announcer::Announcer;
@@ -42,6 +43,8 @@ pub(crate) struct Reloads {
 #[derive(Debug)]
 pub(crate) struct Watched {
     path: PathBuf,
+    /// Of a confined process.
+    reach: Option<Reach>,
     /// What cannot change while the process runs.
     status: StatusFlags,
     asks: mpsc::Receiver<()>,
@@ -98,10 +101,14 @@ impl Reloader {
         Self { identities, asked: None, reloads: Arc::default(), announcer: Arc::default() }
     }
 
-    pub(crate) fn watching(identities: Identities, path: &Path, status: StatusFlags) -> (Self, Watched) {
+    pub(crate) fn watching(
+        identities: Identities,
+        (path, reach): (&Path, Option<Reach>),
+        status: StatusFlags,
+    ) -> (Self, Watched) {
         let (asked, asks) = mpsc::channel(1);
         let reloads = Arc::<Reloads>::default();
-        let watched = Watched { path: path.to_owned(), status, asks, reloads: Arc::clone(&reloads) };
+        let watched = Watched { path: path.to_owned(), reach, status, asks, reloads: Arc::clone(&reloads) };
         (Self { identities, asked: Some(asked), reloads, announcer: Arc::default() }, watched)
     }
 
@@ -134,11 +141,11 @@ impl Watched {
     /// Heeds requests for ever. One that comes while the last still waits, say for an agent that does not answer, takes
     /// its place.
     pub(crate) async fn heed(self, fleet: &mut Fleet) {
-        let Self { path, status, mut asks, reloads } = self;
+        let Self { path, reach, status, mut asks, reloads } = self;
         let mut asked = asks.recv().await;
         while asked.is_some() {
             asked = tokio::select! {
-                changed = read_again(&path, &status, fleet) => {
+                changed = read_again((&path, reach.as_ref()), &status, fleet) => {
                     reloads.tell(&path, &changed);
                     reloads.reading.send_replace(false);
                     asks.recv().await
@@ -152,8 +159,15 @@ impl Watched {
 }
 
 /// Everything that can fail comes first, and changes nothing.
-async fn read_again(path: &Path, status: &StatusFlags, fleet: &mut Fleet) -> Result<Changes, ProxyError> {
+async fn read_again(
+    (path, reach): (&Path, Option<&Reach>),
+    status: &StatusFlags,
+    fleet: &mut Fleet,
+) -> Result<Changes, ProxyError> {
     let file = ProxyFile::read(path)?;
+    if let Some(reach) = reach {
+        file.check_reach(reach)?;
+    }
     if file.status != *status {
         tracing::warn!("status, enable_shutdown or the metrics have changed, which needs a restart");
     }

@@ -1,6 +1,7 @@
 //! Bad days of the proxies as processes: what is in flight arrives, and what has gone wrong passes.
 
 mod backend;
+mod confined;
 mod descriptors;
 mod drain;
 mod file;

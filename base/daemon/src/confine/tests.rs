@@ -98,6 +98,38 @@ fn process_with_other_threads_is_not_confined_by_half() {
     let _ = other.join();
 }
 
+#[test]
+fn what_lies_outside_is_told_beforehand_whatever_links_lead_to_it() {
+    let (_folder, place) = place();
+    for folder in ["read/deep", "write", "secret"] {
+        fs::create_dir_all(place.join(folder)).unwrap();
+    }
+    symlink(place.join("read"), place.join("link")).unwrap();
+    symlink(place.join("secret"), place.join("read/out")).unwrap();
+    let mut allowed = Confinement::new();
+    allowed.read(place.join("link")).write(&place.join("write")).read(place.join("not there yet"));
+    let reach = allowed.reach();
+    let lacks = |path: &str, writes: bool| {
+        let (mut needs, path) = (Confinement::new(), place.join(path));
+        if writes {
+            needs.write(&path)
+        } else {
+            needs.read(&path)
+        };
+        reach.lacks(&needs).map(Path::to_owned)
+    };
+    for path in ["read", "read/deep", "link/deep", "read/not there yet", "write"] {
+        assert_eq!(lacks(path, false), None, "{path}");
+    }
+    fs::create_dir(place.join("not there yet")).unwrap();
+    for path in ["secret", "link/out", "read/../secret", "not there yet", "."] {
+        assert_eq!(lacks(path, false), Some(place.join(path)), "{path}");
+    }
+    assert_eq!(lacks("write", true), None);
+    assert_eq!(lacks("read", true), Some(place.join("read")));
+    assert_eq!(reach.lacks(&Confinement::new()), None);
+}
+
 /// What a thread of its own can do once it is confined; `None` where the kernel has no Landlock.
 fn confined<T: Send + 'static>(
     confinement: Confinement,

@@ -8,9 +8,10 @@ use finial_daemon::{
     Clock, descriptors,
     log::{Format, Level, Output},
 };
+use finial_proxy::ProxyFile;
 
-use super::terminated_after_reloads;
-use crate::logging::Logging;
+use super::{Landlock, terminated_after_reloads};
+use crate::{logging::Logging, runtime::block_on};
 
 #[derive(Args)]
 pub(crate) struct RunFile {
@@ -18,17 +19,23 @@ pub(crate) struct RunFile {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     #[command(flatten)]
+    landlock: Landlock,
+    #[command(flatten)]
     logging: Logging,
 }
 
 impl RunFile {
-    pub(crate) async fn run(self) -> Result<()> {
+    /// Confines the process, which must have no other threads yet, and runs the proxies until SIGINT or SIGTERM.
+    pub(crate) fn run(self) -> Result<()> {
         let _level = self.logging.begin(Level::Info, Format::Text, Output::Stdout)?;
         tracing::info!("starting finial proxy with the listeners of {}", self.config.display());
+        let reach = self.landlock.confine(ProxyFile::read(&self.config)?.confinement(&self.config));
         descriptors::raise_limit().context("raise the limit of open files")?;
-        let app = finial_proxy::build_file(&self.config, &Clock::system()).await?;
-        let until = terminated_after_reloads(app.reloader());
-        app.run(until).await?;
-        Ok(())
+        block_on(async {
+            let app = finial_proxy::build_file(&self.config, reach, &Clock::system()).await?;
+            let until = terminated_after_reloads(app.reloader());
+            app.run(until).await?;
+            Ok(())
+        })
     }
 }

@@ -8,7 +8,10 @@ use finial_daemon::confine::Confinement;
 use finial_receive::Endpoint;
 
 use super::system;
-use crate::{ClientConfig, Config, CredentialFlags, PeerFlags, ServerConfig, StatusFlags, Upstream};
+use crate::{
+    ClientConfig, Config, CredentialFlags, PeerFlags, ProxyError, ProxyFile, ServerConfig, StatusFlags,
+    Upstream,
+};
 
 fn needs(config: impl Into<Config>, expected: impl FnOnce(&mut Confinement)) {
     let mut needs = system();
@@ -73,4 +76,50 @@ fn certificates_are_needed_also_after_they_were_replaced() {
             needs.read_replaced(&Path::new(folder).join("any"));
         }
     });
+}
+
+/// A listener with certificates in a folder.
+fn file(folder: &Path, listen: &str) -> ProxyFile {
+    let path = folder.join("pair.pem");
+    let text = format!(
+        "server \"web\" {{\n listen = \"{listen}\"\n target = \"localhost:2\"\n allow_all = true\n keystore = \"{}\"\n}}",
+        path.display()
+    );
+    ProxyFile::parse(&text, "proxy.conf").unwrap()
+}
+
+#[test]
+fn processes_of_a_file_need_every_port_and_the_folders_of_what_it_names_and_its_own() {
+    let mut needs = system();
+    needs.every_port();
+    for folder in ["/srv/conf", "/srv/certs"] {
+        needs.read_replaced(&Path::new(folder).join("any"));
+    }
+    let told = file(Path::new("/srv/certs"), "localhost:1").confinement(Path::new("/srv/conf/proxy.conf"));
+    assert_eq!(told, needs);
+}
+
+#[test]
+fn file_that_names_what_is_out_of_reach_is_refused_with_the_folder() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = |name: &str| {
+        let folder = place.path().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    };
+    let (certs, run, other) = (folder("certs"), folder("run"), folder("other"));
+    let socket = |folder: &Path| format!("unix:{}/listen.sock", folder.display());
+    let reach = file(&certs, &socket(&run)).confinement(&certs.join("proxy.conf")).reach();
+    for (certs, listen) in [
+        (&certs, socket(&run)),
+        (&certs, "localhost:9".to_owned()),
+        (&certs.join("deeper"), socket(&run)),
+        (&run, socket(&run)),
+    ] {
+        file(certs, &listen).check_reach(&reach).unwrap();
+    }
+    for (certs, listen, outside) in [(&other, socket(&run), &other), (&certs, socket(&certs), &certs)] {
+        let refused = file(certs, &listen).check_reach(&reach).unwrap_err();
+        assert!(matches!(&refused, ProxyError::OutOfReach { folder } if folder == outside), "{refused}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use finial_testkit::{Process, finial, free_port, run, until};
@@ -12,13 +12,13 @@ use super::backend::Backend;
 use super::{Site, echo};
 
 /// A server before the backend of the site, and clients by which it is reached, in one file.
-struct House {
-    site: Site,
+pub(super) struct House {
+    pub(super) site: Site,
     server: u16,
 }
 
 impl House {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { site: Site::new(), server: free_port() }
     }
 
@@ -26,10 +26,14 @@ impl House {
         self.site.path("proxy.conf")
     }
 
-    fn write(&self, clients: &[u16]) {
+    pub(super) fn write(&self, clients: &[u16]) {
+        self.write_with(&self.site.path("pair.pem"), clients);
+    }
+
+    /// With certificate and key from this file.
+    pub(super) fn write_with(&self, pair: &Path, clients: &[u16]) {
         let path = |name| self.site.path(name).display().to_string();
-        let (pair, root, backend, server) =
-            (path("pair.pem"), path("root.pem"), path("backend"), self.server);
+        let (root, backend, server, pair) = (path("root.pem"), path("backend"), self.server, pair.display());
         let mut text = format!(
             "keystore = \"{pair}\"\ncacert = \"{root}\"\nserver \"web\" {{\n  listen = \"127.0.0.1:{server}\"\n  \
              target = \"unix:{backend}\"\n  allow_dns = \"localhost\"\n}}\n"
@@ -42,9 +46,9 @@ impl House {
         fs::write(self.path(), text).unwrap();
     }
 
-    fn run(&self) -> Process {
+    pub(super) fn run(&self, flags: &[&str]) -> Process {
         let mut command = Command::new(finial());
-        Process::spawn("proxy run", command.args(["proxy", "run", "-config"]).arg(self.path()))
+        Process::spawn("proxy run", command.args(["proxy", "run", "-config"]).arg(self.path()).args(flags))
     }
 
     fn check(&self, args: &[&str]) -> (Option<i32>, String) {
@@ -54,12 +58,12 @@ impl House {
     }
 }
 
-fn signal(process: &Process, signal: Signal) {
+pub(super) fn signal(process: &Process, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(process.id()).unwrap()).unwrap(), signal).unwrap();
 }
 
 /// An open connection by way of this client, when it is there.
-fn through(port: u16) -> TcpStream {
+pub(super) fn through(port: u16) -> TcpStream {
     until("an echo through the listener", || {
         let stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
         stream.set_read_timeout(Some(finial_testkit::LIMIT)).unwrap();
@@ -73,7 +77,7 @@ fn file_that_changes_or_breaks_costs_no_open_connection() {
     let _backend = Backend::echoing(&house.site);
     let (first, second) = (free_port(), free_port());
     house.write(&[first]);
-    let mut proxy = house.run();
+    let mut proxy = house.run(&[]);
     let open = through(first);
 
     house.write(&[first, second]);

@@ -215,7 +215,7 @@ async fn through_files(change: impl FnOnce(&Web) -> String, refused: u64, lives:
     let (backend, target) = listener().await;
     let path = web.path("proxy.conf");
     fs::write(&path, web_listener(&web, target, ["server", "ca"], "")).unwrap();
-    let front = build_file(&path, &web.clock).await.unwrap();
+    let front = build_file(&path, None, &web.clock).await.unwrap();
     let reloader = front.reloader();
     let back = build(web.client(front.address().unwrap()), &web.clock).await.unwrap();
     let address = back.address().unwrap();
