@@ -19,3 +19,9 @@ fn when_all_large_buffers_are_lent_small_ones_are_made() {
     drop(lent);
     assert_eq!([pool.take(), pool.take(), pool.take()].map(|buffer| buffer.len()), [LARGE, LARGE, SMALL]);
 }
+
+/// Of 64 KiB the headers of IPv6 and of TCP with its timestamps take their share.
+#[test]
+fn large_buffer_is_one_packet_of_loopback_also_as_tls_records() {
+    const { assert!(LARGE + LARGE.div_ceil(16 * 1024) * 22 <= 65_536 - 40 - 32) }
+}
