@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::Clock;
 
@@ -46,8 +46,15 @@ struct Shared {
     end: Drain,
     tracker: TaskTracker,
     force: CancellationToken,
-    running: Mutex<BTreeMap<&'static str, usize>>,
+    running: Mutex<BTreeMap<&'static str, Kind>>,
     panicked: OnceLock<&'static str>,
+}
+
+/// The tasks of one name. They have one span, which is dear to make for each of many.
+#[derive(Debug)]
+struct Kind {
+    count: usize,
+    span: Span,
 }
 
 impl Tasks {
@@ -113,8 +120,12 @@ impl Tasks {
         if self.clock.timeout(grace, self.shared.tracker.wait()).await.is_ok() {
             return true;
         }
-        let left =
-            self.shared.running().iter().map(|(name, count)| format!("{name} ({count})")).collect::<Vec<_>>();
+        let left = self
+            .shared
+            .running()
+            .iter()
+            .map(|(name, kind)| format!("{name} ({})", kind.count))
+            .collect::<Vec<_>>();
         tracing::warn!(tasks = left.join(", "), "tasks did not end in time and are dropped");
         self.shared.force.cancel();
         // A task that blocks its thread cannot be dropped: do not wait for it for ever.
@@ -126,9 +137,8 @@ impl Tasks {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let running = Running::new(name, Arc::clone(&self.shared));
+        let (running, span) = Running::new(name, Arc::clone(&self.shared));
         let force = self.shared.force.clone();
-        let span = tracing::info_span!(parent: None, "task", task = name);
         // On the heap before it is wrapped: each wrapper would hold the whole work twice.
         let work = AssertUnwindSafe(Box::pin(work)).catch_unwind();
         let task = async move {
@@ -159,7 +169,7 @@ impl Drain {
 }
 
 impl Shared {
-    fn running(&self) -> MutexGuard<'_, BTreeMap<&'static str, usize>> {
+    fn running(&self) -> MutexGuard<'_, BTreeMap<&'static str, Kind>> {
         // No code that could panic half-way runs under the lock.
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -172,18 +182,26 @@ struct Running {
 }
 
 impl Running {
-    fn new(name: &'static str, shared: Arc<Shared>) -> Self {
-        *shared.running().entry(name).or_default() += 1;
-        Self { name, shared }
+    fn new(name: &'static str, shared: Arc<Shared>) -> (Self, Span) {
+        let mut running = shared.running();
+        let kind = running.entry(name).or_insert(Kind { count: 0, span: Span::none() });
+        kind.count += 1;
+        // It may be that it was not wanted at the level of logs of a moment ago.
+        if kind.span.is_disabled() {
+            kind.span = tracing::info_span!(parent: None, "task", task = name);
+        }
+        let span = kind.span.clone();
+        drop(running);
+        (Self { name, shared }, span)
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         let mut running = self.shared.running();
-        if let Some(count) = running.get_mut(self.name) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(kind) = running.get_mut(self.name) {
+            kind.count -= 1;
+            if kind.count == 0 {
                 running.remove(self.name);
             }
         }
