@@ -30,6 +30,8 @@ pub(crate) struct Target {
     address: Address,
     /// What the certificate of a server must be for, and what is sent as SNI.
     name: Option<ServerName<'static>>,
+    /// As log lines name it.
+    network_address: Arc<str>,
     state: Arc<State>,
 }
 
@@ -57,7 +59,10 @@ pub(crate) struct Search<E> {
 impl Targets {
     /// In the order of the configuration.
     pub(crate) fn new(planned: Vec<PlannedTarget>) -> Self {
-        let target = |PlannedTarget { address, name }| Target { address, name, state: Arc::default() };
+        let target = |PlannedTarget { address, name }| {
+            let network_address = network_address(&address).into();
+            Target { address, name, network_address, state: Arc::default() }
+        };
         let list = planned.into_iter().map(target).map(Arc::new).collect();
         Self { list, turn: AtomicUsize::new(0) }
     }
@@ -69,7 +74,9 @@ impl Targets {
             let known = before.list.iter().find(|known| known.address == target.address);
             if let Some(known) = known {
                 let (address, name) = (target.address.clone(), target.name.clone());
-                *target = Arc::new(Target { address, name, state: Arc::clone(&known.state) });
+                let network_address = Arc::clone(&target.network_address);
+                *target =
+                    Arc::new(Target { address, name, network_address, state: Arc::clone(&known.state) });
             }
             if !checked {
                 target.state.health.forget_checks();
@@ -126,11 +133,8 @@ impl Target {
     }
 
     /// As log lines name it.
-    pub(crate) fn network_address(&self) -> String {
-        match &self.address {
-            Address::Tcp { .. } => format!("tcp:{}", self.address),
-            Address::Unix(_) | Address::Passed(_) => self.address.to_string(),
-        }
+    pub(crate) fn network_address(&self) -> &str {
+        &self.network_address
     }
 
     pub(crate) fn health(&self) -> &Health {
@@ -152,6 +156,13 @@ impl Target {
 
     pub(crate) fn failures(&self) -> u64 {
         self.state.failures.load(Ordering::Relaxed)
+    }
+}
+
+fn network_address(address: &Address) -> String {
+    match address {
+        Address::Tcp { .. } => format!("tcp:{address}"),
+        Address::Unix(_) | Address::Passed(_) => address.to_string(),
     }
 }
 

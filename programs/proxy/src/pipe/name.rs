@@ -8,7 +8,7 @@ use crate::side::AnyPeer;
 /// Who is connected with what, in ghostunnel's words.
 pub(crate) struct Name<'a> {
     pub(crate) from: Remote,
-    pub(crate) target: String,
+    pub(crate) target: &'a str,
     /// Whom the handshake was with.
     pub(crate) peer: &'a AnyPeer,
     pub(crate) secured: Secured,
