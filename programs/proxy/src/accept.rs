@@ -66,9 +66,9 @@ impl Listener {
             Self::Passed(passed) => passed.accept().await,
             Self::Tcp { listener, clock, backoff } => loop {
                 match listener.accept().await {
-                    Ok((stream, _)) => {
+                    Ok(accepted) => {
                         backoff.reset();
-                        return Plain::accepted(stream);
+                        return Plain::accepted(accepted);
                     }
                     Err(error) => {
                         tracing::warn!("error accepting connection: {error}");

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::pipe::{Buffer, Pool};
+use crate::pipe::{Buffer, End, Pool};
 
 /// A stream below TLS. A reader of records asks for little at a time; where that little was all there was it gets what
 /// it asks for, and else a whole buffer is read for it, which goes back to the pool as soon as it is empty.
@@ -91,5 +91,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ReadAhead<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}
+
+impl<S: End> End for ReadAhead<S> {
+    fn end_with_what_follows(&mut self) {
+        self.stream.end_with_what_follows();
     }
 }

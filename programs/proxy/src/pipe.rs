@@ -1,5 +1,6 @@
 //! An open connection through the proxy: bytes both ways until both ends are done, or the trust has gone.
 
+mod end;
 mod name;
 mod pool;
 mod pump;
@@ -15,8 +16,9 @@ use std::time::Duration;
 
 use finial_daemon::{Clock, go};
 use finial_tls::Fallen;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncRead;
 
+pub(crate) use self::end::End;
 pub(crate) use self::name::{Name, Secured};
 pub(crate) use self::pool::{Buffer, Pool};
 use self::pump::Pump;
@@ -87,8 +89,8 @@ pub(crate) async fn relay<A, B>(
     (clock, close_timeout): (&Clock, Duration),
 ) -> Result<(), Cut>
 where
-    A: AsyncRead + AsyncWrite + Unpin,
-    B: AsyncRead + AsyncWrite + Unpin,
+    A: AsyncRead + End,
+    B: AsyncRead + End,
 {
     let (forward, back) = (Pump::new(pool, &traffic.forwarded), Pump::new(pool, &traffic.returned));
     let mut exchange = Exchange { caller, target, forward, back };
@@ -116,8 +118,8 @@ struct Exchange<'a, A, B> {
 
 impl<A, B> Exchange<'_, A, B>
 where
-    A: AsyncRead + AsyncWrite + Unpin,
-    B: AsyncRead + AsyncWrite + Unpin,
+    A: AsyncRead + End,
+    B: AsyncRead + End,
 {
     /// Moves what can be moved, until the directions have come far `enough`.
     fn poll(

@@ -1,5 +1,6 @@
 //! A connection in the clear: TCP or a Unix socket, dialled or accepted.
 
+mod tcp;
 #[cfg(test)]
 mod tests;
 
@@ -11,30 +12,30 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use finial_daemon::{Clock, doorstep::Origin};
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpStream, UnixStream};
 
+use self::tcp::Tcp;
+pub(crate) use self::tcp::prepare;
 use crate::Address;
+use crate::pipe::End;
 use crate::proxy::DialError;
 use crate::proxy_protocol::Ends;
 
-/// After how much silence TCP asks whether the other end still lives, and how often.
-const KEEPALIVE: Duration = Duration::from_secs(15);
 /// Addresses of one name that are dialled.
 const ADDRESSES: usize = 16;
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Remote {
-    /// `None` when it has gone already.
-    Tcp(Option<SocketAddr>),
+    Tcp(SocketAddr),
     Unix,
 }
 
 #[derive(Debug)]
 pub(crate) enum Plain {
-    Tcp(TcpStream),
+    Tcp(Tcp),
     Unix(UnixStream),
 }
 
@@ -59,8 +60,8 @@ async fn dial_tcp(host: &str, port: u16, limit: Duration, clock: &Clock) -> Resu
         let share = until.saturating_sub(clock.monotonic()) / left;
         // The whole limit is what people know.
         let share = if addresses.len() == 1 { limit } else { share };
-        match clock.timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(Plain::dialled(stream)),
+        match clock.timeout(share, Tcp::dial(*address)).await {
+            Ok(Ok(stream)) => return Ok(Plain::Tcp(stream)),
             Ok(Err(error)) => last = error.into(),
             Err(elapsed) => last = elapsed.into(),
         }
@@ -69,25 +70,15 @@ async fn dial_tcp(host: &str, port: u16, limit: Duration, clock: &Clock) -> Resu
 }
 
 impl Plain {
-    fn dialled(stream: TcpStream) -> Self {
-        // It improves a connection that also works without; one that is gone fails at its first use.
-        let _ = stream.set_nodelay(true);
-        // On this machine the kernel knows who lives.
-        if !stream.peer_addr().is_ok_and(|address| address.ip().is_loopback()) {
-            keep_alive(&SockRef::from(&stream));
-        }
-        Self::Tcp(stream)
-    }
-
     /// A connection to a listener that was [`prepared`](prepare).
-    pub(crate) fn accepted(stream: TcpStream) -> Self {
-        Self::Tcp(stream)
+    pub(crate) fn accepted(accepted: (TcpStream, SocketAddr)) -> Self {
+        Self::Tcp(Tcp::accepted(accepted))
     }
 
     /// The other end, as log lines name it.
     pub(crate) fn remote(&self) -> Remote {
         match self {
-            Self::Tcp(stream) => Remote::Tcp(stream.peer_addr().ok()),
+            Self::Tcp(stream) => Remote::Tcp(stream.remote()),
             Self::Unix(_) => Remote::Unix,
         }
     }
@@ -95,7 +86,7 @@ impl Plain {
     /// Both ends, the other one first.
     pub(crate) fn ends(&self) -> Ends {
         match self {
-            Self::Tcp(stream) => stream.peer_addr().ok().zip(stream.local_addr().ok()),
+            Self::Tcp(tcp) => Some((tcp.remote(), tcp.stream().local_addr().ok()?)),
             Self::Unix(_) => None,
         }
     }
@@ -103,7 +94,7 @@ impl Plain {
     /// From where it comes, in so far as one party can be told from another.
     pub(crate) fn origin(&self) -> Origin {
         match self {
-            Self::Tcp(stream) => stream.peer_addr().map_or(Origin::Gone, |address| Origin::of(address.ip())),
+            Self::Tcp(stream) => Origin::of(stream.remote().ip()),
             Self::Unix(_) => Origin::ThisMachine,
         }
     }
@@ -112,7 +103,7 @@ impl Plain {
     pub(crate) fn has_ended(&self) -> bool {
         let mut said = [0; 256];
         let read = match self {
-            Self::Tcp(stream) => stream.try_read(&mut said),
+            Self::Tcp(tcp) => tcp.stream().try_read(&mut said),
             Self::Unix(stream) => stream.try_read(&mut said),
         };
         match read {
@@ -126,7 +117,7 @@ impl Plain {
     pub(crate) async fn spoken(&self) -> io::Result<()> {
         match self {
             // Readiness alone may be a false alarm.
-            Self::Tcp(stream) => stream.peek(&mut [0]).await.map(drop),
+            Self::Tcp(tcp) => tcp.stream().peek(&mut [0]).await.map(drop),
             Self::Unix(_) => Ok(()),
         }
     }
@@ -143,33 +134,18 @@ impl Plain {
     }
 
     fn set_linger(&self, linger: Option<Duration>) {
-        if let Self::Tcp(stream) = self {
+        if let Self::Tcp(tcp) = self {
             // Fails only for a connection that is gone already.
-            let _ = SockRef::from(stream).set_linger(linger);
+            let _ = SockRef::from(tcp.stream()).set_linger(linger);
         }
     }
-}
-
-/// Has the connections of a listener send small writes at once, and notice a dead other end: they inherit it, which
-/// spares them the calls.
-pub(crate) fn prepare(listener: &TcpListener) {
-    let listener = SockRef::from(listener);
-    // Both improve connections that also work without.
-    let _ = listener.set_tcp_nodelay(true);
-    keep_alive(&listener);
-}
-
-fn keep_alive(socket: &SockRef<'_>) {
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
-    let _ = socket.set_tcp_keepalive(&keepalive);
 }
 
 impl Remote {
     /// As lines name it that are not about a pipe.
     pub(crate) fn without_network(self) -> String {
         match self {
-            Self::Tcp(Some(address)) => address.to_string(),
-            Self::Tcp(None) => "gone".to_owned(),
+            Self::Tcp(address) => address.to_string(),
             Self::Unix => self.to_string(),
         }
     }
@@ -178,9 +154,16 @@ impl Remote {
 impl fmt::Display for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(Some(address)) => write!(f, "tcp:{address}"),
-            Self::Tcp(None) => f.write_str("tcp:gone"),
+            Self::Tcp(address) => write!(f, "tcp:{address}"),
             Self::Unix => f.write_str("unix:"),
+        }
+    }
+}
+
+impl End for Plain {
+    fn end_with_what_follows(&mut self) {
+        if let Self::Tcp(tcp) = self {
+            tcp.end_with_what_follows();
         }
     }
 }
@@ -212,7 +195,6 @@ impl AsyncWrite for Plain {
         }
     }
 
-    /// TLS hands over several records at once.
     fn poll_write_vectored(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

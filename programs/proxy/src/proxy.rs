@@ -13,7 +13,7 @@ use std::time::Duration;
 use finial_daemon::Clock;
 use finial_receive::NotLive;
 use finial_tls::{Offer, Standing, Terms};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncRead;
 
 pub(crate) use self::dial::{CheckError, DialError};
 use crate::Address;
@@ -26,7 +26,7 @@ use crate::identity::Identity;
 use crate::lines::{Chain, rounded};
 use crate::metrics::Metrics;
 use crate::outgoing::Site;
-use crate::pipe::{Cut, Name, Pool, Secured, Size, Traffic, relay};
+use crate::pipe::{Cut, End, Name, Pool, Secured, Size, Traffic, relay};
 use crate::plain::Plain;
 use crate::proxy_protocol::{ProxyProtocol, TlsFacts};
 use crate::side::{Back, Front, Met, Side};
@@ -247,7 +247,7 @@ impl Proxy {
         let target = lease.target().network_address();
         let name = Name { from, target, peer: &peer, secured: Secured::Caller };
         let (traffic, ground) = (Traffic::default(), Ground { standing, notices });
-        if self.pipe(&name, &mut stream, &mut backend, ground, &traffic).await {
+        if self.pipe(&name, &mut *stream, &mut backend, ground, &traffic).await {
             backend.close_in_order();
         }
     }
@@ -272,7 +272,7 @@ impl Proxy {
         let (from, target) = (caller.remote(), lease.target().network_address());
         let name = Name { from, target, peer: &peer, secured: Secured::Target };
         let (traffic, ground) = (Traffic::default(), Ground { standing, notices });
-        if self.pipe(&name, &mut caller, &mut stream, ground, &traffic).await {
+        if self.pipe(&name, &mut caller, &mut *stream, ground, &traffic).await {
             caller.close_in_order();
         } else if traffic.forwarded() == 0 && traffic.returned() == 0 {
             self.let_speak(&caller).await;
@@ -295,8 +295,8 @@ impl Proxy {
         traffic: &Traffic,
     ) -> bool
     where
-        A: AsyncRead + AsyncWrite + Unpin,
-        B: AsyncRead + AsyncWrite + Unpin,
+        A: AsyncRead + End,
+        B: AsyncRead + End,
     {
         let limits = (self.clock(), self.limits.close_timeout);
         let lost = self.lost(ground);

@@ -11,8 +11,6 @@ pub enum Origin {
     V6([u16; 4]),
     /// By a Unix socket.
     ThisMachine,
-    /// It has left already.
-    Gone,
 }
 
 impl Origin {

@@ -65,7 +65,7 @@ impl Passed {
     pub(super) async fn accept(&mut self) -> Plain {
         loop {
             let accepted = match &self.socket {
-                Socket::Tcp(listener) => listener.accept().await.map(|(stream, _)| Plain::accepted(stream)),
+                Socket::Tcp(listener) => listener.accept().await.map(Plain::accepted),
                 Socket::Unix(listener) => listener.accept().await.map(|(stream, _)| Plain::from(stream)),
             };
             match accepted {

@@ -7,9 +7,10 @@ use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
 use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWriteExt};
 
 use super::answer::{Answer, Refusal, pass_on};
+use crate::pipe::End;
 use crate::plain::Plain;
 
 /// What a caller's connection becomes after a request that asked for a switch.
@@ -48,7 +49,7 @@ impl Switch {
 
     /// Comes after the last answer. Of a connection that could have been switched, and was not, hyper leaves it to us to
     /// end it in order. What the backend has said already is passed on.
-    pub(super) async fn open(self) -> io::Result<Option<Tunnel<impl AsyncRead + AsyncWrite + Unpin>>> {
+    pub(super) async fn open(self) -> io::Result<Option<Tunnel<impl AsyncRead + End>>> {
         let Ok(caller) = self.caller.await else { return Ok(None) };
         let mut caller = TokioIo::new(caller);
         let Some(backend) = self.backend else {

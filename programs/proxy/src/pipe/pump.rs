@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::End;
 use super::pool::{Buffer, Pool};
 
 /// Moves bytes when it is polled. Between bytes it holds no buffer.
@@ -50,7 +51,7 @@ impl<'a> Pump<'a> {
     ) -> Poll<io::Result<()>>
     where
         R: AsyncRead + Unpin,
-        W: AsyncWrite + Unpin,
+        W: End,
     {
         loop {
             let read = match self.held {
@@ -70,6 +71,7 @@ impl<'a> Pump<'a> {
                         self.state = State::Done;
                         return Poll::Ready(Err(error));
                     }
+                    to.end_with_what_follows();
                     // An end that has gone already cannot be told; the other direction finds out whether that was in
                     // order.
                     let _ = ready!(Pin::new(&mut *to).poll_shutdown(context));

@@ -1,11 +1,19 @@
-//! What the system is told of connections.
+//! What the system is told of connections, and when.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::io::ErrorKind::WouldBlock;
+use std::net::TcpListener as Backend;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{KEEPALIVE, Plain, prepare};
+use super::tcp::{KEEPALIVE, Tcp};
+use super::{Plain, prepare};
+use crate::pipe::End;
 
 #[tokio::test]
 async fn accepted_connections_inherit_that_they_do_not_delay_and_ask_for_life() {
@@ -13,10 +21,74 @@ async fn accepted_connections_inherit_that_they_do_not_delay_and_ask_for_life() 
     prepare(&listener);
     let address = listener.local_addr().unwrap();
     let (dialled, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-    let Plain::Tcp(stream) = Plain::accepted(accepted.unwrap().0) else { panic!("another kind of socket") };
-    let socket = SockRef::from(&stream);
+    let Plain::Tcp(tcp) = Plain::accepted(accepted.unwrap()) else { panic!("another kind of socket") };
+    let socket = SockRef::from(tcp.stream());
     assert!(socket.tcp_nodelay().unwrap());
     assert!(socket.keepalive().unwrap());
     assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE);
-    drop(dialled);
+    assert_eq!(tcp.remote(), dialled.unwrap().local_addr().unwrap());
+}
+
+/// A backend, and a connection to it that was dialled.
+async fn dialled() -> (Backend, Tcp) {
+    let backend = Backend::bind("127.0.0.1:0").unwrap();
+    backend.set_nonblocking(true).unwrap();
+    let tcp = Tcp::dial(backend.local_addr().unwrap()).await.unwrap();
+    assert!(SockRef::from(tcp.stream()).tcp_nodelay().unwrap());
+    (backend, tcp)
+}
+
+#[tokio::test]
+async fn what_is_said_first_comes_with_the_connection() {
+    let (backend, mut tcp) = dialled().await;
+    assert_eq!(backend.accept().unwrap_err().kind(), WouldBlock);
+    tcp.write_all(b"hello").await.unwrap();
+    let (accepted, _) = backend.accept().unwrap();
+    accepted.set_nonblocking(true).unwrap();
+    let mut heard = [0; 5];
+    std::io::Read::read_exact(&mut &accepted, &mut heard).unwrap();
+    assert_eq!(&heard, b"hello");
+}
+
+#[tokio::test]
+async fn backend_that_is_to_speak_first_learns_at_once_that_it_is_called() {
+    let (backend, mut tcp) = dialled().await;
+    let (mut said, mut context) = ([0; 8], Context::from_waker(Waker::noop()));
+    let read = Pin::new(&mut tcp).poll_read(&mut context, &mut ReadBuf::new(&mut said));
+    assert!(matches!(read, Poll::Pending));
+    let (accepted, _) = backend.accept().unwrap();
+    std::io::Write::write_all(&mut &accepted, b"220").unwrap();
+    let mut heard = [0; 3];
+    tcp.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"220");
+}
+
+#[tokio::test]
+async fn backend_learns_of_a_connection_that_is_aborted_in_silence() {
+    let (backend, tcp) = dialled().await;
+    let plain = Plain::Tcp(tcp);
+    plain.abort_on_close();
+    drop(plain);
+    let (accepted, _) = backend.accept().unwrap();
+    let reset = std::io::Read::read(&mut &accepted, &mut [0]).unwrap_err().kind();
+    assert_eq!(reset, std::io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn what_is_said_last_comes_with_the_end() {
+    let (backend, tcp) = dialled().await;
+    let mut plain = Plain::Tcp(tcp);
+    plain.write_all(b"first").await.unwrap();
+    let (accepted, _) = backend.accept().unwrap();
+    accepted.set_nonblocking(true).unwrap();
+    plain.end_with_what_follows();
+    plain.write_all(b"last").await.unwrap();
+    let mut heard = [0; 16];
+    let count = std::io::Read::read(&mut &accepted, &mut heard).unwrap();
+    assert_eq!(&heard[..count], b"first");
+    assert_eq!(std::io::Read::read(&mut &accepted, &mut heard).unwrap_err().kind(), WouldBlock);
+    plain.shutdown().await.unwrap();
+    let mut rest = Vec::new();
+    std::io::Read::read_to_end(&mut &accepted, &mut rest).unwrap();
+    assert_eq!(&rest, b"last");
 }

@@ -15,6 +15,7 @@ use crate::ahead::ReadAhead;
 use crate::lines::{Chain, excerpt};
 use crate::metrics::Failure;
 use crate::outgoing::{RequestError, Site};
+use crate::pipe::End;
 use crate::plain::{self, Plain};
 use crate::proxy_protocol::ProxyProtocol;
 use crate::side::{Back, Met, Side};
@@ -64,7 +65,7 @@ impl Proxy {
     pub(super) async fn dial_secured(
         &self,
         back: &Back,
-    ) -> Result<(Met<impl AsyncRead + AsyncWrite + Unpin + use<>>, Lease), DialError> {
+    ) -> Result<(Met<impl AsyncRead + End + use<>>, Lease), DialError> {
         let mut search = self.search();
         while let Some((lease, limit)) = search.next() {
             match self.dial_server(back, lease.target(), limit).await {
@@ -156,7 +157,7 @@ impl Proxy {
         back: &Back,
         target: &Target,
         limit: Duration,
-    ) -> Result<Met<impl AsyncRead + AsyncWrite + Unpin + use<>>, DialError> {
+    ) -> Result<Met<impl AsyncRead + End + use<>>, DialError> {
         let clock = self.clock();
         let secured = async {
             let stream = match (&self.upstream, target.address()) {

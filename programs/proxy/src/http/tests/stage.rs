@@ -74,6 +74,10 @@ impl Stage {
         let test = async {
             let visit = async {
                 let result = visit(&self, address).await;
+                // Whatever is on its way to the backend arrives before it stops to listen.
+                for _ in 0..64 {
+                    tokio::task::yield_now().await;
+                }
                 left.notify_one();
                 result
             };
