@@ -3,6 +3,7 @@
 
 mod binding;
 mod doors;
+mod rotations;
 mod trust;
 
 use std::os::unix::fs::PermissionsExt;
