@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use finial_testkit::{finial, free_port, installed, skip};
+use finial_testkit::{example, finial, free_port, installed, skip};
 
 /// The user `nobody` of Debian and most others.
 const NOBODY: &str = "65534";
@@ -61,74 +61,151 @@ fn script(steps: &[Step], folder: &Path) -> String {
     script
 }
 
-/// Follows a page in an empty folder, by `user` if this is root. Ports are the only thing that is replaced.
-fn follow(page: &str, ports: &[u16], user: Option<&str>) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page);
-    let mut text = std::fs::read_to_string(path).unwrap();
-    for (number, port) in ports.iter().enumerate() {
-        assert!(text.contains(&port.to_string()), "{page} has no port {port}");
-        // First by a mark: a free port may have another one's figures in it.
-        text = text.replace(&port.to_string(), &format!("@{number}@"));
-    }
-    for number in 0..ports.len() {
-        text = text.replace(&format!("@{number}@"), &free_port().to_string());
-    }
-    let steps = steps(&text);
-    assert!(steps.len() > 3, "{page} has hardly any commands");
-
-    // In /tmp whatever TMPDIR says: the path of a Unix socket has at most 107 bytes.
-    let folder = tempfile::Builder::new().prefix("finial.").tempdir_in("/tmp").unwrap();
-    // Where every user can reach it, unlike a target directory in somebody's home.
-    let program = folder.path().join("finial");
-    if std::fs::hard_link(finial(), &program).is_err() {
-        std::fs::copy(finial(), &program).unwrap();
-    }
-    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
-    let mut command = Command::new("timeout");
-    command.args(["--kill-after=5", LIMIT]);
-    if let Some(user) = user {
-        command.args(["setpriv", "--reuid", user, "--regid", user, "--clear-groups"]);
-    }
-    command.args(["bash", "-c", &script(&steps, folder.path())]);
-    let inherited = std::env::var("PATH").unwrap();
-    command.env("PATH", format!("{}:{inherited}", folder.path().display()));
-    command.env("HOME", folder.path()).current_dir(folder.path());
-    for variable in ["SPIFFE_ENDPOINT_SOCKET", "SPIRE_SERVER_PRIVATE_SOCKET"] {
-        command.env_remove(variable);
-    }
-    let output = command.output().unwrap();
-    for (number, step) in steps.iter().enumerate() {
-        let printed =
-            std::fs::read_to_string(folder.path().join(format!("{number}.out"))).unwrap_or_default();
-        let (commands, wanted) = (&step.commands, &step.prints);
-        assert!(
-            is_like(&printed, wanted),
-            "{page}\n{commands}\nprints\n{printed}\ninstead of\n{wanted}\n{output:?}"
-        );
-    }
-    assert!(output.status.success(), "{page}: {output:?}");
+/// A page that can be followed.
+struct Page {
+    file: &'static str,
+    /// Its ports, which are replaced by free ones.
+    ports: &'static [u16],
+    /// Programs of others on it. Debian's users have /usr/sbin on no path, and PostgreSQL's in a folder of its version.
+    programs: &'static [&'static str],
+    /// Examples of ours that it runs by name.
+    examples: &'static [&'static str],
 }
 
-const MUTUAL_TLS: (&str, [u16; 6]) = ("mutual-tls.md", [8081, 8000, 8443, 8001, 8002, 8003]);
+const MUTUAL_TLS: Page = Page {
+    file: "mutual-tls.md",
+    ports: &[8081, 8000, 8443, 8001, 8002, 8003],
+    programs: &["curl", "python3"],
+    examples: &[],
+};
+
+const POSTGRESQL: Page = Page {
+    file: "postgresql.md",
+    ports: &[5432],
+    programs: &["/usr/lib/postgresql/15/bin/postgres", "psql", "openssl"],
+    examples: &["query"],
+};
+
+const NGINX: Page = Page {
+    file: "nginx.md",
+    ports: &[8443],
+    programs: &["/usr/sbin/nginx", "curl", "openssl"],
+    examples: &[],
+};
+
+const HAPROXY: Page = Page {
+    file: "haproxy.md",
+    ports: &[8443],
+    programs: &["/usr/sbin/haproxy", "curl", "openssl"],
+    examples: &[],
+};
+
+impl Page {
+    /// Follows the page in an empty folder, by `user` if one is given. Ports are the only thing that is replaced.
+    fn follow(&self, user: Option<&str>) {
+        // A path stands for itself.
+        if let Some(program) = self.programs.iter().find(|program| installed(program).is_none()) {
+            return skip(self.file, true, &format!("{program} is not installed"));
+        }
+        let steps = steps(&self.text());
+        assert!(steps.len() > 3, "{} has hardly any commands", self.file);
+
+        // In /tmp whatever TMPDIR says: the path of a Unix socket has at most 107 bytes.
+        let folder = tempfile::Builder::new().prefix("finial.").tempdir_in("/tmp").unwrap();
+        // Where every user can reach them, unlike a target directory in somebody's home.
+        let examples = self.examples.iter().map(|name| example(name));
+        for program in std::iter::once(finial()).chain(examples) {
+            let here = folder.path().join(program.file_name().unwrap());
+            if std::fs::hard_link(&program, &here).is_err() {
+                std::fs::copy(&program, &here).unwrap();
+            }
+        }
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
+        let mut command = Command::new("timeout");
+        command.args(["--kill-after=5", LIMIT]);
+        if let Some(user) = user {
+            command.args(["setpriv", "--reuid", user, "--regid", user, "--clear-groups"]);
+        }
+        command.args(["bash", "-c", &script(&steps, folder.path())]);
+        let inherited = std::env::var("PATH").unwrap();
+        command.env("PATH", format!("{}:{inherited}", folder.path().display()));
+        command.env("HOME", folder.path()).current_dir(folder.path());
+        for variable in ["SPIFFE_ENDPOINT_SOCKET", "SPIRE_SERVER_PRIVATE_SOCKET"] {
+            command.env_remove(variable);
+        }
+        let output = command.output().unwrap();
+        for (number, step) in steps.iter().enumerate() {
+            let printed =
+                std::fs::read_to_string(folder.path().join(format!("{number}.out"))).unwrap_or_default();
+            let (commands, wanted) = (&step.commands, &step.prints);
+            assert!(
+                is_like(&printed, wanted),
+                "{}\n{commands}\nprints\n{printed}\ninstead of\n{wanted}\n{output:?}",
+                self.file
+            );
+        }
+        assert!(output.status.success(), "{}: {output:?}", self.file);
+    }
+
+    /// Follows the page as a user who is not root.
+    fn follow_as_an_ordinary_user(&self) {
+        if !rustix::process::geteuid().is_root() {
+            return self.follow(None);
+        }
+        match installed("setpriv") {
+            Some(_) => self.follow(Some(NOBODY)),
+            None => skip("another user", false, "setpriv is missing"),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = read(&format!("docs/{}", self.file));
+        for (number, port) in self.ports.iter().enumerate() {
+            assert!(text.contains(&port.to_string()), "{} has no port {port}", self.file);
+            // First by a mark: a free port may have another one's figures in it.
+            text = text.replace(&port.to_string(), &format!("@{number}@"));
+        }
+        for number in 0..self.ports.len() {
+            text = text.replace(&format!("@{number}@"), &free_port().to_string());
+        }
+        text
+    }
+}
+
+/// A file of this repository.
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)).unwrap()
+}
 
 #[test]
 fn mutual_tls_without_touching_the_program() {
-    let (page, ports) = MUTUAL_TLS;
-    follow(page, &ports, None);
+    MUTUAL_TLS.follow(None);
 }
 
 #[test]
 fn mutual_tls_without_touching_the_program_as_an_ordinary_user() {
-    let (page, ports) = MUTUAL_TLS;
-    let is_root = rustix::process::geteuid().is_root();
-    if !is_root || installed("setpriv").is_none() {
-        return skip(
-            "another user",
-            false,
-            "the test runs as an ordinary user already, or setpriv is missing",
-        );
-    }
-    follow(page, &ports, Some(NOBODY));
+    MUTUAL_TLS.follow_as_an_ordinary_user();
+}
+
+#[test]
+fn postgresql_without_passwords() {
+    // PostgreSQL refuses root.
+    POSTGRESQL.follow_as_an_ordinary_user();
+}
+
+#[test]
+fn the_program_on_the_page_about_postgresql_is_the_example() {
+    assert!(read("docs/postgresql.md").contains(&read("sdk/finial-postgres/examples/query.rs")));
+}
+
+#[test]
+fn nginx_with_identities_that_renew_themselves() {
+    NGINX.follow_as_an_ordinary_user();
+}
+
+#[test]
+fn haproxy_with_identities_that_renew_themselves() {
+    HAPROXY.follow_as_an_ordinary_user();
 }
 
 #[test]

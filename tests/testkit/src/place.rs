@@ -10,12 +10,12 @@ pub fn finial() -> PathBuf {
     built("finial", "cargo build -p finial-cli")
 }
 
-/// An example of the package finial-cli, of the same build.
+/// An example of one of our packages, of the same build.
 ///
 /// # Panics
 /// When it was not built.
 pub fn example(name: &str) -> PathBuf {
-    built(&format!("examples/{name}"), &format!("cargo build -p finial-cli --example {name}"))
+    built(&format!("examples/{name}"), &format!("cargo build --workspace --example {name}"))
 }
 
 /// Cargo's target directory.
