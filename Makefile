@@ -41,9 +41,9 @@ bench: ## speed, as ratios against a primitive or another program in the same ru
 	cargo build --release --locked --package finial-cli --bin finial
 	cargo bench --locked --package finial-benches
 
-soak: ## the bad days at full size: two thousand agents parted from their server, 200 restarts under 1,000 streams, 1,000 rotations under load, 100 of PostgreSQL's, 450 Envoys
+soak: ## the bad days at full size: two thousand agents parted from their server, 200 restarts under 1,000 streams, 1,000 rotations under load, 100 of PostgreSQL's, a helper killed 500 times under 100,000 reads, 450 Envoys
 	cargo build --release --locked --package finial-cli --bin finial
-	FINIAL_SOAK=1 cargo test --release --locked --package finial-it -- --nocapture storm restarts rotations
+	FINIAL_SOAK=1 cargo test --release --locked --package finial-it -- --nocapture storm restarts rotations killed
 	FINIAL_SOAK=1 cargo test --release --locked --package finial-interop -- --nocapture crowd postgres::rotations
 
 fmt: ## format the code

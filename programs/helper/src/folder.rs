@@ -8,7 +8,7 @@ mod tests;
 mod write;
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -116,28 +116,36 @@ impl Held {
 }
 
 fn lock(folder: BorrowedFd<'_>, path: &Path) -> Result<File, FolderError> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let opened = fs::openat(folder, LOCK, flags, Mode::from_raw_mode(0o600));
-    let mut file = File::from(opened.map_err(|errno| Fault::new(Action::Lock, LOCK, errno).at(path))?);
-    match file.try_lock() {
+    let refused = |errno| Fault::new(Action::Lock, LOCK, errno).at(path);
+    // Who holds it open for writing keeps others from mounting the file system read-only.
+    let mut file = open_lock(folder, OFlags::RDONLY).map_err(refused)?;
+    let mut locked = file.try_lock();
+    if matches!(&locked, Err(TryLockError::Error(error)) if error.raw_os_error() == Some(Errno::BADF.raw_os_error()))
+    {
+        // NFS takes no other.
+        file = open_lock(folder, OFlags::RDWR).map_err(refused)?;
+        locked = file.try_lock();
+    }
+    match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             // Who it is only helps to find it.
-            let _ = (&mut file).take(20).read_to_string(&mut holder);
+            let _ = file.take(20).read_to_string(&mut holder);
             return Err(FolderError::Taken { path: path.to_owned(), holder: holder.trim().to_owned() });
         }
         Err(TryLockError::Error(cause)) => return Err(Fault::caused(Action::Lock, LOCK, cause).at(path)),
     }
-    sign(&mut file).map_err(|cause| Fault::caused(Action::Lock, LOCK, cause).at(path))?;
+    let mut signed = open_lock(folder, OFlags::WRONLY | OFlags::TRUNC).map_err(refused)?;
+    // Says who holds it, to whoever is refused.
+    let signed = writeln!(signed, "{}", std::process::id());
+    signed.map_err(|cause| Fault::caused(Action::Lock, LOCK, cause).at(path))?;
     Ok(file)
 }
 
-/// Says who holds the lock, to whoever is refused.
-fn sign(file: &mut File) -> io::Result<()> {
-    file.set_len(0)?;
-    file.rewind()?;
-    writeln!(file, "{}", std::process::id())
+fn open_lock(folder: BorrowedFd<'_>, access: OFlags) -> Result<File, Errno> {
+    let flags = access | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    fs::openat(folder, LOCK, flags, Mode::from_raw_mode(0o600)).map(File::from)
 }
 
 impl Inode {

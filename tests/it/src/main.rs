@@ -1,6 +1,7 @@
 //! Stories: each module tells one, with the real programs on port 0 and sockets in a temporary folder.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod agent;
 mod domain;
 
 mod admin;
@@ -13,6 +14,7 @@ mod federation;
 mod first_contact;
 mod first_identity;
 mod ghostunnel;
+mod helper;
 mod hostile;
 mod identity_header;
 mod memory;

@@ -3,8 +3,6 @@
 //!
 //! Some rotations in `make test`; 1,000 with `FINIAL_SOAK=1`, as `make soak` sets.
 
-mod agent;
-
 use std::process::Command;
 use std::time::Duration;
 
@@ -18,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use self::agent::{Agent, Authorities};
+use crate::agent::{Agent, Authorities};
 
 /// Rotations: (in `make test`, in `make soak`).
 const ROTATIONS: (usize, usize) = (60, 1_000);

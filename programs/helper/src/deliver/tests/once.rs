@@ -23,7 +23,7 @@ async fn everything_is_fetched_once_extra_audiences_included() {
     *agent.jwt_svids.lock().unwrap() = Some(Ok(vec![svid.clone()]));
     let tasks = agent.tasks.clone();
     let (done, ()) = bounded(async {
-        tokio::join!(once.once(&tasks), async {
+        tokio::join!(Box::pin(once.once(&tasks)), async {
             let session = agent.x509.recv().await.unwrap();
             let set = set(vec![authority.credential(WEB)], authority.bundles());
             session.send(Ok(set)).await.unwrap();
@@ -60,7 +60,7 @@ async fn denial_is_tried_ten_times_and_then_told() {
             hand.step(wait);
         }
     };
-    let (done, ()) = bounded(async { tokio::join!(once.once(&tasks), denying) }).await;
+    let (done, ()) = bounded(async { tokio::join!(Box::pin(once.once(&tasks)), denying) }).await;
     let error = done.unwrap_err();
     assert!(matches!(error, DeliverError::Receive(_)), "{error}");
     assert_eq!(error.to_string(), "the Workload API refused FetchX509SVID");
@@ -72,7 +72,7 @@ async fn anything_but_a_denial_ends_at_once() {
     let once = deliverer(&agent, &folder, THREE);
     let tasks = agent.tasks.clone();
     let (done, ()) = bounded(async {
-        tokio::join!(once.once(&tasks), async {
+        tokio::join!(Box::pin(once.once(&tasks)), async {
             let session = agent.x509.recv().await.unwrap();
             session.send(Err(Status::unavailable("starting"))).await.unwrap();
         })

@@ -19,27 +19,27 @@ use tokio::sync::watch;
 use tonic::{Extensions, Status};
 
 /// The authorities of `example.org`, of which one signs.
-pub(super) struct Authorities {
+pub(crate) struct Authorities {
     known: Vec<X509Authority>,
     next: Option<Issuer<'static, KeyPair>>,
     active: Issuer<'static, KeyPair>,
 }
 
 impl Authorities {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (authority, active) = authority(0);
         Self { known: vec![authority], next: None, active }
     }
 
     /// Makes another one known, which does not sign yet.
-    pub(super) fn add(&mut self) {
+    pub(crate) fn add(&mut self) {
         let (authority, issuer) = authority(self.known.len());
         self.known.push(authority);
         self.next = Some(issuer);
     }
 
     /// Lets the one that was added last sign.
-    pub(super) fn activate(&mut self) {
+    pub(crate) fn activate(&mut self) {
         self.active = self.next.take().unwrap();
     }
 
@@ -78,14 +78,14 @@ fn params(id: &str, name: &str) -> CertificateParams {
 }
 
 /// Serves the Workload API to one workload.
-pub(super) struct Agent {
+pub(crate) struct Agent {
     id: &'static str,
-    pub(super) socket: PathBuf,
+    pub(crate) socket: PathBuf,
     current: watch::Sender<(X509Credential, BundleSet)>,
 }
 
 impl Agent {
-    pub(super) fn serve(id: &'static str, authorities: &Authorities, socket: &Path, tasks: &Tasks) -> Self {
+    pub(crate) fn serve(id: &'static str, authorities: &Authorities, socket: &Path, tasks: &Tasks) -> Self {
         let current = watch::Sender::new((authorities.issue(id), authorities.bundles()));
         let service = workload_service(Arc::new(Api(current.subscribe())));
         let listener = UnixListener::bind(socket).unwrap();
@@ -101,17 +101,17 @@ impl Agent {
     }
 
     /// Hands the bundle out as it is now, beside the SVID of before.
-    pub(super) fn learn(&self, authorities: &Authorities) {
+    pub(crate) fn learn(&self, authorities: &Authorities) {
         self.current.send_modify(|(_, bundles)| *bundles = authorities.bundles());
     }
 
     /// Hands out a new SVID with a new key.
-    pub(super) fn rotate(&self, authorities: &Authorities) {
+    pub(crate) fn rotate(&self, authorities: &Authorities) {
         self.current.send_replace((authorities.issue(self.id), authorities.bundles()));
     }
 
     /// Of the SVID that is handed out now.
-    pub(super) fn serial_number(&self) -> String {
+    pub(crate) fn serial_number(&self) -> String {
         self.current.borrow().0.svid().serial_number().to_owned()
     }
 }
