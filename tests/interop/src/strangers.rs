@@ -6,6 +6,7 @@ mod haproxy;
 mod nginx;
 mod proxy_protocol;
 mod python;
+mod stunnel;
 mod tools;
 
 use std::os::unix::fs::MetadataExt;
