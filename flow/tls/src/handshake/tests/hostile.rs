@@ -1,9 +1,15 @@
 //! Callers that mean harm, or speak something else: each is refused by what it has said, and none is waited for.
 
+use finial_receive::testing::start;
+use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsConnector;
 
 use crate::TlsError;
-use crate::fixtures::{Pair, name, wire};
+use crate::fixtures::{
+    CLIENT, Pair, Presented, SERVER, name, shake, shake_with_client, shake_with_server, stranger_client,
+    stranger_server, wire,
+};
 
 fn record(kind: u8, payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
@@ -114,4 +120,104 @@ async fn keys_that_are_changed_without_end_end_the_connection() {
     };
     let (read, ()) = tokio::join!(accepted.read_u8(), flood);
     assert!(read.is_err());
+}
+
+/// A certificate of the right peer below so many others, each of them signed by the right authority.
+fn long_chain(pair: &Pair, id: &str, above: usize) -> Presented {
+    let (mut chain, key) = pair.authority.leaf(id, start(), |_| {});
+    let other = pair.authority.leaf("spiffe://example.org/other", start(), |_| {}).0.remove(0);
+    chain.resize(1 + above, other);
+    (chain, key)
+}
+
+#[tokio::test]
+async fn a_peer_with_a_hundred_certificates_is_refused_and_its_next_try_with_one_is_not() {
+    let pair = Pair::new();
+    for version in [&TLS12, &TLS13] {
+        let client = stranger_client(&[version], Some(long_chain(&pair, CLIENT, 99)));
+        let refused = shake_with_client(&pair.acceptor(), &client).await.unwrap_err();
+        assert!(
+            matches!(&refused, TlsError::Untrusted(cause) if cause.to_string().contains("16")),
+            "{refused}"
+        );
+        let client = stranger_client(&[version], Some(long_chain(&pair, CLIENT, 0)));
+        shake_with_client(&pair.acceptor(), &client).await.unwrap();
+    }
+    let server = stranger_server(long_chain(&pair, SERVER, 99));
+    let refused = shake_with_server(&pair.connector(), &server).await.unwrap_err();
+    assert!(matches!(&refused, TlsError::Untrusted(cause) if cause.to_string().contains("16")), "{refused}");
+}
+
+#[tokio::test]
+async fn certificates_of_more_than_64_kib_are_refused_unread() {
+    let pair = Pair::new();
+    let client = stranger_client(&[&TLS13], Some(long_chain(&pair, CLIENT, 400)));
+    let (near, far) = wire();
+    let connector = TlsConnector::from(client);
+    // The sender is left alone with what it still had to say.
+    let refused = tokio::select! {
+        accepted = async { pair.acceptor().accept(far).await } => accepted.unwrap_err(),
+        never = async { let _ = connector.connect(name(), near).await; std::future::pending().await } => never,
+    };
+    assert!(matches!(refused, TlsError::Handshake(_)), "{refused}");
+}
+
+/// A hello of TLS 1.3 with these extensions, in records of the greatest size.
+fn hello_with(extensions: &[(u16, Vec<u8>)]) -> Vec<u8> {
+    let extensions: Vec<u8> = extensions
+        .iter()
+        .flat_map(|(kind, body)| [&kind.to_be_bytes()[..], &counted(body)[..]].concat())
+        .collect();
+    let suites = counted(&[0x13, 1, 0x13, 2]);
+    let body = [&[3, 3][..], &[7; 32], &[0], &suites, &[1, 0], &counted(&extensions)].concat();
+    let length = u32::try_from(body.len()).unwrap().to_be_bytes();
+    let message = [&[1], &length[1..], &body].concat();
+    message.chunks(16 * 1024).flat_map(|part| record(HANDSHAKE, part)).collect()
+}
+
+/// Behind its length in two bytes.
+fn counted(bytes: &[u8]) -> Vec<u8> {
+    [&u16::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat()
+}
+
+const SERVER_NAME: u16 = 0;
+const ALPN: u16 = 16;
+
+#[tokio::test]
+async fn hellos_with_huge_lists_of_names_and_protocols_are_refused_and_the_next_is_not() {
+    let pair = Pair::new();
+    let named = |name: &[u8]| [&[0][..], &counted(name)].concat();
+    let names = counted(&named(b"server.test").repeat(4_000));
+    let one_name = counted(&named(&[b'a'; 60_000]));
+    let protocols = counted(&[&[255][..], &[b'p'; 255]].concat().repeat(250));
+    let short_protocols = counted(&[1, b'p'].repeat(31_000));
+    let acceptor = pair.acceptor().with_alpn(["h2", "http/1.1"]);
+    for (attack, extensions) in [
+        ("4,000 names", vec![(SERVER_NAME, names)]),
+        ("a name of 60,000 bytes", vec![(SERVER_NAME, one_name)]),
+        ("64,000 bytes of protocols", vec![(ALPN, protocols)]),
+        ("31,000 protocols", vec![(ALPN, short_protocols)]),
+        ("the same name again and again", vec![(SERVER_NAME, counted(&named(b"server.test"))); 2_000]),
+        ("9,000 extensions of no known kind", (1_000..10_000).map(|kind| (kind, vec![])).collect()),
+    ] {
+        let (mut near, far) = tokio::io::duplex(256 * 1024);
+        near.write_all(&hello_with(&extensions)).await.unwrap();
+        let refused = tokio::select! {
+            biased;
+            accepted = acceptor.accept(far) => accepted.unwrap_err(),
+            () = turns() => panic!("{attack} is waited for"),
+        };
+        assert!(matches!(refused, TlsError::Handshake(_)), "{attack}: {refused}");
+        let (accepted, _) = shake(&acceptor, &pair.connector()).await;
+        accepted.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_offers_as_many_protocols_as_fit_agrees_on_the_one_that_is_served() {
+    let pair = Pair::new();
+    let acceptor = pair.acceptor().with_alpn(["http/1.1"]);
+    let offered = (0..6_000).map(|number| format!("p{number}")).chain(["http/1.1".to_owned()]);
+    let (accepted, _) = shake(&acceptor, &pair.connector().with_alpn(offered)).await;
+    assert_eq!(accepted.unwrap().stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
 }

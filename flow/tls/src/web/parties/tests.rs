@@ -133,6 +133,25 @@ async fn client_without_a_certificate_is_refused() {
 }
 
 #[tokio::test]
+async fn client_with_a_hundred_certificates_is_refused() {
+    let world = World::new();
+    let (mut chain, key) = world.authority.leaf("spiffe://example.org/web", start(), |params| {
+        params.distinguished_name.push(DnType::CommonName, "client.test");
+    });
+    chain.resize(100, chain[0].clone());
+    let client = stranger_client(&[&rustls::version::TLS13], Some((chain, key)));
+    let (near, far) = wire();
+    let name = ServerName::try_from(NAME).unwrap();
+    let (server, connector) = (world.server(), tokio_rustls::TlsConnector::from(client));
+    let (accepted, _) = tokio::join!(server.accept(far), connector.connect(name, near));
+    let refused = accepted.map(without_stream).map(|secured| secured.peer).unwrap_err();
+    assert!(
+        matches!(&refused, TlsError::UntrustedWeb(cause) if cause.to_string().contains("16")),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
 async fn certificate_for_servers_only_is_refused_of_a_client() {
     let world = World::new();
     let credential = world.credential("client.test", &[ExtendedKeyUsagePurpose::ServerAuth]);
