@@ -36,6 +36,9 @@ pub(crate) const CONNECTIONS: usize = 32;
 /// For one request and its answer.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// The longest head of a request, in bytes.
+const HEAD: usize = 16 * 1024;
+
 /// What the status tells about.
 #[derive(Debug)]
 pub(crate) struct Status {
@@ -97,8 +100,9 @@ impl Status {
 
     async fn serve_http(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
         let service = service_fn(async |request| Ok::<_, Infallible>(self.answer(request).await));
+        let mut builder = http1::Builder::new();
         let connection =
-            http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service);
+            builder.keep_alive(false).max_buf_size(HEAD).serve_connection(TokioIo::new(stream), service);
         match self.clock.timeout(LIMIT, connection).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!("a request for the status failed: {}", Chain(&error)),

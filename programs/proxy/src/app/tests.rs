@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod clock;
 mod ends;
 mod flood;
+mod hostile_status;
 mod reload;
 mod status;
 mod successor;
 mod targets;
 mod trust;
+mod way;
 mod web;
 
 use std::io::{ErrorKind, Write};

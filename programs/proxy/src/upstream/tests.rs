@@ -137,6 +137,54 @@ async fn socks5_that_is_refused_or_misunderstood_is_an_error() {
     assert_eq!(refused, "the proxy on the way speaks something else than SOCKS5");
 }
 
+#[tokio::test]
+async fn answers_that_drip_byte_by_byte_lead_to_the_target_all_the_same() {
+    let connect: [(&[u8], &[u8]); 1] = [(CONNECT, b"HTTP/1.1 200 OK\r\nVia: x\r\n\r\n")];
+    let socks: [(&[u8], &[u8]); 2] =
+        [(b"\x05\x01\x00", b"\x05\x00"), (b"\x05\x01\x00\x03\x06b.test\x01\xbb", b"\x05\0\0\x03\x02ab\0\0")];
+    for (url, steps) in [("http://proxy.test", &connect[..]), ("socks5://proxy.test", &socks[..])] {
+        // No more than a byte is ever on its way.
+        let (mut near, mut far) = duplex(1);
+        let proxy = async {
+            for (told, answer) in steps {
+                far.read_exact(&mut vec![0; told.len()]).await.unwrap();
+                far.write_all(answer).await.unwrap();
+            }
+            far.write_all(b"hello").await.unwrap();
+            drop(far);
+        };
+        let upstream = upstream(url);
+        let target = async {
+            upstream.lead(&mut near, "b.test", 443).await.unwrap();
+            rest(near).await
+        };
+        assert_eq!(tokio::join!(target, proxy).0, b"hello", "{url}");
+    }
+}
+
+#[tokio::test]
+async fn answer_without_end_is_read_no_further_than_8_kib() {
+    let (mut near, mut far) = duplex(1024);
+    let endless = async {
+        far.read_exact(&mut vec![0; CONNECT.len()]).await.unwrap();
+        far.write_all(b"HTTP/1.1 200 OK\r\n").await.unwrap();
+        let mut count = 0;
+        while far.write_all(b"X: y\r\n").await.is_ok() {
+            count += 6;
+        }
+        count
+    };
+    let upstream = upstream("http://proxy.test");
+    let led = async {
+        let led = upstream.lead(&mut near, "b.test", 443).await;
+        drop(near);
+        led.unwrap_err().to_string()
+    };
+    let (refused, sent) = tokio::join!(led, endless);
+    assert!(refused.ends_with("its answer has no end within 8 KiB"), "{refused}");
+    assert!(sent < super::HEAD + 2 * 1024, "{sent}");
+}
+
 #[test]
 fn addresses_are_read_with_their_ports() {
     for (url, address) in [
