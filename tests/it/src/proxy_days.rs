@@ -1,12 +1,15 @@
 //! Bad days of the proxies as processes: what is in flight arrives, and what has gone wrong passes.
 
+mod agent_gone;
 mod backend;
+mod backlog;
 mod confined;
 mod descriptors;
 mod drain;
 mod file;
 mod flapping;
 mod flood;
+mod moving;
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
