@@ -66,7 +66,7 @@ pub async fn build(config: impl Into<Config>, clock: &Clock) -> Result<App, Prox
     assemble(vec![named], status, Identities::new(clock, &lasting), lasting).await
 }
 
-/// Finds out whether the name of the target is known. Each dial asks again.
+/// Finds out whether the name of the target is known. Dials ask again, once a second at most.
 async fn resolve(target: &Address, limit: Duration, clock: &Clock) -> Result<(), ProxyError> {
     let Address::Tcp { host, port } = target else { return Ok(()) };
     if host.is_empty() {

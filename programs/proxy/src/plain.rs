@@ -1,5 +1,6 @@
 //! A connection in the clear: TCP or a Unix socket, dialled or accepted.
 
+mod names;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -11,20 +12,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use finial_daemon::{Clock, doorstep::Origin};
+use finial_daemon::{Clock, Elapsed, doorstep::Origin};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+pub(crate) use self::names::Names;
 use self::tcp::Tcp;
 pub(crate) use self::tcp::prepare;
 use crate::Address;
 use crate::pipe::End;
 use crate::proxy::DialError;
 use crate::proxy_protocol::Ends;
-
-/// Addresses of one name that are dialled.
-const ADDRESSES: usize = 16;
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -40,26 +39,59 @@ pub(crate) enum Plain {
 }
 
 /// Dials an address in `limit`. A name with several addresses is dialled in the order of the resolver, each address with
-/// its share of what is left, so that one that is silent leaves time for those after it.
-pub(crate) async fn dial(address: &Address, limit: Duration, clock: &Clock) -> Result<Plain, DialError> {
-    match address {
-        Address::Tcp { host, port } => dial_tcp(host, *port, limit, clock).await,
-        Address::Unix(path) => Ok(Plain::from(clock.timeout(limit, UnixStream::connect(path)).await??)),
-        Address::Passed(_) => Err(io::Error::other("a socket of systemd only listens").into()),
+/// its share of what is left, so that one that is silent leaves time for those after it. What is [known](Names) of a name
+/// is used as long as one of its addresses answers.
+pub(crate) async fn dial(
+    address: &Address,
+    names: &Names,
+    (limit, clock): (Duration, &Clock),
+) -> Result<Plain, DialError> {
+    let (host, port) = match address {
+        Address::Tcp { host, port } if host.is_empty() => ("localhost", *port),
+        Address::Tcp { host, port } => (host.as_str(), *port),
+        Address::Unix(path) => {
+            return Ok(Plain::from(clock.timeout(limit, UnixStream::connect(path)).await??));
+        }
+        Address::Passed(_) => return Err(io::Error::other("a socket of systemd only listens").into()),
+    };
+    if let Ok(ip) = host.parse() {
+        return dial_first(&[SocketAddr::new(ip, port)], (limit, clock)).await;
     }
+    let began = clock.monotonic();
+    let mut failed = None;
+    if let Some(known) = names.recall(host, port, began) {
+        match dial_first(&known, (limit, clock)).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = Some((known, error)),
+        }
+    }
+    let left = || limit.saturating_sub(clock.monotonic().saturating_sub(began));
+    let found = clock.timeout(left(), names.ask(host, port, clock.monotonic())).await;
+    // The whole limit is what people know.
+    let found = found.map_err(|_| Elapsed(limit))??;
+    if let Some((known, error)) = failed
+        && known.len() == found.len()
+        && known.iter().all(|address| found.contains(address))
+    {
+        return Err(error);
+    }
+    let stream = dial_first(&found, (left(), clock)).await?;
+    if let Plain::Tcp(tcp) = &stream {
+        names.prefer(host, tcp.remote());
+    }
+    Ok(stream)
 }
 
-async fn dial_tcp(host: &str, port: u16, limit: Duration, clock: &Clock) -> Result<Plain, DialError> {
-    let host = if host.is_empty() { "localhost" } else { host };
+async fn dial_first(
+    addresses: &[SocketAddr],
+    (limit, clock): (Duration, &Clock),
+) -> Result<Plain, DialError> {
     let until = clock.monotonic() + limit;
-    let found = clock.timeout(limit, tokio::net::lookup_host((host, port))).await??;
-    let addresses = found.take(ADDRESSES).collect::<Vec<_>>();
     let mut last = DialError::Io(io::Error::other("the name has no address"));
     for (address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
         let left = u32::try_from(left).unwrap_or(u32::MAX);
-        let share = until.saturating_sub(clock.monotonic()) / left;
-        // The whole limit is what people know.
-        let share = if addresses.len() == 1 { limit } else { share };
+        // One alone has the whole limit, which is what people know.
+        let share = if addresses.len() == 1 { limit } else { until.saturating_sub(clock.monotonic()) / left };
         match clock.timeout(share, Tcp::dial(*address)).await {
             Ok(Ok(stream)) => return Ok(Plain::Tcp(stream)),
             Ok(Err(error)) => last = error.into(),

@@ -27,7 +27,7 @@ use crate::lines::{Chain, rounded};
 use crate::metrics::Metrics;
 use crate::outgoing::Site;
 use crate::pipe::{Cut, End, Name, Pool, Secured, Size, Traffic, relay};
-use crate::plain::Plain;
+use crate::plain::{Names, Plain};
 use crate::proxy_protocol::{ProxyProtocol, TlsFacts};
 use crate::side::{Back, Front, Met, Side};
 use crate::targets::Targets;
@@ -59,6 +59,7 @@ pub(crate) struct Proxy {
     site: Option<Site>,
     http: Option<BackendHttp>,
     pool: Pool,
+    names: Names,
 }
 
 /// What an open connection rests on.
@@ -105,6 +106,7 @@ impl Proxy {
             site,
             http,
             pool: Pool::new(),
+            names: Names::default(),
         }
     }
 

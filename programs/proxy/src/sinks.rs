@@ -19,7 +19,7 @@ use crate::Address;
 use crate::lines::Chain;
 use crate::metrics::Exporter;
 use crate::outgoing::{HttpUrl, RequestError, Site};
-use crate::plain::{self, Plain};
+use crate::plain::{self, Names, Plain};
 use crate::proxy::DialError;
 
 /// For one dial, and for one delivery.
@@ -72,7 +72,7 @@ pub(crate) fn start(sinks: Sinks, exporter: &Exporter, tasks: &Tasks) {
 }
 
 async fn dial(address: &Address, clock: &Clock) -> Result<Plain, SinkError> {
-    Ok(plain::dial(address, LIMIT, clock).await?)
+    Ok(plain::dial(address, &Names::default(), (LIMIT, clock)).await?)
 }
 
 /// Whether a sink has failed, so that an outage is told once.

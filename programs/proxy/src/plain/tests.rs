@@ -2,18 +2,25 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::io::ErrorKind::WouldBlock;
-use std::net::TcpListener as Backend;
+use std::io::ErrorKind::{ConnectionRefused, WouldBlock};
+use std::net::{SocketAddr, TcpListener as Backend};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, SystemTime};
 
+use finial_daemon::Clock;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::names::KEPT;
 use super::tcp::{KEEPALIVE, Tcp};
-use super::{Plain, prepare};
+use super::{Names, Plain, dial, prepare};
+use crate::Address;
 use crate::pipe::End;
+use crate::proxy::DialError;
+
+const LIMIT: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn accepted_connections_inherit_that_they_do_not_delay_and_ask_for_life() {
@@ -91,4 +98,63 @@ async fn what_is_said_last_comes_with_the_end() {
     let mut rest = Vec::new();
     std::io::Read::read_to_end(&mut &accepted, &mut rest).unwrap();
     assert_eq!(&rest, b"last");
+}
+
+#[test]
+fn what_a_name_means_is_known_for_a_second_and_no_longer() {
+    let address = "127.0.0.1:1".parse().unwrap();
+    let names = Names::of("name", &[address]);
+    let told = names.recall("name", 2, KEPT - Duration::from_millis(1)).unwrap();
+    assert_eq!(told, ["127.0.0.1:2".parse().unwrap()]);
+    assert_eq!(names.recall("name", 2, KEPT), None);
+    assert_eq!(names.recall("another", 2, Duration::ZERO), None);
+}
+
+#[test]
+fn address_that_has_answered_comes_first_from_then_on() {
+    let [one, two, three] = [1, 2, 3].map(|last| SocketAddr::from(([127, 0, 0, last], 80)));
+    let names = Names::of("name", &[one, two, three]);
+    names.prefer("name", two);
+    assert_eq!(names.recall("name", 80, Duration::ZERO).unwrap(), [two, one, three]);
+}
+
+/// A listener at 127.0.0.1, and its port by another name.
+fn called(host: &str) -> (Backend, Address) {
+    let backend = Backend::bind("127.0.0.1:0").unwrap();
+    let port = backend.local_addr().unwrap().port();
+    (backend, Address::Tcp { host: host.to_owned(), port })
+}
+
+#[tokio::test]
+async fn resolver_is_not_asked_for_a_name_that_is_known() {
+    let (clock, _hand) = Clock::manual(SystemTime::UNIX_EPOCH);
+    let unknown = format!("{}.test", "x".repeat(300));
+    let (backend, address) = called(&unknown);
+    let names = Names::of(&unknown, &[backend.local_addr().unwrap()]);
+    dial(&address, &names, (LIMIT, &clock)).await.unwrap();
+    backend.accept().unwrap();
+    assert!(dial(&address, &Names::default(), (LIMIT, &clock)).await.is_err());
+}
+
+#[tokio::test]
+async fn name_that_has_moved_is_found_at_once_where_its_old_address_refuses() {
+    let (clock, _hand) = Clock::manual(SystemTime::UNIX_EPOCH);
+    let (backend, address) = called("localhost");
+    let names = Names::of("localhost", &["127.0.0.9:1".parse().unwrap()]);
+    dial(&address, &names, (LIMIT, &clock)).await.unwrap();
+    backend.accept().unwrap();
+    // And known there, whatever else the name means.
+    let port = backend.local_addr().unwrap().port();
+    assert_eq!(names.recall("localhost", port, Duration::ZERO).unwrap()[0], backend.local_addr().unwrap());
+}
+
+#[tokio::test]
+async fn who_no_longer_listens_at_a_known_name_refuses_as_before() {
+    let (clock, _hand) = Clock::manual(SystemTime::UNIX_EPOCH);
+    let (backend, address) = called("localhost");
+    let names = Names::default();
+    dial(&address, &names, (LIMIT, &clock)).await.unwrap();
+    drop(backend);
+    let refused = dial(&address, &names, (LIMIT, &clock)).await.unwrap_err();
+    assert!(matches!(&refused, DialError::Io(error) if error.kind() == ConnectionRefused), "{refused:?}");
 }

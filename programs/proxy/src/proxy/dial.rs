@@ -144,7 +144,7 @@ impl Proxy {
         header: Option<&[u8]>,
         limit: Duration,
     ) -> Result<Plain, DialError> {
-        let mut stream = plain::dial(target.address(), limit, self.clock()).await?;
+        let mut stream = plain::dial(target.address(), &self.names, (limit, self.clock())).await?;
         if let Some(header) = header {
             self.clock().timeout(limit, stream.write_all(header)).await??;
         }
@@ -158,15 +158,15 @@ impl Proxy {
         target: &Target,
         limit: Duration,
     ) -> Result<Met<impl AsyncRead + End + use<>>, DialError> {
-        let clock = self.clock();
+        let (names, clock) = (&self.names, self.clock());
         let secured = async {
             let stream = match (&self.upstream, target.address()) {
                 (Some(upstream), Address::Tcp { host, port }) => {
-                    let mut stream = plain::dial(upstream.address(), limit, clock).await?;
+                    let mut stream = plain::dial(upstream.address(), names, (limit, clock)).await?;
                     upstream.lead(&mut stream, host, *port).await?;
                     stream
                 }
-                _ => plain::dial(target.address(), limit, clock).await?,
+                _ => plain::dial(target.address(), names, (limit, clock)).await?,
             };
             Ok(back.connect(ReadAhead::new(stream, &self.pool), target.server_name()).await?)
         };
