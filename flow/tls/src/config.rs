@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use finial_daemon::Clock;
 use finial_receive::Source;
-use rustls::client::{ResolvesClientCert, Resumption};
+use rustls::client::{ResolvesClientCert, Resumption, Tls12Resumption};
 use rustls::crypto::CryptoProvider;
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use rustls::time_provider::TimeProvider;
@@ -111,7 +111,7 @@ pub(crate) fn client(
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_cert_resolver(own);
-    config.resumption = Resumption::disabled();
+    config.resumption = without_sessions(offer);
     config.alpn_protocols = alpn.to_vec();
     config
 }
@@ -123,9 +123,14 @@ pub(crate) fn web_client(roots: RootCertStore, clock: &Clock) -> ClientConfig {
     let mut config = with_versions(ClientConfig::builder_with_details(offer.provider(), time), &offer)
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.resumption = Resumption::disabled();
+    config.resumption = without_sessions(&offer);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config
+}
+
+/// A resumed session skips the verifier here too; only by which group a server exchanges keys is remembered.
+fn without_sessions(offer: &Offer) -> Resumption {
+    Resumption::store(offer.hints()).tls12_resumption(Tls12Resumption::Disabled)
 }
 
 /// A key in the form that the provider signs with.

@@ -22,6 +22,7 @@ mod error;
 mod fixtures;
 mod guarded;
 mod handshake;
+mod hints;
 mod name_rules;
 mod offer;
 mod peer;

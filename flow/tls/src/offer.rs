@@ -9,6 +9,7 @@ use rustls::SupportedProtocolVersion;
 use rustls::crypto::CryptoProvider;
 
 use crate::config::{PROVIDER, VERSIONS};
+use crate::hints::GroupHints;
 
 /// The versions and suites that are offered and accepted. The default is all that there are: TLS 1.2 and 1.3, forward
 /// secret AEAD suites only.
@@ -16,6 +17,8 @@ use crate::config::{PROVIDER, VERSIONS};
 pub struct Offer {
     provider: Arc<CryptoProvider>,
     versions: &'static [&'static SupportedProtocolVersion],
+    /// What is known of servers, for clients. Clones share it.
+    hints: Arc<GroupHints>,
 }
 
 /// A family of cipher suites, which has members in both versions.
@@ -53,6 +56,10 @@ impl Offer {
         Arc::clone(&self.provider)
     }
 
+    pub(crate) fn hints(&self) -> Arc<GroupHints> {
+        Arc::clone(&self.hints)
+    }
+
     pub(crate) fn versions(&self) -> &'static [&'static SupportedProtocolVersion] {
         self.versions
     }
@@ -60,7 +67,7 @@ impl Offer {
 
 impl Default for Offer {
     fn default() -> Self {
-        Self { provider: Arc::clone(&PROVIDER), versions: VERSIONS }
+        Self { provider: Arc::clone(&PROVIDER), versions: VERSIONS, hints: Arc::default() }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
-use rustls::{ClientConfig, NamedGroup, ServerConfig};
+use rustls::{ClientConfig, HandshakeKind, NamedGroup, ServerConfig};
 
 use crate::fixtures::{
     CLIENT, Pair, SERVER, shake, shake_with_client, shake_with_server, stranger_client, stranger_server,
@@ -52,4 +52,29 @@ async fn peers_without_the_hybrid_are_met_with_what_they_have() {
         let connected = shake_with_server(&pair.connector(), &Arc::new(server)).await.unwrap().stream;
         assert_eq!(name(connected.get_ref().1.negotiated_key_exchange_group()), group.name());
     }
+}
+
+#[tokio::test]
+async fn server_that_asks_for_another_group_asks_once_and_again_after_many_handshakes() {
+    let pair = Pair::new();
+    let usual = stranger_server(pair.authority.leaf(SERVER, start(), |_| {}));
+    let server = ServerConfig::builder_with_provider(with_only(aws_lc_rs::kx_group::SECP256R1))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::clone(&usual.cert_resolver));
+    let (server, connector) = (Arc::new(server), pair.connector());
+    let mut asked = Vec::new();
+    for handshake in 0..70 {
+        let connected = shake_with_server(&connector.clone(), &server).await.unwrap().stream;
+        match connected.get_ref().1.handshake_kind().unwrap() {
+            HandshakeKind::Full => {}
+            HandshakeKind::FullWithHelloRetryRequest => asked.push(handshake),
+            HandshakeKind::Resumed => panic!("rule 4"),
+        }
+    }
+    assert_eq!(asked, [0, 65]);
+    // It learns the hybrid meanwhile, and prefers it.
+    let connected = shake_with_server(&connector, &usual).await.unwrap().stream;
+    assert_eq!(name(connected.get_ref().1.negotiated_key_exchange_group()), NamedGroup::X25519MLKEM768);
 }
