@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use finial_identity::X509Credential;
+use rustls_pki_types::CertificateDer;
 
 /// Shared with the handshakes of one attempt, of which there may be several: one for each host and address.
 #[derive(Debug, Default)]
@@ -20,8 +21,8 @@ pub(crate) struct Established {
     pub(crate) credential: Option<Arc<X509Credential>>,
     /// Until when the server's certificate is valid.
     pub(crate) server_until: SystemTime,
-    /// Whether channel binding is possible.
-    pub(crate) has_binding: bool,
+    /// The leaf that the server presented.
+    pub(crate) server: Option<CertificateDer<'static>>,
 }
 
 impl Attempt {

@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use finial_identity::{ForeignChain, SpiffeId, X509Svid};
+use finial_identity::{ForeignChain, SpiffeId, X509Svid, tls_server_end_point};
 use finial_tls::TlsError;
 use tokio_postgres::Config;
 use tokio_postgres::config::ChannelBinding;
@@ -189,7 +189,7 @@ impl Error {
             return Self::CertificateRefused { presented, cause };
         }
         if config.get_channel_binding() == ChannelBinding::Require && is_unbound(&cause) {
-            let reason = if established.has_binding {
+            let reason = if established.server.as_ref().and_then(tls_server_end_point).is_some() {
                 "the server asked for no password by scram-sha-256, and a certificate alone binds nothing"
             } else {
                 "the signature on the server's certificate has no hash to bind by, as Ed25519: use an ECDSA authority, or prefer"

@@ -56,8 +56,8 @@ impl Handshake {
             if attempt.is_direct && tls.alpn_protocol() != Some(ALPN) {
                 return Err(Error::NotPostgres);
             }
-            let has_binding = stream.binding().is_some();
-            attempt.note(Established { credential, server_until, has_binding });
+            let server = stream.leaf().cloned();
+            attempt.note(Established { credential, server_until, server });
         }
         Ok(stream)
     }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use finial_identity::tls_server_end_point;
 use finial_tls::{Guarded, Standing};
+use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{self, ChannelBinding};
 use tokio_rustls::client;
@@ -31,16 +32,17 @@ impl<S> TlsStream<S> {
         self.inner.stream()
     }
 
-    /// `tls-server-end-point` (RFC 5929 §4.1); `None` when the signature on the server's certificate has no hash.
-    pub(crate) fn binding(&self) -> Option<Vec<u8>> {
+    pub(crate) fn leaf(&self) -> Option<&CertificateDer<'static>> {
         let (_, connection) = self.stream().get_ref();
-        tls_server_end_point(connection.peer_certificates()?.first()?)
+        connection.peer_certificates()?.first()
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> tls::TlsStream for TlsStream<S> {
+    /// `tls-server-end-point` (RFC 5929 §4.1); none when the signature on the server's certificate has no hash.
     fn channel_binding(&self) -> ChannelBinding {
-        self.binding().map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
+        let binding = self.leaf().and_then(tls_server_end_point);
+        binding.map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
     }
 }
 
