@@ -76,6 +76,16 @@ impl Postgres {
         self.port
     }
 
+    /// Where all of it lies, and where its Unix socket is: its user's own.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its user, when that is not the one of this test.
+    pub fn user() -> Option<&'static str> {
+        is_root().then_some("nobody")
+    }
+
     /// A program that comes with PostgreSQL, as the administrator over the Unix socket unless it is told otherwise.
     pub fn client(&self, program: &str) -> Command {
         let mut command = Command::new(self.programs.join(program));

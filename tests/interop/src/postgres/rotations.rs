@@ -1,9 +1,11 @@
 //! PostgreSQL by SVID, under load, while both sides are given one SVID after the other and the authority is replaced:
-//! nobody notices. The load is ours, from a pool and by single connections, and pgbench's with a connection for each
-//! transaction.
+//! nobody notices. A helper writes PostgreSQL's files and has it reload them. The load is ours, from a pool and by single
+//! connections, and pgbench's with a connection for each transaction.
 //!
 //! Some rotations in `make test`; 100 and 3 new authorities with `FINIAL_SOAK=1`, as `make soak` sets.
 
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, RwLock};
@@ -13,9 +15,10 @@ use finial_identity::X509Svid;
 use finial_postgres::tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use finial_postgres::tokio_postgres::{Config, Error};
 use finial_postgres::{Client, Connector, Pool, PoolSettings, pool};
-use finial_testkit::{run, until};
+use finial_testkit::{Postgres, Process, finial, run, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 
 use super::{BY_COMMON_NAME, Ground};
 
@@ -33,6 +36,8 @@ async fn rotations_under_load_fail_no_connection_and_no_transaction() {
     let soak = std::env::var_os("FINIAL_SOAK").is_some();
     let pick = |(test, soaking)| if soak { soaking } else { test };
     let (rotations, authorities) = (pick(ROTATIONS), pick(AUTHORITIES));
+
+    let mut helper = helper(&ground);
 
     let load = Arc::new(Load::new(&ground));
     let settings = PoolSettings { max_size: 4, renew_after: Some(Duration::ZERO), ..PoolSettings::default() };
@@ -63,7 +68,57 @@ async fn rotations_under_load_fail_no_connection_and_no_transaction() {
          single connections, {benches} connections of pgbench"
     );
     assert_eq!(ground.source.refused(), 0);
-    assert_eq!(shown(&ground).await, database(&ground), "the last SVID is the one in use");
+    helper.kill();
+    assert!(!helper.log().contains("ERROR"), "{}", helper.log());
+}
+
+/// What the seed of this scenario runs beside PostgreSQL; its files are taken into use.
+fn helper(ground: &Ground) -> Process {
+    let (folder, port) = (ground.postgres.folder(), ground.postgres.port());
+    let (certs, file) = (folder.join("certs"), ground.dev.folder().join("helper.conf"));
+    std::fs::create_dir(&certs).expect("a folder");
+    std::fs::set_permissions(&certs, PermissionsExt::from_mode(0o755)).expect("its mode");
+    let owner = Postgres::user().map(|user| format!("owner = \"{user}\"")).unwrap_or_default();
+    let text = CONFIGURATION
+        .replace("{agent}", &ground.dev.agent_socket().display().to_string())
+        .replace("{psql}", &ground.postgres.client("psql").get_program().to_string_lossy())
+        .replace("{folder}", &folder.display().to_string())
+        .replace("{port}", &port.to_string());
+    std::fs::write(&file, text + &owner).expect("a configuration");
+    let mut helper = Process::spawn("helper", Command::new(finial()).args(["helper", "-config"]).arg(&file));
+    helper.until("files", || certs.join("svid_bundle.pem").exists().then_some(()));
+    for (setting, name) in [("cert", "svid.pem"), ("key", "svid.key"), ("ca", "svid_bundle.pem")] {
+        let path = certs.join(name);
+        ground.postgres.ask(&format!("ALTER SYSTEM SET ssl_{setting}_file = '{}'", path.display()));
+    }
+    ground.postgres.reload();
+    helper
+}
+
+const CONFIGURATION: &str = r#"
+agent_address = "{agent}"
+cmd = "{psql}"
+cmd_args = "-h {folder} -p {port} -U postgres -c \"SELECT pg_reload_conf();\""
+cert_dir = "{folder}/certs"
+renewSignal = ""
+svid_file_name = "svid.pem"
+svid_key_file_name = "svid.key"
+svid_bundle_file_name = "svid_bundle.pem"
+"#;
+
+/// The serial number of the SVID that PostgreSQL shows, by the connector alone.
+fn shown(ground: &Ground) -> String {
+    let shown = async {
+        let mut stream = TcpStream::connect(("127.0.0.1", ground.postgres.port())).await.expect("a server");
+        // SSLRequest (PostgreSQL 15 §55.7).
+        stream.write_all(&[0, 0, 0, 8, 4, 210, 22, 47]).await.expect("a question");
+        assert_eq!(stream.read_u8().await.expect("an answer"), b'S');
+        let handshake = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut ground.connector(), "localhost");
+        let stream = handshake.expect("a handshake to come").connect(stream).await.expect("a secured stream");
+        let chain = stream.stream().get_ref().1.peer_certificates().expect("a certificate").to_vec();
+        X509Svid::from_chain(chain).expect("an SVID").serial_number().to_owned()
+    };
+    tokio::task::block_in_place(|| Handle::current().block_on(shown))
 }
 
 /// Ends the load, also when a rotation panics.
@@ -73,19 +128,6 @@ impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.0.over.store(true, Ordering::Release);
     }
-}
-
-/// The serial number of the SVID that PostgreSQL shows, by the connector alone.
-async fn shown(ground: &Ground) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", ground.postgres.port())).await.expect("a server");
-    // SSLRequest (PostgreSQL 15 §55.7).
-    stream.write_all(&[0, 0, 0, 8, 4, 210, 22, 47]).await.expect("a question");
-    assert_eq!(stream.read_u8().await.expect("an answer"), b'S');
-    let handshake = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut ground.connector(), "localhost");
-    let handshake = handshake.expect("a handshake to come");
-    let stream = handshake.connect(stream).await.expect("a secured stream");
-    let chain = stream.stream().get_ref().1.peer_certificates().expect("a certificate").to_vec();
-    X509Svid::from_chain(chain).expect("an SVID").serial_number().to_owned()
 }
 
 /// Those who use the database all the time, and what went wrong for them.
@@ -187,11 +229,10 @@ impl Rotated {
     fn both(&mut self, ground: &Ground, load: &Load) {
         self.0 += 1;
         let name = format!("r{}", self.0);
-        let (ours, theirs) = (own(ground), database(ground));
+        let (ours, theirs) = (own(ground), shown(ground));
         ground.rename("database", &["db.example.org", "localhost", &name]);
         ground.rename("app", &["app", &name]);
-        until("another SVID of PostgreSQL", || (database(ground) != theirs).then_some(()));
-        ground.postgres.present(&ground.dev.folder().join("svid"));
+        until("another SVID of PostgreSQL", || (shown(ground) != theirs).then_some(()));
         until("another SVID of ours", || (own(ground) != ours).then_some(()));
         self.settle(ground, load);
     }
@@ -208,13 +249,9 @@ impl Rotated {
         load.goes_on();
     }
 
-    /// Replaces the authority, at each step of which PostgreSQL gets its files and everybody connects anew.
+    /// Replaces the authority; between its steps everybody gets an SVID, and PostgreSQL the bundle with it.
     fn authority(&mut self, ground: &Ground, load: &Load) {
-        ground.dev.rotate_ca_slowly(|_| {
-            ground.postgres.present(&ground.dev.write_svid());
-            self.both(ground, load);
-        });
-        ground.postgres.present(&ground.dev.write_svid());
+        ground.dev.rotate_ca_slowly(|_| self.both(ground, load));
         load.goes_on();
     }
 }
@@ -228,10 +265,4 @@ fn target(ground: &Ground, rotation: usize) -> String {
 /// The serial number of our SVID.
 fn own(ground: &Ground) -> String {
     ground.source.credential().expect("an identity").svid().serial_number().to_owned()
-}
-
-/// That of PostgreSQL's, which is written to its files meanwhile.
-fn database(ground: &Ground) -> String {
-    let text = std::fs::read(ground.dev.write_svid().join("svid.0.pem")).expect("an SVID");
-    X509Svid::parse_pem(&text).expect("an SVID").serial_number().to_owned()
 }
