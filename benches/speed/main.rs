@@ -10,6 +10,7 @@ mod agent;
 mod fetch;
 mod measure;
 mod pods;
+mod postgres;
 mod propagation;
 mod proxy;
 mod raw;
@@ -55,6 +56,9 @@ async fn main() {
     }
     if wanted("pods") {
         pods::bench().await;
+    }
+    if wanted("postgres") {
+        postgres::bench().await;
     }
     if wanted("proxy") {
         proxy::bench(&arguments[1..]);
