@@ -1,5 +1,8 @@
 //! Every process that this one has started, and those that were left to it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashSet;
 use std::io;
 use std::process::ExitStatus;
@@ -12,6 +15,9 @@ use rustix::process::{
 use tokio::process::{ChildStderr, ChildStdout, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
+
+/// What a supervisor tells this process alone: it would not listen to another.
+const OURS: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
 
 /// Starts processes, and knows which are its own. Clones share them.
 ///
@@ -54,6 +60,9 @@ impl Children {
     pub(crate) fn start(&self, command: &mut Command, group: Group) -> io::Result<Child> {
         if group == Group::Own {
             command.process_group(0);
+        }
+        for variable in OURS {
+            command.env_remove(variable);
         }
         // Held until it is known as our own, or it could be taken for somebody else's.
         let mut own = self.own();

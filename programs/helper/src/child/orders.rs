@@ -1,5 +1,8 @@
 //! What all commands are told together: the signals that are passed on to them, and to end.
 
+#[cfg(test)]
+mod tests;
+
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
