@@ -1,8 +1,8 @@
-//! `finial helper [run]` and `finial helper validate`: an identity as files, for programs that read files.
+//! `finial helper [run]`, `exec` and `validate`: an identity as files, for programs that read files.
 
+mod exec;
 mod validate;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,6 +15,7 @@ use finial_daemon::{
 };
 use finial_helper::{Config, EndSignal, Overrides};
 
+use self::exec::Exec;
 use self::validate::Validate;
 use crate::{logging::Logging, runtime::block_on_one_thread};
 
@@ -33,6 +34,8 @@ pub(crate) struct Helper {
 enum Command {
     /// Write files, and keep them fresh
     Run(Run),
+    /// Start a program once its files are there, and end with it
+    Exec(Exec),
     /// Tell what a configuration would write where, and whom it would tell; and what is wrong with it, by line
     Validate(Validate),
 }
@@ -54,9 +57,6 @@ struct Run {
     which: Which,
     #[command(flatten)]
     logging: Logging,
-    /// A program to start after the first delivery, and to end with: signals go to it, and its exit code is the helper's
-    #[arg(last = true, value_name = "PROGRAM")]
-    program: Vec<OsString>,
 }
 
 impl Helper {
@@ -64,6 +64,7 @@ impl Helper {
         match self.command {
             None => self.run.run(),
             Some(Command::Run(run)) => run.run(),
+            Some(Command::Exec(command)) => command.run(),
             Some(Command::Validate(command)) => command.run(),
         }
     }
@@ -93,15 +94,15 @@ impl Which {
 
 impl Run {
     fn run(self) -> Result<ExitCode> {
-        // Standard output belongs to the programs that are started.
-        let _level = self.logging.begin(Level::Info, Format::Text, Output::Stderr)?;
-        let mut config = self.which.read()?;
-        let mut program = self.program.into_iter();
-        if let Some(name) = program.next() {
-            config.hooks.set_program(name, program.collect())?;
-        }
-        run(config)
+        run(begin(&self.logging, &self.which)?)
     }
+}
+
+/// Begins to log, and reads the configuration.
+fn begin(logging: &Logging, which: &Which) -> Result<Config> {
+    // Standard output belongs to the programs that are started.
+    let _level = logging.begin(Level::Info, Format::Text, Output::Stderr)?;
+    which.read()
 }
 
 /// Runs the helper until SIGINT or SIGTERM, or until the program ends that it stands for.

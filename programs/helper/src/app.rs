@@ -103,7 +103,8 @@ impl App {
         if let Some(health) = health {
             health.serve(&vitals, &clock, &tasks);
         }
-        let announcer = Announcer::new(Supervisor::from_env(), vitals);
+        let supervisor = Supervisor::from_env();
+        let announcer = Announcer::new(supervisor.clone(), vitals);
         tasks.spawn("announcer", announcer.run(clock, tasks.drain()));
         let failed = deliver(deliverer, &tasks);
 
@@ -114,6 +115,7 @@ impl App {
             Ok(error) = failed => End::Delivery(error),
             () = drain.requested() => End::Panic,
         };
+        supervisor.stopping("stopping");
         // Deliveries go on while commands end: the last thing they do may need an identity.
         let code = hooks.stop(end.signal()).await;
         tasks.stop(GRACE).await;

@@ -15,6 +15,7 @@ mod first_contact;
 mod first_identity;
 mod ghostunnel;
 mod helper;
+mod helper_commands;
 mod hostile;
 mod identity_header;
 mod memory;

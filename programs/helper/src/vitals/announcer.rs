@@ -28,7 +28,7 @@ impl Announcer {
         tokio::select! {
             () = self.supervisor.keep_alive(&clock) => {}
             () = self.tell() => {}
-            () = drain.requested() => self.supervisor.stopping("stopping"),
+            () = drain.requested() => {}
         }
     }
 
