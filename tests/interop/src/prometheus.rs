@@ -1,10 +1,10 @@
-//! Prometheus, by its own parsers and linter, on what our proxy tells of itself.
+//! Prometheus, by its own parsers and linter, on what our proxy and our helper tell of themselves.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
-use finial_testkit::{Dev, free_port, python, run_with_input};
+use finial_testkit::{Dev, Process, finial, free_port, python, run_with_input};
 
 use crate::peers::{peer, program};
 use crate::proxy::{Backend, client_proxy, proxy};
@@ -34,6 +34,56 @@ fn told() -> String {
     let (head, text) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("text/plain; version=0.0.4"), "{head}");
     text.to_owned()
+}
+
+/// What a helper tells after a hook has succeeded, another failed, and a command run.
+fn told_by_helper() -> String {
+    let dev = Dev::start();
+    dev.identity(ID);
+    let (port, config) = (free_port(), dev.folder().join("helper.conf"));
+    let lines = format!(
+        "cert_dir = \"{}\"\nsvid_file_name = \"svid.pem\"\nsvid_key_file_name = \"svid.key\"\n\
+         svid_bundle_file_name = \"bundle.pem\"\njwt_bundle_file_name = \"jwks.json\"\ncmd = \"true\"\n\
+         hook {{ cmd = \"true\" }}\nhook {{ cmd = \"false\" name = \"the \\\"bad\\\" one\" retries = 0 }}\n\
+         health_checks {{ listener_enabled = true bind_port = {port} bind_address = \"127.0.0.1\" }}\n",
+        dev.folder().join("certs").display()
+    );
+    std::fs::create_dir(dev.folder().join("certs")).unwrap();
+    std::fs::write(&config, lines).unwrap();
+    let mut command = Command::new(finial());
+    command.args(["helper", "run", "-config"]).arg(config).env("SPIFFE_ENDPOINT_SOCKET", dev.endpoint());
+    let mut helper = Process::spawn("helper", &mut command);
+    helper.wait_for_log("the hook true has run");
+    helper.wait_for_log("and waits for the next delivery");
+    helper.wait_for_log("the command true has ended");
+    get(port, "/metrics").split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+#[test]
+fn prometheus_client_reads_every_metric_of_a_helper() {
+    let Some(python) = peer("prometheus-client", python("prometheus_client")) else { return };
+    let text = told_by_helper();
+    let read = run_with_input(Command::new(python).args(["-c", PARSE]), &text).expect_success();
+    for sample in [
+        "gauge finial_helper_expires_in_seconds [",
+        "gauge finial_helper_last_write_timestamp_seconds [",
+        "counter finial_helper_writes_total [",
+        "gauge finial_helper_command_running [('command', 'true')] 0",
+        "counter finial_helper_hook_runs_total [('hook', 'the \"bad\" one'), ('result', 'failed')] 1",
+        "summary finial_helper_hook_duration_seconds_count [('hook', 'true')] ",
+    ] {
+        assert!(read.lines().any(|line| line.starts_with(sample)), "{sample}\n{read}");
+    }
+    let told = text.lines().filter(|line| !line.starts_with('#')).count();
+    assert_eq!(read.lines().count(), told, "{read}");
+}
+
+#[test]
+fn promtool_finds_nothing_to_say_of_a_helper() {
+    let Some(promtool) = program("promtool") else { return };
+    let checked = run_with_input(Command::new(promtool).args(["check", "metrics"]), &told_by_helper());
+    assert!(checked.status.success(), "{checked:?}");
+    assert_eq!((checked.stdout.as_str(), checked.stderr.as_str()), ("", ""));
 }
 
 fn get(port: u16, path: &str) -> String {

@@ -1,4 +1,5 @@
-//! The units of deploy/systemd, as they are, in a booted system: server, agent and proxy, and a request through them.
+//! The units of deploy/systemd, as they are, in a booted system: server, agent and proxy, and a request through them; and a
+//! helper, whose files are there when its unit is.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,6 +12,7 @@ use crate::proxy::Backend;
 
 const SERVER: &str = "spiffe://example.org/ns/example/sa/server-sa";
 const CLIENT: &str = "spiffe://example.org/ns/example/sa/client-sa";
+const HELPER: &str = "spiffe://example.org/ns/example/sa/helper-sa";
 const NODE: &str = "spiffe://example.org/node";
 const SERVER_SOCKET: &str = "SPIRE_SERVER_PRIVATE_SOCKET=/run/finial-server/private/api.sock";
 const AGENT_SOCKET: &str = "SPIFFE_ENDPOINT_SOCKET=unix:///run/finial-agent/public/api.sock";
@@ -73,7 +75,8 @@ fn units_of_systemd_carry_a_request_over_mutual_tls() {
     system.write("/etc/finial/bundle.pem", &system.server(&["bundle", "show"]));
     let token = system.server(&["token", "generate", "-spiffeID", NODE]);
     system.write("/etc/finial/join-token", token.trim().trim_start_matches("Token: "));
-    for (id, unit) in [(SERVER, "finial-proxy.service"), (CLIENT, "client.service")] {
+    let helper = "finial-helper@daemon.service";
+    for (id, unit) in [(SERVER, "finial-proxy.service"), (CLIENT, "client.service"), (HELPER, helper)] {
         let selector = format!("systemd:id:{unit}");
         system.server(&["entry", "create", "-parentID", NODE, "-spiffeID", id, "-selector", &selector]);
     }
@@ -85,6 +88,7 @@ fn units_of_systemd_carry_a_request_over_mutual_tls() {
     // A service without an entry has no identity to come with.
     let (mut stranger, _) = system.client("stranger");
     stranger.wait_for_log("no identity issued");
+    system.help(helper);
 }
 
 /// A booted system in which the units are installed. Its network is this machine's, so that all ports are replaced.
@@ -149,6 +153,28 @@ impl System {
         let mut command = self.machine.command("env");
         let done = run(command.args([SERVER_SOCKET, "finial"]).args(args));
         if done.status.success() { done.stdout } else { done.stderr }
+    }
+
+    /// A helper that writes for the user `daemon`.
+    fn help(&self, unit: &str) {
+        let lines = "svid_file_name = \"svid.pem\"\nsvid_key_file_name = \"svid.key\"\n\
+                     svid_bundle_file_name = \"bundle.pem\"\nhook { cmd = \"id\" cmd_args = \"-un\" }\n";
+        let folder = "/run/finial-helper/daemon";
+        self.write("/etc/finial/helper/daemon.conf", &format!("cert_dir = \"{folder}\"\n{lines}"));
+        // It returns when the unit is ready.
+        self.systemctl(&["start", unit]);
+        let shown =
+            |program: &str, args: &[&str]| run(self.machine.command(program).args(args)).expect_success();
+        let key = shown("stat", &["-L", "-c", "%U %a", &format!("{folder}/svid.key")]);
+        assert_eq!(key.trim(), "daemon 600");
+        until("status", || {
+            let status = shown("systemctl", &["show", "--property", "StatusText", unit]);
+            status.contains("everything is written; the first expires at ").then_some(())
+        });
+        self.systemctl(&["restart", unit]);
+        self.systemctl(&["stop", unit]);
+        let result = shown("systemctl", &["show", "--property", "Result", unit]);
+        assert_eq!(result.trim(), "Result=success", "{}", self.journal());
     }
 
     /// The proxy of a caller, as the unit of this name, and its port.
