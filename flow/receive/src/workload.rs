@@ -3,14 +3,17 @@
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use finial_daemon::{Clock, Tasks};
 use finial_wire::X509Context as X509Message;
 use finial_wire::client::WorkloadClient;
+use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use tonic::Status;
 
 use crate::follow::{Feed, follow};
-use crate::{Endpoint, Source, SourceWriter, connect};
+use crate::{Endpoint, ReceiveError, Source, SourceWriter, X509Context, connect};
 
 impl Source {
     /// The identity that the agent at `endpoint` gives this process, kept current over one open stream.
@@ -33,6 +36,33 @@ impl Source {
         });
         source
     }
+}
+
+impl X509Context {
+    /// What the agent at `endpoint` gives this process at the moment, asked once and for at most `limit`: for programs
+    /// that look and do not serve. Must be called inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// [`ReceiveError::Refused`] when the agent cannot be reached or has no identity for this process,
+    /// [`ReceiveError::Unanswered`], and those of [`X509Context::new`].
+    pub async fn fetch(
+        endpoint: &Endpoint,
+        limit: Duration,
+        clock: &Clock,
+    ) -> Result<X509Context, ReceiveError> {
+        let rpc = X509Feed::RPC;
+        let client = WorkloadClient::new(connect(endpoint));
+        let first = async { client.x509_svids().await?.next().await.unwrap_or_else(|| Err(ended())) };
+        let answer =
+            clock.timeout(limit, first).await.map_err(|_| ReceiveError::Unanswered { rpc, limit })?;
+        let refused = |status| ReceiveError::Refused { rpc, status: Box::new(status) };
+        let X509Message { credentials, bundles, .. } = answer.map_err(refused)?;
+        X509Context::new(credentials, bundles, clock.now())
+    }
+}
+
+fn ended() -> Status {
+    Status::unavailable("the stream was closed")
 }
 
 struct X509Feed {

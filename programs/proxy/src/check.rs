@@ -1,5 +1,6 @@
 //! What a configuration would do, told without serving: whom each listener would let in, and why not somebody.
 
+mod authorities;
 mod closest;
 #[cfg(test)]
 mod tests;
@@ -8,20 +9,21 @@ mod whom;
 use std::path::Path;
 
 use finial_daemon::{Clock, Tasks};
-use finial_identity::{ForeignChain, RevocationLists, SpiffeId, X509Authority};
-use finial_receive::WebSource;
+use finial_identity::{ForeignChain, SpiffeId};
+use futures_util::future::try_join_all;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-use crate::config::{Mode, Named, Own, Plan, Trust};
+use self::authorities::Authorities;
+use crate::config::{Mode, Named, Plan, Trust};
+use crate::identities::Identities;
 use crate::{AccessFlags, Config, ProxyError, ProxyFile};
 
-/// One listener, after all checks that need no network: its files were read, its agent was not asked.
+/// One listener, after all checks: its files were read, and its agent was asked if it answers.
 #[derive(Debug)]
 pub struct Examined {
     named: Named,
-    /// Whom peers' certificates must lead to; `None` where only the agent knows.
-    roots: Option<Vec<X509Authority>>,
+    authorities: Authorities,
     clock: Clock,
 }
 
@@ -43,12 +45,14 @@ pub struct Judgement {
     pub reasons: Vec<String>,
 }
 
-/// Checks the configuration of one proxy as [`build`](crate::build) would, and reads its files.
+/// Checks the configuration of one proxy as [`build`](crate::build) would, reads its files, and asks its agent, for a few
+/// seconds. One that does not answer is no error: what it alone knows is then not judged.
 ///
 /// # Errors
 /// With the rule that is broken, or the file that cannot be used.
 pub async fn examine(config: impl Into<Config>, clock: &Clock) -> Result<Examined, ProxyError> {
-    Examined::new(Named::new(String::new(), config.into())?, clock).await
+    let named = Named::new(String::new(), config.into())?;
+    Examined::new(named, &identities(clock)).await
 }
 
 /// The same for each proxy of a file.
@@ -56,11 +60,13 @@ pub async fn examine(config: impl Into<Config>, clock: &Clock) -> Result<Examine
 /// # Errors
 /// As [`examine`], and as [`ProxyFile::read`].
 pub async fn examine_file(path: &Path, clock: &Clock) -> Result<Vec<Examined>, ProxyError> {
-    let mut examined = Vec::new();
-    for named in ProxyFile::read(path)?.plans()? {
-        examined.push(Examined::new(named, clock).await?);
-    }
-    Ok(examined)
+    let (plans, identities) = (ProxyFile::read(path)?.plans()?, identities(clock));
+    try_join_all(plans.into_iter().map(|named| Examined::new(named, &identities))).await
+}
+
+/// Read once, and not followed for longer than it takes.
+fn identities(clock: &Clock) -> Identities {
+    Identities::new(clock, &Tasks::new(clock.clone()))
 }
 
 impl Visitor {
@@ -78,18 +84,9 @@ impl Visitor {
 }
 
 impl Examined {
-    async fn new(named: Named, clock: &Clock) -> Result<Self, ProxyError> {
-        let tasks = Tasks::new(clock.clone());
-        let roots = match &named.plan.own {
-            Own::WorkloadApi(_) => None,
-            Own::Files { files, .. } => {
-                let read = WebSource::from_files(files.clone(), None, clock, &tasks).await;
-                let source = read.map_err(ProxyError::Files)?;
-                let identity = source.identity().map_err(ProxyError::NoIdentity)?;
-                Some(identity.roots().to_vec())
-            }
-        };
-        Ok(Self { named, roots, clock: clock.clone() })
+    async fn new(named: Named, identities: &Identities) -> Result<Self, ProxyError> {
+        let authorities = Authorities::of(&named.plan, identities).await?;
+        Ok(Self { named, authorities, clock: identities.clock().clone() })
     }
 
     /// Of its block in a file; empty where flags made it.
@@ -114,12 +111,14 @@ impl Examined {
 
     /// What it presents, in words.
     pub fn presents(&self) -> String {
-        whom::presents(self.plan())
+        whom::presents(self.plan(), self.authorities.own_id())
     }
 
-    /// Whom it lets in, or talks to: a line for each rule.
+    /// Whom it lets in, or talks to: a line for each rule, and what could not be found out.
     pub fn rules(&self) -> Vec<String> {
-        whom::rules(self.plan(), self.access())
+        let mut rules = whom::rules(self.plan(), self.access());
+        rules.extend(self.authorities.unknown().map(str::to_owned));
+        rules
     }
 
     /// Whether it would let somebody in, or talk to somebody. What only the agent, or a handshake, can tell is not
@@ -137,6 +136,9 @@ impl Examined {
     fn judge_id(&self, id: &SpiffeId) -> Judgement {
         if self.plan().pins.is_some() {
             return Judgement::no("keys are pinned, and an ID says nothing of a key: give the certificate");
+        }
+        if let Some(reason) = self.authorities.against_id(id) {
+            return Judgement::no(reason);
         }
         let access = self.access();
         if access.all {
@@ -166,12 +168,13 @@ impl Examined {
             };
         }
         let against = [self.against_time(&chain), self.against_path(&chain), self.against_names(&chain)];
-        let reasons = against.into_iter().flatten().collect::<Vec<_>>();
-        if reasons.is_empty() {
-            Judgement::yes("its names are permitted")
-        } else {
-            Judgement { permitted: false, reasons }
+        let mut reasons = against.into_iter().flatten().collect::<Vec<_>>();
+        let permitted = reasons.is_empty();
+        if permitted {
+            reasons.push("its names are permitted".to_owned());
         }
+        reasons.extend(self.authorities.unknown().map(str::to_owned));
+        Judgement { permitted, reasons }
     }
 
     fn against_time(&self, chain: &ForeignChain) -> Vec<String> {
@@ -180,25 +183,10 @@ impl Examined {
         expired.into_iter().collect()
     }
 
-    /// By the roots of files; those of an agent are not known here, but what an SVID must be is.
+    /// At a time at which it is valid, as the time is judged by itself.
     fn against_path(&self, chain: &ForeignChain) -> Vec<String> {
-        let role = whom::role(self.plan().mode);
-        let refused = match &self.roots {
-            // At a time at which it is valid, as the time is judged by itself.
-            Some(roots) => {
-                let at = self.clock.now().min(chain.not_after());
-                let led = chain.verify_for(role, roots, &RevocationLists::default(), at);
-                led.err().map(|error| {
-                    format!("its chain does not lead to the configured roots: {}", whom::with_causes(&error))
-                })
-            }
-            None if chain.uri_names().is_empty() => Some("it has no URI, so it is no SVID".to_owned()),
-            None => {
-                let svid = finial_identity::X509Svid::from_chain(chain.chain().to_vec());
-                svid.err().map(|error| format!("it is no SVID: {}", whom::with_causes(&error)))
-            }
-        };
-        refused.into_iter().collect()
+        let at = self.clock.now().min(chain.not_after());
+        self.authorities.against_chain(chain, whom::role(self.plan().mode), at).into_iter().collect()
     }
 
     fn against_names(&self, chain: &ForeignChain) -> Vec<String> {
@@ -206,10 +194,13 @@ impl Examined {
         let mut reasons = Vec::new();
         let names = plan.targets.iter().filter_map(|target| target.name.as_ref());
         let names = names.collect::<Vec<_>>();
-        if self.roots.is_some() && !names.is_empty() && !names.iter().any(|name| chain.is_for(name)) {
+        if self.authorities.are_of_files()
+            && !names.is_empty()
+            && !names.iter().any(|name| chain.is_for(name))
+        {
             reasons.push("it is not for the host name of a target".to_owned());
         }
-        let named = plan.mode == Mode::Client && self.roots.is_some();
+        let named = plan.mode == Mode::Client && self.authorities.are_of_files();
         if plan.rules.is_permitting(chain) || (named && plan.rules.is_empty()) {
             return reasons;
         }

@@ -12,7 +12,7 @@ use tonic::{Code, Status};
 use crate::follow::STEADY;
 use crate::testing::FakeAgent;
 use crate::testing::{Authority, start};
-use crate::{Endpoint, NotLive, Source};
+use crate::{Endpoint, NotLive, ReceiveError, Source};
 
 const WEB: &str = "spiffe://example.org/web";
 const NEXT: &str = "spiffe://example.org/next";
@@ -220,4 +220,40 @@ async fn the_stream_ends_with_the_last_clone_of_the_source() {
     assert!(!session.is_closed());
     drop(clone);
     session.closed().await;
+}
+
+#[tokio::test]
+async fn who_asks_once_is_given_one_answer_or_told_why_there_is_none() {
+    let (mut agent, authority) = (FakeAgent::serve(), Authority::new("example.org"));
+    let limit = Duration::from_secs(3);
+    let (endpoint, clock) = (agent.endpoint.clone(), agent.clock.clone());
+    let fetch = || crate::X509Context::fetch(&endpoint, limit, &clock);
+
+    let answer = async { agent.x509.recv().await.unwrap().send(Ok(one(&authority, WEB))).await.unwrap() };
+    let (fetched, ()) = tokio::join!(fetch(), answer);
+    assert_eq!(fetched.unwrap().credential().unwrap().svid().id().as_str(), WEB);
+
+    let denied = Status::permission_denied("no identity issued");
+    let answer = async { agent.x509.recv().await.unwrap().send(Err(denied)).await.unwrap() };
+    let (fetched, ()) = tokio::join!(fetch(), answer);
+    assert!(
+        matches!(fetched, Err(ReceiveError::Refused { status, .. }) if status.code() == Code::PermissionDenied)
+    );
+
+    let silent = async {
+        let _session = agent.x509.recv().await.unwrap();
+        agent.hand.step(limit);
+        std::future::pending::<()>().await;
+    };
+    let fetched = tokio::select! {
+        fetched = fetch() => fetched,
+        () = silent => unreachable!(),
+    };
+    assert!(matches!(fetched, Err(ReceiveError::Unanswered { .. })));
+
+    let nowhere = Endpoint::parse("unix:///nowhere/agent.sock").unwrap();
+    let fetched = crate::X509Context::fetch(&nowhere, limit, &clock).await;
+    assert!(
+        matches!(fetched, Err(ReceiveError::Refused { status, .. }) if status.code() == Code::Unavailable)
+    );
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use finial_daemon::Clock;
 use finial_receive::Endpoint;
-use finial_receive::testing::{Authority, pem, start};
+use finial_receive::testing::{Authority, FakeAgent, pem, start};
+use finial_wire::X509Context;
 use tempfile::TempDir;
 
 use super::{Examined, Visitor, examine, examine_file};
-use crate::{AccessFlags, ClientConfig, CredentialFlags, ServerConfig};
+use crate::{AccessFlags, ClientConfig, CredentialFlags, PeerFlags, ServerConfig};
 
 fn agent() -> CredentialFlags {
     CredentialFlags::workload_api(Endpoint::parse("unix:///run/agent.sock").unwrap())
@@ -131,7 +132,10 @@ async fn a_certificate_is_told_everything_that_speaks_against_it() {
 
     let foreign = server.judge(&pki.visitor(&pki.theirs, "spiffe://example.org/a"));
     assert!(!foreign.permitted);
-    assert!(foreign.reasons[0].starts_with("its chain does not lead to the configured roots"), "{foreign:?}");
+    assert!(
+        foreign.reasons[0].starts_with("the certificate does not lead to a trusted authority"),
+        "{foreign:?}"
+    );
 
     let nothing = server.judge(&Visitor::Certificate(Vec::new()));
     assert_eq!(nothing.reasons, ["there is no certificate; give at least the leaf"]);
@@ -143,16 +147,105 @@ async fn a_certificate_is_told_everything_that_speaks_against_it() {
 }
 
 #[tokio::test]
-async fn of_an_agents_listener_what_an_svid_must_be_is_judged_and_the_chain_is_not() {
+async fn without_an_agent_what_an_svid_must_be_is_judged_and_that_its_chain_is_not_is_told() {
     let pki = Pki::new();
     let server = server(uris(&["spiffe://example.org/a"])).await;
-    assert!(server.judge(&pki.visitor(&pki.theirs, "spiffe://example.org/a")).permitted);
+    let judgement = server.judge(&pki.visitor(&pki.theirs, "spiffe://example.org/a"));
+    assert!(judgement.permitted);
+    assert_eq!(judgement.reasons[0], "its names are permitted");
+    let untold = "no authority and no revocation is judged, since the agent tells this process nothing: ";
+    assert!(judgement.reasons[1].starts_with(untold), "{judgement:?}");
+    assert!(server.rules().last().unwrap().starts_with(untold));
     let (chain, _) = pki.ours.leaf("spiffe://example.org/a", start(), |params| {
         params.subject_alt_names = vec![rcgen::SanType::DnsName("localhost".try_into().unwrap())];
     });
     let judgement = server.judge(&Visitor::Certificate(chain));
     assert!(!judgement.permitted);
     assert_eq!(judgement.reasons[0], "it has no URI, so it is no SVID");
+}
+
+/// A listener of an agent that trusts `authority` and answers.
+async fn of_agent(authority: &Authority, config: impl FnOnce(ServerConfig) -> ServerConfig) -> Examined {
+    let mut agent = FakeAgent::serve();
+    let (credentials, clock) = (CredentialFlags::workload_api(agent.endpoint.clone()), agent.clock.clone());
+    let listener = ServerConfig::new("0.0.0.0:1", "localhost:2", credentials);
+    let allow = uris(&["spiffe://example.org/a", "spiffe://other.org/a"]);
+    let answer = async {
+        let session = agent.x509.recv().await.unwrap();
+        let context = X509Context {
+            credentials: vec![authority.credential("spiffe://example.org/proxy")],
+            bundles: authority.bundles(),
+            trust_domain: authority.bundle().trust_domain.clone(),
+        };
+        session.send(Ok(context)).await.unwrap();
+    };
+    tokio::join!(examine(config(ServerConfig { allow, ..listener }), &clock), answer).0.unwrap()
+}
+
+#[tokio::test]
+async fn by_an_agent_that_answers_chains_and_trust_domains_are_judged_too() {
+    let pki = Pki::new();
+    let server = of_agent(&pki.ours, |server| server).await;
+    assert!(server.presents().starts_with("spiffe://example.org/proxy, by the agent at unix:"));
+    let good = server.judge(&pki.visitor(&pki.ours, "spiffe://example.org/a"));
+    assert_eq!((good.permitted, good.reasons), (true, vec!["its names are permitted".to_owned()]));
+
+    let forged = server.judge(&pki.visitor(&Authority::new("example.org"), "spiffe://example.org/a"));
+    assert!(!forged.permitted);
+    assert!(forged.reasons[0].contains("does not chain to an authority of its trust domain"), "{forged:?}");
+    let foreign = server.judge(&pki.visitor(&pki.theirs, "spiffe://other.org/a"));
+    assert!(foreign.reasons[0].contains("no bundle for trust domain `other.org`"), "{foreign:?}");
+
+    assert!(server.judge(&id("spiffe://example.org/a")).permitted);
+    let foreign = server.judge(&id("spiffe://other.org/a"));
+    assert_eq!(
+        (foreign.permitted, foreign.reasons),
+        (false, vec!["the agent has no bundle of `other.org`, so that nobody of it is believed".to_owned()])
+    );
+}
+
+impl Pki {
+    /// A list of the certificates in `visitor.pem`, which holds until then.
+    fn revoke(&self, visitor: &Visitor, until: std::time::SystemTime) -> PeerFlags {
+        let Visitor::Certificate(chain) = visitor else { panic!("{visitor:?}") };
+        fs::write(self.path("revoked.crl"), self.ours.revocation_list(&[&chain[0]], until)).unwrap();
+        PeerFlags { revocation_lists: vec![self.path("revoked.crl")], ..PeerFlags::default() }
+    }
+}
+
+#[tokio::test]
+async fn who_is_in_a_revocation_list_is_refused_by_files_and_by_an_agent() {
+    let pki = Pki::new();
+    let revoked = pki.visitor(&pki.ours, "spiffe://example.org/a");
+    let peers = pki.revoke(&revoked, start() + Duration::from_secs(60));
+    let config = ServerConfig::new("0.0.0.0:1", "localhost:2", pki.credentials());
+    let of_files = ServerConfig { allow: uris(&["spiffe://example.org/a"]), peers: peers.clone(), ..config };
+    for server in [
+        examine(of_files, &clock()).await.unwrap(),
+        of_agent(&pki.ours, |server| ServerConfig { peers, ..server }).await,
+    ] {
+        let judgement = server.judge(&revoked);
+        assert!(!judgement.permitted);
+        assert!(judgement.reasons[0].contains("was revoked by its issuer"), "{judgement:?}");
+        assert!(server.judge(&pki.visitor(&pki.ours, "spiffe://example.org/a")).permitted);
+    }
+}
+
+#[tokio::test]
+async fn list_that_has_expired_speaks_against_everybody_of_its_issuer_and_one_that_is_missing_is_an_error() {
+    let pki = Pki::new();
+    let other = pki.visitor(&pki.ours, "spiffe://example.org/b");
+    let peers = pki.revoke(&other, start() - Duration::from_secs(60));
+    let listener = |peers: PeerFlags| {
+        let config = ServerConfig::new("0.0.0.0:1", "localhost:2", pki.credentials());
+        ServerConfig { allow: uris(&["spiffe://example.org/a"]), peers, ..config }
+    };
+    let server = examine(listener(peers.clone()), &clock()).await.unwrap();
+    let judgement = server.judge(&pki.visitor(&pki.ours, "spiffe://example.org/a"));
+    assert!(judgement.reasons[0].contains("has expired: fetch the next one"), "{judgement:?}");
+    fs::remove_file(pki.path("revoked.crl")).unwrap();
+    let refused = examine(listener(peers), &clock()).await.unwrap_err();
+    assert_eq!(refused.to_string(), "cannot use the revocation lists");
 }
 
 #[tokio::test]
@@ -186,6 +279,6 @@ async fn a_file_is_told_listener_by_listener() {
     assert_eq!((a.name(), a.mode(), a.listen().as_str()), ("a", "server", "0.0.0.0:1"));
     assert_eq!(a.targets(), ["localhost:2", "localhost:3"]);
     assert_eq!(a.presents(), "the identity of the agent at unix:///run/agent.sock");
-    assert_eq!(a.rules(), ["URI spiffe://x/a", "common name c", "verified by the bundles of the agent"]);
+    assert_eq!(a.rules()[..3], ["URI spiffe://x/a", "common name c", "verified by the bundles of the agent"]);
     assert_eq!((b.name(), b.mode()), ("b", "client"));
 }

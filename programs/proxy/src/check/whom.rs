@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::SystemTime;
 
-use finial_identity::Role;
+use finial_identity::{Role, SpiffeId};
 use finial_receive::WebRoots;
 use jiff::Timestamp;
 
@@ -12,12 +12,15 @@ use crate::config::{Mode, Own, Plan, Trust};
 use crate::lines::Chain;
 
 /// What stands for this process.
-pub(super) fn presents(plan: &Plan) -> String {
+pub(super) fn presents(plan: &Plan, id: Option<&SpiffeId>) -> String {
     match &plan.own {
         Own::WorkloadApi(_) if plan.mode == Mode::Client && plan.trust == Trust::ServerOnly => {
             "nothing".to_owned()
         }
-        Own::WorkloadApi(endpoint) => format!("the identity of the agent at {endpoint}"),
+        Own::WorkloadApi(endpoint) => match id {
+            Some(id) => format!("{id}, by the agent at {endpoint}"),
+            None => format!("the identity of the agent at {endpoint}"),
+        },
         Own::Files { files, .. } => match &files.own {
             None => "nothing".to_owned(),
             Some(pair) => format!("the certificate in {}", pair.certificate.display()),
