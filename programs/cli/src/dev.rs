@@ -19,7 +19,7 @@ use finial_wire::{
 };
 use tokio::sync::oneshot;
 
-use crate::{logging::Logging, output, server::terminated};
+use crate::{logging::Logging, output, supervised::Supervised};
 
 #[derive(Args)]
 pub(crate) struct Dev {
@@ -68,16 +68,20 @@ impl Dev {
             let node = SpiffeId::new(&trust_domain, NODE_PATH)?;
             let mut agent = join(&server_socket, address, &node, &folder, &clock).await?;
             output::print(welcome(&agent, &server_socket, &node));
-            loop {
-                match agent.run(terminated()).await {
-                    // As after a laptop has slept for longer than the agent's certificate lives.
-                    Err(error) if error.is::<finial_agent::Loss>() => {
-                        tracing::warn!("{error}; joining again");
-                        agent = join(&server_socket, address, &node, &folder, &clock).await?;
+            let supervised = Supervised::from_env();
+            let serve = async {
+                loop {
+                    match agent.run(supervised.terminated()).await {
+                        // As after a laptop has slept for longer than the agent's certificate lives.
+                        Err(error) if error.is::<finial_agent::Loss>() => {
+                            tracing::warn!("{error}; joining again");
+                            agent = join(&server_socket, address, &node, &folder, &clock).await?;
+                        }
+                        outcome => return outcome,
                     }
-                    outcome => return outcome,
                 }
-            }
+            };
+            supervised.run(&format!("serving {trust_domain}"), serve).await
         };
         let (server, agent) = tokio::join!(server, agent);
         agent.and(server)

@@ -21,6 +21,7 @@ mod proxy;
 mod runtime;
 mod server;
 mod spiffe_helper;
+mod supervised;
 mod text;
 mod token;
 

@@ -8,7 +8,9 @@ use finial_daemon::{Clock, descriptors, hcl, signals, umask};
 use finial_identity::TrustDomain;
 use finial_server::Config;
 
-use crate::{connection::ServerSocket, debug, healthcheck, logger, logging::Logging, output};
+use crate::{
+    connection::ServerSocket, debug, healthcheck, logger, logging::Logging, output, supervised::Supervised,
+};
 
 /// Where SPIRE's server looks for its configuration.
 const DEFAULT_CONFIG: &str = "conf/server/server.conf";
@@ -83,7 +85,8 @@ impl Run {
         let _level =
             self.settings.logging.begin(config.log.level, config.log.format, config.log.output.clone())?;
         let app = finial_server::build(config, &Clock::system()).await.context("the server cannot start")?;
-        app.run(terminated()).await
+        let (supervised, status) = (Supervised::from_env(), format!("serving on {}", app.address()));
+        supervised.run(&status, app.run(supervised.terminated())).await
     }
 }
 

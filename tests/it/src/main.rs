@@ -30,4 +30,5 @@ mod rotations;
 mod sdk;
 mod sockets;
 mod storm;
+mod supervised;
 mod takeover;

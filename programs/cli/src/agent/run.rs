@@ -12,11 +12,7 @@ use finial_agent::{BundleFormat, BundleUrl, Config, RebootstrapMode, ServerAddre
 use finial_daemon::{Clock, descriptors, go, log::Output, umask};
 use finial_identity::TrustDomain;
 
-use crate::{
-    logging::Logging,
-    output,
-    server::{read_file, terminated},
-};
+use crate::{logging::Logging, output, server::read_file, supervised::Supervised};
 
 /// Where SPIRE's agent looks for its configuration.
 const DEFAULT_CONFIG: &str = "conf/agent/agent.conf";
@@ -131,7 +127,9 @@ impl Run {
             config.log_file.clone().map_or(Output::Stdout, Output::File),
         )?;
         let app = finial_agent::build(config, &Clock::system()).await.context("the agent cannot start")?;
-        app.run(terminated()).await
+        let supervised = Supervised::from_env();
+        let status = format!("serving on {}", app.socket_path().display());
+        supervised.run(&status, app.run(supervised.terminated())).await
     }
 }
 
