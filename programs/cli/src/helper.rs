@@ -22,13 +22,21 @@ use crate::{logging::Logging, runtime::block_on_one_thread};
 /// Writes SVIDs, keys and bundles to files, keeps them fresh, and tells the programs that read them. Without a command it
 /// runs, as spiffe-helper does, whose configuration file it reads.
 #[derive(Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 pub(crate) struct Helper {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
     run: Run,
 }
+
+const EXAMPLES: &str = "Examples:
+  finial helper validate -config helper.conf            what would be written where, and what is wrong
+  finial helper run -config helper.conf                 write files, and keep them fresh
+  finial helper run -config helper.conf -- PROGRAM     start a program with them, and end with it
+  finial helper -config helper.conf -daemon-mode=false  write them once, for a job or an init container
+
+deploy/examples/helper.conf explains each key. Called by a link of the name spiffe-helper, the binary takes that program's flags.";
 
 #[derive(Subcommand)]
 enum Command {

@@ -9,7 +9,7 @@ mod tokens;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use finial_daemon::{Backoff, Clock, Tasks};
+use finial_daemon::{Backoff, Clock, Tasks, memory};
 use finial_identity::{BundleSet, JwtSvid, X509Credential};
 use finial_receive::{JwtSource, Live, NotLive, ReceiveError, Source, X509Context};
 use tokio::sync::{mpsc, watch};
@@ -76,6 +76,8 @@ pub(crate) struct Deliverer {
     delivered: watch::Sender<Delivered>,
     clock: Clock,
     backoff: Backoff,
+    /// Why there is no X.509-SVID that is good, as far as it was told.
+    lost: Option<NotLive>,
 }
 
 /// Where it all comes from; `None` of what nobody asked for.
@@ -99,7 +101,7 @@ impl Deliverer {
         let stock = Stock::new(&config, vitals);
         let backoff = Backoff::new(RETRY.0, RETRY.1);
         let delivered = watch::Sender::new(Delivered::default());
-        Self { config, stock, folder: Some(folder), delivered, clock: clock.clone(), backoff }
+        Self { config, stock, folder: Some(folder), delivered, clock: clock.clone(), backoff, lost: None }
     }
 
     /// For those who tell somebody of each delivery.
@@ -113,9 +115,10 @@ impl Deliverer {
     /// [`DeliverError::NeverServed`]. Everything else is tried again.
     pub(crate) async fn run(mut self, tasks: &Tasks) -> Result<(), DeliverError> {
         let mut feeds = self.open(tasks);
-        let mut wait = None;
+        let (mut wait, mut was_busy) = (None, true);
         loop {
             let event = feeds.next(&self.clock, wait).await;
+            let is_look = matches!(event, Event::Look);
             match event {
                 Event::X509(changed) => {
                     changed.map_err(|cause| self.never_served(cause))?;
@@ -130,6 +133,12 @@ impl Deliverer {
                 Event::Look => self.look().await,
             }
             wait = self.deliver().await;
+            // What an update needed is not needed before the next one.
+            if !is_look {
+                was_busy = true;
+            } else if std::mem::take(&mut was_busy) {
+                memory::settle();
+            }
         }
     }
 
@@ -159,10 +168,15 @@ impl Deliverer {
     async fn take_x509(&mut self, feeds: &Feeds) {
         let Some(context) = feeds.x509.as_ref().map(Source::context) else { return };
         match context {
-            Ok(context) => self.render_x509(&context).await,
-            Err(NotLive::Waiting) => {}
+            Ok(context) => {
+                self.lost = None;
+                self.render_x509(&context).await;
+            }
+            // An agent that denies is asked again and again, and says the same.
+            Err(reason) if reason == NotLive::Waiting || self.lost.as_ref() == Some(&reason) => {}
             Err(reason) => {
                 tracing::warn!(%reason, "there is no X.509-SVID that is good; the files of the last one stay");
+                self.lost = Some(reason);
             }
         }
     }
