@@ -8,6 +8,7 @@
 
 mod agent;
 mod fetch;
+mod helper;
 mod measure;
 mod pods;
 mod postgres;
@@ -59,6 +60,9 @@ async fn main() {
     }
     if wanted("postgres") {
         postgres::bench().await;
+    }
+    if wanted("helper") {
+        helper::bench().await;
     }
     if wanted("proxy") {
         proxy::bench(&arguments[1..]);

@@ -15,6 +15,8 @@ mod go_spiffe;
 #[cfg(test)]
 mod grpcurl;
 #[cfg(test)]
+mod keystores;
+#[cfg(test)]
 mod kubernetes;
 #[cfg(test)]
 mod openssl;
