@@ -57,13 +57,19 @@ impl Connector {
                 Dialer::Web(dialer.with_alpn([ALPN]))
             }
         };
-        Self { source: source.clone(), server, dialer, limit: LIMIT, attempt: None }
+        Self { source: source.clone(), server, dialer, limit: LIMIT, attempt: None }.with_limit(LIMIT)
     }
 
-    /// Gives each [`connect`](Self::connect) this long, by the source's clock, instead of 30 seconds.
+    /// Gives each [`connect`](Self::connect), and each handshake alone, this long by the source's clock, instead of 30
+    /// seconds.
     #[must_use]
     pub fn with_limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
+        // Not shorter than the whole: an earlier timer than those there are would wake the runtime once more.
+        self.dialer = match self.dialer {
+            Dialer::Spiffe(connector) => Dialer::Spiffe(connector.with_handshake_limit(limit)),
+            Dialer::Web(dialer) => Dialer::Web(dialer.with_handshake_limit(limit)),
+        };
         self
     }
 
