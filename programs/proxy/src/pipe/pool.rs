@@ -8,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Nearly four full TLS records: plain or as records, what a buffer holds is one packet of loopback. With a full 64 KiB
-/// each write would leave a crumb, which costs a packet of its own: a sixth of all CPU.
+/// each write would leave a crumb, which costs a packet of its own: an eighth of all CPU.
 const LARGE: usize = 65_344;
 /// For when the large ones are all in use.
 const SMALL: usize = 4 * 1024;
