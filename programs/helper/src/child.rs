@@ -135,7 +135,7 @@ impl Supervised {
                 biased;
                 outcome = child.wait() => return (outcome, false),
                 order = self.orders.next() => match order {
-                    Order::Pass(signal) => child.signal(signal),
+                    Order::Pass(signal) => child.pass(signal),
                     Order::Stop(by) => return (self.end(child, by).await, true),
                 },
                 count = delivered::next(deliveries, self.config.on, *told) => {
@@ -152,10 +152,7 @@ impl Supervised {
 
     /// Asks it to end, and ends it by force once its grace is over.
     async fn end(&mut self, child: &mut Child, by: Signal) -> io::Result<ExitStatus> {
-        // The terminal has sent this one to the whole group.
-        if by != Signal::INT || child.group() == Group::Own {
-            child.signal(by);
-        }
+        child.pass(by);
         let Some(grace) = self.config.stop_grace else { return self.last_moments(child).await };
         let clock = self.clock.clone();
         match clock.timeout(grace, self.last_moments(child)).await {
@@ -179,7 +176,7 @@ impl Supervised {
             tokio::select! {
                 biased;
                 outcome = child.wait() => return outcome,
-                signal = self.orders.passed() => child.signal(signal),
+                signal = self.orders.passed() => child.pass(signal),
             }
         }
     }

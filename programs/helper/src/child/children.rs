@@ -19,6 +19,9 @@ use tokio::sync::Notify;
 /// What a supervisor tells this process alone: it would not listen to another.
 const OURS: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
 
+/// What a terminal sends: Ctrl-C, Ctrl-\, and that its size has changed.
+const BY_TERMINAL: [Signal; 3] = [Signal::INT, Signal::QUIT, Signal::WINCH];
+
 /// Starts processes, and knows which are its own. Clones share them.
 ///
 /// As the first process of a PID namespace, such as a container, and as a subreaper, this process is also left with those
@@ -154,15 +157,18 @@ impl Child {
         status
     }
 
-    pub(crate) fn group(&self) -> Group {
-        self.group
-    }
-
     /// Sends a signal to the process alone: it knows best what to do with those that it has started.
     pub(crate) fn signal(&self, signal: Signal) {
         // Its id stays its own until it was waited for.
         if self.process.id().is_some() {
             self.note(kill_process(self.pid, signal), signal);
+        }
+    }
+
+    /// Passes on a signal that this process got; one that a terminal sends it has sent to all of our group already.
+    pub(crate) fn pass(&self, signal: Signal) {
+        if self.group == Group::Own || !BY_TERMINAL.contains(&signal) {
+            self.signal(signal);
         }
     }
 

@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use rustix::process::Signal;
 use tokio::process::Command;
 
 use super::{Children, Group};
-use crate::fixtures::bounded;
+use crate::fixtures::{Ears, bounded};
 
 const ALONE: &str = "FINIAL_HELPER_TEST_ALONE";
 
@@ -78,4 +79,20 @@ fn an_orphan_behind_one_of_our_own_goes_once_that_one_was_waited_for() {
         })
         .await;
     });
+}
+
+#[tokio::test]
+async fn what_a_terminal_sends_is_not_passed_on_to_one_of_our_group() {
+    for (group, first) in [(Group::Ours, "usr1"), (Group::Own, "quit")] {
+        let mut ears = Ears::new();
+        let script = r#"trap 'echo quit > "$1"' QUIT; trap 'echo usr1 > "$1"' USR1; echo up > "$1"
+            while :; do sleep 0.02; done"#;
+        let line = ears.script(script);
+        let mut command = Command::new(&line.program);
+        let child = Children::default().start(command.args(&line.arguments), group).unwrap();
+        assert_eq!(ears.next().await, "up");
+        child.pass(Signal::QUIT);
+        child.pass(Signal::USR1);
+        assert_eq!(ears.next().await, first, "{group:?}");
+    }
 }
