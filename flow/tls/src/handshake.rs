@@ -6,7 +6,6 @@ mod tests;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use finial_identity::Role;
 use finial_receive::Source;
@@ -17,10 +16,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 use crate::config::{self, ClientAuth};
 use crate::resolver::{KeyCache, OwnCredential};
 use crate::verifier::{PeerCheck, RecentSvids, Wanted, Witness};
-use crate::{Offer, Peer, Policy, Standing, Terms, TlsError};
-
-/// How long a handshake may take unless it was said otherwise.
-pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+use crate::{HandshakeSettings, Peer, Policy, Standing, TlsError};
 
 /// A stream after its handshake. `P` is [`Peer`], or `Option<Peer>` where a client may be nobody.
 #[derive(Debug)]
@@ -58,24 +54,10 @@ impl Acceptor {
         self
     }
 
-    /// Agrees on these versions and suites only.
+    /// Makes its handshakes so.
     #[must_use]
-    pub fn with_offer(mut self, offer: Offer) -> Self {
-        self.party.offer = offer;
-        self
-    }
-
-    /// Gives each handshake this long, by the source's clock, instead of ten seconds.
-    #[must_use]
-    pub fn with_handshake_limit(mut self, limit: Duration) -> Self {
-        self.party.limit = limit;
-        self
-    }
-
-    /// Holds peers to these terms, in the handshake and for as long as they are connected.
-    #[must_use]
-    pub fn with_terms(mut self, terms: Terms) -> Self {
-        self.party.terms = terms;
+    pub fn with_settings(mut self, settings: HandshakeSettings) -> Self {
+        self.party.settings = settings;
         self
     }
 
@@ -117,7 +99,7 @@ impl Acceptor {
     {
         self.party.keys.certified(&self.party.source.credential()?)?;
         let (own, _, witness) = self.party.enter();
-        let config = config::open_server(&self.party.offer, self.party.source.clock(), own);
+        let config = config::open_server(&self.party.settings.offer, self.party.source.clock(), own);
         let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
         let stream = self.party.within_limit(handshake).await?;
         let (_, standing) = self.party.conclude(&witness, Role::Client);
@@ -135,7 +117,7 @@ impl Acceptor {
         // A server always presents something; the reason why it cannot is worth more than an alert.
         self.party.keys.certified(&self.party.source.credential()?)?;
         let (own, check, witness) = self.party.enter();
-        let (offer, clock, alpn) = (&self.party.offer, self.party.source.clock(), &self.party.alpn);
+        let (offer, clock, alpn) = (&self.party.settings.offer, self.party.source.clock(), &self.party.alpn);
         let config = config::server(offer, clock, own, check, client_auth, alpn);
         let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
         let stream = self.party.within_limit(handshake).await?;
@@ -163,24 +145,10 @@ impl Connector {
         self
     }
 
-    /// Agrees on these versions and suites only.
+    /// Makes its handshakes so.
     #[must_use]
-    pub fn with_offer(mut self, offer: Offer) -> Self {
-        self.party.offer = offer;
-        self
-    }
-
-    /// Gives each handshake this long, by the source's clock, instead of ten seconds.
-    #[must_use]
-    pub fn with_handshake_limit(mut self, limit: Duration) -> Self {
-        self.party.limit = limit;
-        self
-    }
-
-    /// Holds peers to these terms, in the handshake and for as long as they are connected.
-    #[must_use]
-    pub fn with_terms(mut self, terms: Terms) -> Self {
-        self.party.terms = terms;
+    pub fn with_settings(mut self, settings: HandshakeSettings) -> Self {
+        self.party.settings = settings;
         self
     }
 
@@ -214,7 +182,7 @@ impl Connector {
             self.party.keys.certified(credential)?;
         }
         let (own, check, witness) = self.party.enter();
-        let (offer, clock, alpn) = (&self.party.offer, self.party.source.clock(), &self.party.alpn);
+        let (offer, clock, alpn) = (&self.party.settings.offer, self.party.source.clock(), &self.party.alpn);
         let config = config::client(offer, clock, own, check, alpn);
         let handshake = TlsConnector::from(Arc::new(config)).connect(server_name, stream);
         let stream = self.party.within_limit(handshake).await?;
@@ -228,10 +196,8 @@ impl Connector {
 struct Party {
     source: Source,
     wanted: Wanted,
-    terms: Terms,
     alpn: Vec<Vec<u8>>,
-    limit: Duration,
-    offer: Offer,
+    settings: HandshakeSettings,
     keys: KeyCache,
     recent: Arc<RecentSvids>,
     /// Nothing is presented.
@@ -244,10 +210,8 @@ impl Party {
         Self {
             source,
             wanted,
-            terms: Terms::default(),
             alpn: Vec::new(),
-            limit: HANDSHAKE_LIMIT,
-            offer: Offer::default(),
+            settings: HandshakeSettings::default(),
             keys: KeyCache::default(),
             recent: Arc::default(),
             anonymous: false,
@@ -261,15 +225,15 @@ impl Party {
         let own = OwnCredential::witnessed(self.source.clone(), self.keys.clone(), Arc::clone(&witness));
         let own = if self.anonymous { own.withheld() } else { own };
         let (source, recent) = (self.source.clone(), Arc::clone(&self.recent));
-        let asked = (self.wanted.clone(), self.terms.clone());
+        let asked = (self.wanted.clone(), self.settings.terms.clone());
         let check = PeerCheck::witnessed(source, asked, recent, Arc::clone(&witness));
         (Arc::new(own), check, witness)
     }
 
     async fn within_limit<T>(&self, handshake: impl Future<Output = io::Result<T>>) -> Result<T, TlsError> {
-        match self.source.clock().timeout(self.limit, handshake).await {
+        match self.source.clock().timeout(self.settings.limit, handshake).await {
             Ok(result) => result.map_err(TlsError::from_io),
-            Err(_) => Err(TlsError::Timeout(self.limit)),
+            Err(_) => Err(TlsError::Timeout(self.settings.limit)),
         }
     }
 
@@ -277,7 +241,7 @@ impl Party {
     fn conclude(&self, witness: &Witness, peer_role: Role) -> (Option<Peer>, Standing) {
         let (peer, proven) = witness.peer().unzip();
         let standing = Standing::new(
-            (self.source.clone(), self.terms.clone()),
+            (self.source.clone(), self.settings.terms.clone()),
             witness.presented(),
             peer.clone().map(|svid| (svid, peer_role)),
             proven,

@@ -16,7 +16,7 @@ pub use parties::{PinnedPeer, WebAcceptor, WebDialer, WebPeer};
 
 use crate::TlsError;
 use crate::config;
-use crate::handshake::HANDSHAKE_LIMIT;
+use crate::settings::HANDSHAKE_LIMIT;
 
 /// Secures connections to servers that a web certificate names. Says nothing of SPIFFE: what comes over such a
 /// connection is believed because of the server's host name alone.

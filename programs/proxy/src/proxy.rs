@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use finial_daemon::Clock;
 use finial_receive::NotLive;
-use finial_tls::{Offer, Standing, Terms};
+use finial_tls::{HandshakeSettings, Standing, Terms};
 use tokio::io::AsyncRead;
 
 pub(crate) use self::dial::{CheckError, DialError};
@@ -48,8 +48,7 @@ pub(crate) struct Proxy {
     own: Own,
     scrutiny: Scrutiny,
     identity: Identity,
-    terms: Terms,
-    offer: Offer,
+    settings: HandshakeSettings,
     limits: Limits,
     quiet: Quiet,
     metrics: Arc<Metrics>,
@@ -71,20 +70,12 @@ pub(crate) struct Ground {
 impl Proxy {
     pub(crate) fn new(named: Named, (identity, terms): (Identity, Terms), metrics: Arc<Metrics>) -> Self {
         let Named { name, config, plan } = named;
-        let side = Side::new(&plan, &identity, &terms);
+        let (offer, limit) = (plan.offer.clone(), plan.limits.connect_timeout);
+        let settings = HandshakeSettings { offer, limit, terms };
+        let side = Side::new(&plan, &identity, &settings);
         let site = plan.target_status.map(|url| Site::new(url, identity.clock()));
         let Plan {
-            listen,
-            health_check,
-            own,
-            scrutiny,
-            offer,
-            limits,
-            quiet,
-            proxy_protocol,
-            upstream,
-            http,
-            ..
+            listen, health_check, own, scrutiny, limits, quiet, proxy_protocol, upstream, http, ..
         } = plan;
         Self {
             name,
@@ -96,8 +87,7 @@ impl Proxy {
             own,
             scrutiny,
             identity,
-            terms,
-            offer,
+            settings,
             limits,
             quiet,
             metrics,
@@ -191,13 +181,13 @@ impl Proxy {
     fn keeps(&self, before: &Self, standing: &mut Standing) -> bool {
         self.http == before.http
             && self.side.keeps(&before.side, standing)
-            && self.identity.carry(standing, &self.terms)
+            && self.identity.carry(standing, &self.settings.terms)
     }
 
     /// How the status is served with what this proxy presents; `None` when it presents nothing.
     pub(crate) fn status_front(&self) -> Option<Front> {
-        let limit = self.limits.connect_timeout;
-        self.identity.can_serve().then(|| Front::open(&self.identity, limit, &self.offer))
+        let settings = || HandshakeSettings { terms: Terms::default(), ..self.settings.clone() };
+        self.identity.can_serve().then(|| Front::open(&self.identity, settings()))
     }
 
     /// Whether there is an identity to present.

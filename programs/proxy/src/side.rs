@@ -3,11 +3,10 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use finial_identity::SpkiPin;
 use finial_tls::{
-    Acceptor, Connector, NameRules, Offer, Peer, PinnedPeer, Policy, Secured, Standing, Terms, TlsError,
+    Acceptor, Connector, HandshakeSettings, NameRules, Peer, PinnedPeer, Policy, Secured, Standing, TlsError,
     WebAcceptor, WebDialer, WebPeer,
 };
 use rustls_pki_types::ServerName;
@@ -84,10 +83,10 @@ impl AnyPeer {
 }
 
 impl Side {
-    pub(crate) fn new(plan: &Plan, identity: &Identity, terms: &Terms) -> Self {
+    pub(crate) fn new(plan: &Plan, identity: &Identity, settings: &HandshakeSettings) -> Self {
         match plan.mode {
-            Mode::Server => Self::Server(Front::new(plan, identity, terms)),
-            Mode::Client => Self::Client(Back::new(plan, identity, terms)),
+            Mode::Server => Self::Server(Front::new(plan, identity, settings)),
+            Mode::Client => Self::Client(Back::new(plan, identity, settings)),
         }
     }
 
@@ -102,18 +101,15 @@ impl Side {
 }
 
 impl Front {
-    fn new(plan: &Plan, identity: &Identity, terms: &Terms) -> Self {
-        let limit = plan.limits.connect_timeout;
+    fn new(plan: &Plan, identity: &Identity, settings: &HandshakeSettings) -> Self {
         match (identity, &plan.pins) {
             (Identity::Web(source), Some(pins)) => {
-                let acceptor = WebAcceptor::new(source, NameRules::default()).with_handshake_limit(limit);
+                let acceptor = WebAcceptor::new(source, NameRules::default()).with_settings(settings.clone());
                 let acceptor = AnyAcceptor::Pinned(acceptor, Arc::clone(pins));
-                let rules = NameRules::default();
-                Self { acceptor, rules, trust: plan.trust }.offering(&plan.offer)
+                Self { acceptor, rules: NameRules::default(), trust: plan.trust }
             }
             _ => {
-                let front = Self::with(identity, (plan.rules.clone(), terms), plan.trust, limit);
-                let front = front.offering(&plan.offer);
+                let front = Self::with(identity, plan.rules.clone(), plan.trust, settings.clone());
                 if plan.http.is_some() { front.speaking_http() } else { front }
             }
         }
@@ -129,33 +125,21 @@ impl Front {
     }
 
     /// Asks callers for no certificate.
-    pub(crate) fn open(identity: &Identity, limit: Duration, offer: &Offer) -> Self {
-        let front = Self::with(identity, (NameRules::default(), &Terms::default()), Trust::ServerOnly, limit);
-        front.offering(offer)
+    pub(crate) fn open(identity: &Identity, settings: HandshakeSettings) -> Self {
+        Self::with(identity, NameRules::default(), Trust::ServerOnly, settings)
     }
 
-    fn with(identity: &Identity, (rules, terms): (NameRules, &Terms), trust: Trust, limit: Duration) -> Self {
+    fn with(identity: &Identity, rules: NameRules, trust: Trust, settings: HandshakeSettings) -> Self {
         let acceptor = match identity {
             Identity::Spiffe(source) => {
                 let acceptor = Acceptor::new(source, Policy::names(rules.clone()));
-                AnyAcceptor::Spiffe(acceptor.with_handshake_limit(limit).with_terms(terms.clone()))
+                AnyAcceptor::Spiffe(acceptor.with_settings(settings))
             }
             Identity::Web(source) => {
-                let acceptor = WebAcceptor::new(source, rules.clone()).with_handshake_limit(limit);
-                AnyAcceptor::Web(acceptor.with_terms(terms.clone()))
+                AnyAcceptor::Web(WebAcceptor::new(source, rules.clone()).with_settings(settings))
             }
         };
         Self { acceptor, rules, trust }
-    }
-
-    fn offering(mut self, offer: &Offer) -> Self {
-        let offer = offer.clone();
-        self.acceptor = match self.acceptor {
-            AnyAcceptor::Spiffe(acceptor) => AnyAcceptor::Spiffe(acceptor.with_offer(offer)),
-            AnyAcceptor::Web(acceptor) => AnyAcceptor::Web(acceptor.with_offer(offer)),
-            AnyAcceptor::Pinned(acceptor, pins) => AnyAcceptor::Pinned(acceptor.with_offer(offer), pins),
-        };
-        self
     }
 
     fn speaking_http(mut self) -> Self {
@@ -188,25 +172,21 @@ impl Front {
 }
 
 impl Back {
-    fn new(plan: &Plan, identity: &Identity, terms: &Terms) -> Self {
-        let (limit, rules) = (plan.limits.connect_timeout, plan.rules.clone());
+    fn new(plan: &Plan, identity: &Identity, settings: &HandshakeSettings) -> Self {
+        let (rules, settings) = (plan.rules.clone(), settings.clone());
         let connector = match identity {
             Identity::Spiffe(source) => {
-                let connector =
-                    Connector::new(source, Policy::names(rules.clone())).with_handshake_limit(limit);
-                let connector = connector.with_terms(terms.clone());
-                let connector = connector.with_offer(plan.offer.clone());
+                let connector = Connector::new(source, Policy::names(rules.clone())).with_settings(settings);
                 AnyConnector::Spiffe(match plan.trust {
                     Trust::Mutual => connector,
                     Trust::ServerOnly => connector.without_credential(),
                 })
             }
             Identity::Web(source) => {
-                let dialer = WebDialer::new(source, rules.clone()).with_handshake_limit(limit);
-                let dialer = dialer.with_offer(plan.offer.clone());
+                let dialer = WebDialer::new(source, rules.clone()).with_settings(settings);
                 match &plan.pins {
                     Some(pins) => AnyConnector::Pinned(dialer, Arc::clone(pins)),
-                    None => AnyConnector::Web(dialer.with_terms(terms.clone())),
+                    None => AnyConnector::Web(dialer),
                 }
             }
         };

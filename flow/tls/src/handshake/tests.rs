@@ -21,7 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::fixtures::{
     CLIENT, Pair, SERVER, clock, name, only, shake, shake_with_client, stranger_client, wire,
 };
-use crate::{Acceptor, Connector, TlsError};
+use crate::{Acceptor, Connector, HandshakeSettings, TlsError};
 
 #[tokio::test]
 async fn both_sides_learn_who_the_other_is() {
@@ -131,7 +131,7 @@ async fn with_an_expired_identity_there_is_no_connection() {
 async fn a_peer_that_says_nothing_is_given_up_on() {
     let pair = Pair::new();
     let limit = Duration::from_secs(3);
-    let acceptor = pair.acceptor().with_handshake_limit(limit);
+    let acceptor = pair.acceptor().with_settings(HandshakeSettings { limit, ..HandshakeSettings::default() });
     let (_silent, far) = wire();
     let (accepted, ()) = tokio::join!(acceptor.accept(far), async {
         pair.hand.sleepers(1).await;

@@ -6,12 +6,18 @@ use finial_receive::testing::start;
 use rustls::ProtocolVersion::{self, TLSv1_2, TLSv1_3};
 
 use super::{Offer, Suites};
+use crate::HandshakeSettings;
 use crate::fixtures::{Pair, SERVER, shake, shake_with_server, stranger_server};
+
+fn offering(offer: Offer) -> HandshakeSettings {
+    HandshakeSettings { offer, ..HandshakeSettings::default() }
+}
 
 /// The version, the suite and the group of a handshake with these offers; `None` when there is none.
 async fn agreed(server: Offer, client: Offer) -> Option<(ProtocolVersion, String, String)> {
     let pair = Pair::new();
-    let (acceptor, connector) = (pair.acceptor().with_offer(server), pair.connector().with_offer(client));
+    let (acceptor, connector) =
+        (pair.acceptor().with_settings(offering(server)), pair.connector().with_settings(offering(client)));
     let (accepted, connected) = shake(&acceptor, &connector).await;
     let stream = connected.ok()?.stream;
     accepted.ok()?;
@@ -58,7 +64,7 @@ async fn a_client_offers_the_first_family_first() {
     for (suites, first) in
         [([Suites::ChaCha, Suites::Aes], "CHACHA20"), ([Suites::Aes, Suites::ChaCha], "AES")]
     {
-        let connector = pair.connector().with_offer(Offer::default().with_suites(&suites));
+        let connector = pair.connector().with_settings(offering(Offer::default().with_suites(&suites)));
         let connected = shake_with_server(&connector, &server).await.unwrap();
         let suite = connected.stream.get_ref().1.negotiated_cipher_suite().unwrap().suite();
         assert!(suite.as_str().unwrap().contains(first), "{suite:?}");

@@ -15,7 +15,9 @@ use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::Terms;
 use crate::fixtures::{CLIENT, SERVER, only, shake, wire};
-use crate::{Acceptor, Connector, Fallen, NameRules, Standing, TlsError, WebAcceptor, WebDialer};
+use crate::{
+    Acceptor, Connector, Fallen, HandshakeSettings, NameRules, Standing, TlsError, WebAcceptor, WebDialer,
+};
 
 const FRESH: Duration = Duration::from_secs(600);
 const SECOND: Duration = Duration::from_secs(1);
@@ -61,7 +63,7 @@ impl World {
 
     /// The server's view of a SPIFFE connection.
     async fn meet(&self, terms: &Terms) -> Result<Standing, TlsError> {
-        let acceptor = Acceptor::new(&self.server, only(CLIENT)).with_terms(terms.clone());
+        let acceptor = Acceptor::new(&self.server, only(CLIENT)).with_settings(held_to(terms));
         let (accepted, _) = shake(&acceptor, &Connector::new(&self.client, only(SERVER))).await;
         accepted.map(|secured| secured.standing)
     }
@@ -69,7 +71,7 @@ impl World {
     /// The server's view of a connection of the web.
     async fn meet_web(&self, terms: &Terms) -> Result<Standing, TlsError> {
         let rules = NameRules { anyone: true, ..NameRules::default() };
-        let acceptor = WebAcceptor::new(&self.web_server, rules).with_terms(terms.clone());
+        let acceptor = WebAcceptor::new(&self.web_server, rules).with_settings(held_to(terms));
         let dialer = WebDialer::new(&self.web_client, NameRules::default());
         let (near, far) = wire();
         let name = ServerName::try_from("web.test").unwrap();
@@ -90,6 +92,10 @@ fn web_party(authority: &Authority, now: SystemTime, clock: &Clock) -> WebSource
 fn revocations(first: RevocationLists) -> (LiveWriter<RevocationLists>, Terms) {
     let (writer, source) = RevocationSource::channel(first);
     (writer, Terms { revocations: Some(source), ..Terms::default() })
+}
+
+fn held_to(terms: &Terms) -> HandshakeSettings {
+    HandshakeSettings { terms: terms.clone(), ..HandshakeSettings::default() }
 }
 
 async fn stands(standing: &mut Standing) {
@@ -124,7 +130,7 @@ async fn revoked_server_is_refused_by_its_clients() {
     let world = World::new();
     let leaf = world.server.credential().unwrap().svid().leaf().clone();
     let (_writer, terms) = revocations(world.lists(&[&leaf]));
-    let connector = Connector::new(&world.client, only(SERVER)).with_terms(terms);
+    let connector = Connector::new(&world.client, only(SERVER)).with_settings(held_to(&terms));
     let (_, connected) = shake(&Acceptor::new(&world.server, only(CLIENT)), &connector).await;
     assert!(matches!(connected.unwrap_err(), TlsError::Untrusted(_)));
 }

@@ -11,7 +11,6 @@ mod tests;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use finial_identity::Role;
 use finial_receive::WebSource;
@@ -25,9 +24,8 @@ pub use self::peer::WebPeer;
 pub use self::pinned::PinnedPeer;
 use self::presenting::Presenting;
 use crate::config::{self, ClientAuth};
-use crate::handshake::HANDSHAKE_LIMIT;
 use crate::standing::WebStanding;
-use crate::{NameRules, Offer, Secured, Standing, Terms, TlsError};
+use crate::{HandshakeSettings, NameRules, Secured, Standing, TlsError};
 
 /// Performs the server's side of handshakes with a certificate of any PKI. Clones share the signing key.
 #[derive(Clone, Debug)]
@@ -58,24 +56,10 @@ impl WebAcceptor {
         self
     }
 
-    /// Agrees on these versions and suites only.
+    /// Makes its handshakes so.
     #[must_use]
-    pub fn with_offer(mut self, offer: Offer) -> Self {
-        self.party.offer = offer;
-        self
-    }
-
-    /// Gives each handshake this long, by the source's clock, instead of ten seconds.
-    #[must_use]
-    pub fn with_handshake_limit(mut self, limit: Duration) -> Self {
-        self.party.limit = limit;
-        self
-    }
-
-    /// Holds peers to these terms, in the handshake and for as long as they are connected.
-    #[must_use]
-    pub fn with_terms(mut self, terms: Terms) -> Self {
-        self.party.terms = terms;
+    pub fn with_settings(mut self, settings: HandshakeSettings) -> Self {
+        self.party.settings = settings;
         self
     }
 
@@ -88,7 +72,7 @@ impl WebAcceptor {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let (check, witness) = self.party.check(Check::Rules);
-        let (offer, clock, own) = (&self.party.offer, self.party.clock(), self.party.own());
+        let (offer, clock, own) = (&self.party.settings.offer, self.party.clock(), self.party.own());
         let config = config::server(offer, clock, own, check, ClientAuth::Required, &self.alpn);
         let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
         let stream = self.party.within_limit(handshake).await?;
@@ -104,7 +88,7 @@ impl WebAcceptor {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let config = config::open_server(&self.party.offer, self.party.clock(), self.party.own());
+        let config = config::open_server(&self.party.settings.offer, self.party.clock(), self.party.own());
         let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
         let stream = self.party.within_limit(handshake).await?;
         Ok(Secured { stream, peer: (), standing: Standing::of_nobody() })
@@ -125,24 +109,10 @@ impl WebDialer {
         self
     }
 
-    /// Agrees on these versions and suites only.
+    /// Makes its handshakes so.
     #[must_use]
-    pub fn with_offer(mut self, offer: Offer) -> Self {
-        self.party.offer = offer;
-        self
-    }
-
-    /// Gives each handshake this long, by the source's clock, instead of ten seconds.
-    #[must_use]
-    pub fn with_handshake_limit(mut self, limit: Duration) -> Self {
-        self.party.limit = limit;
-        self
-    }
-
-    /// Holds peers to these terms, in the handshake and for as long as they are connected.
-    #[must_use]
-    pub fn with_terms(mut self, terms: Terms) -> Self {
-        self.party.terms = terms;
+    pub fn with_settings(mut self, settings: HandshakeSettings) -> Self {
+        self.party.settings = settings;
         self
     }
 
@@ -161,7 +131,7 @@ impl WebDialer {
     {
         let (check, witness) = self.party.check(Check::Name);
         let (own, presented) = self.own()?;
-        let (offer, clock) = (&self.party.offer, self.party.clock());
+        let (offer, clock) = (&self.party.settings.offer, self.party.clock());
         let config = config::client(offer, clock, own, check, &self.alpn);
         let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
         let stream = self.party.within_limit(handshake).await?;
@@ -184,9 +154,7 @@ enum Check {
 struct Party {
     source: WebSource,
     rules: Arc<NameRules>,
-    terms: Terms,
-    limit: Duration,
-    offer: Offer,
+    settings: HandshakeSettings,
     keys: WebKeyCache,
     recent: Arc<RecentChains>,
 }
@@ -197,9 +165,7 @@ impl Party {
         Self {
             source,
             rules,
-            terms: Terms::default(),
-            limit: HANDSHAKE_LIMIT,
-            offer: Offer::default(),
+            settings: HandshakeSettings::default(),
             keys: WebKeyCache::default(),
             recent: Arc::default(),
         }
@@ -215,15 +181,15 @@ impl Party {
 
     fn check(&self, check: Check) -> (WebCheck, Arc<WebWitness>) {
         let witness = Arc::new(WebWitness::default());
-        let asked = (Arc::clone(&self.rules), self.terms.clone());
+        let asked = (Arc::clone(&self.rules), self.settings.terms.clone());
         let recent = Arc::clone(&self.recent);
         (WebCheck::new(self.source.clone(), asked, check, recent, Arc::clone(&witness)), witness)
     }
 
     async fn within_limit<T>(&self, handshake: impl Future<Output = io::Result<T>>) -> Result<T, TlsError> {
-        match self.clock().timeout(self.limit, handshake).await {
+        match self.clock().timeout(self.settings.limit, handshake).await {
             Ok(result) => result.map_err(TlsError::from_io),
-            Err(_) => Err(TlsError::Timeout(self.limit)),
+            Err(_) => Err(TlsError::Timeout(self.settings.limit)),
         }
     }
 
@@ -231,7 +197,7 @@ impl Party {
     fn conclude(&self, witness: &WebWitness, role: Role) -> Result<(WebPeer, Standing), TlsError> {
         let (peer, proven) = witness.peer().ok_or(TlsError::NoCertificate)?;
         let standing =
-            WebStanding::new((self.source.clone(), self.terms.clone()), peer.clone(), role, proven);
+            WebStanding::new((self.source.clone(), self.settings.terms.clone()), peer.clone(), role, proven);
         Ok((WebPeer::new(peer), Standing::of_web(standing)))
     }
 }

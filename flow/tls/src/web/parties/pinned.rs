@@ -47,7 +47,7 @@ impl WebAcceptor {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let (check, witness) = PinCheck::new(pins);
-        let (offer, clock, own) = (&self.party.offer, self.party.clock(), self.party.own());
+        let (offer, clock, own) = (&self.party.settings.offer, self.party.clock(), self.party.own());
         let config = config::server(offer, clock, own, check, ClientAuth::Required, &[]);
         let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
         let stream = self.party.within_limit(handshake).await?;
@@ -72,7 +72,7 @@ impl WebDialer {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let (check, witness) = PinCheck::new(pins);
-        let (offer, clock, own) = (&self.party.offer, self.party.clock(), self.party.own());
+        let (offer, clock, own) = (&self.party.settings.offer, self.party.clock(), self.party.own());
         let config = config::client(offer, clock, own, check, &[]);
         let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
         let stream = self.party.within_limit(handshake).await?;
