@@ -8,7 +8,8 @@ use std::ops::Range;
 
 use rustix::mm::{Advice, madvise};
 
-/// Gives back the pages of code and constants that were mapped so far: call it once, when the program has started.
+/// Gives back the pages of code and constants that were mapped so far: call it when the program has started, or has done
+/// what it does seldom.
 ///
 /// What starts (reading configuration, building every endpoint) runs through code all over the file, once. The kernel maps
 /// sixteen pages around each place, and they count as memory of the process for as long as it lives: most of that of an

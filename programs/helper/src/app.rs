@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use finial_daemon::{Clock, Supervisor, Tasks, memory};
+use finial_daemon::{Clock, Supervisor, Tasks};
 use rustix::process::Signal;
 use tokio::sync::oneshot;
 
@@ -16,7 +16,7 @@ use crate::deliver::Deliverer;
 use crate::folder::Folder;
 use crate::hooks::{Ended, Hooks};
 use crate::vitals::{Announcer, HealthListener, Vitals};
-use crate::{Config, DeliverError, Deliveries, HelperError};
+use crate::{Config, DeliverError, HelperError};
 
 /// For what is neither a command nor a hook, once all of those have ended.
 const GRACE: Duration = Duration::from_secs(2);
@@ -106,7 +106,6 @@ impl App {
         let supervisor = Supervisor::from_env();
         let announcer = Announcer::new(supervisor.clone(), vitals);
         tasks.spawn("announcer", announcer.run(clock, tasks.drain()));
-        settle(deliveries, &tasks);
         let failed = deliver(deliverer, &tasks);
 
         let drain = tasks.drain();
@@ -137,16 +136,6 @@ impl End {
             _ => Signal::TERM,
         }
     }
-}
-
-/// Gives back what only the start needed, once everything was written.
-fn settle(mut deliveries: Deliveries, tasks: &Tasks) {
-    tasks.spawn("settle", async move {
-        // Ends without it when the deliverer does.
-        if deliveries.wait_for(|delivered| delivered.complete).await.is_ok() {
-            memory::settle();
-        }
-    });
 }
 
 /// Runs the deliverer, and resolves with the error by which it ends.
