@@ -33,7 +33,7 @@ pub(crate) struct Helper {
 const EXAMPLES: &str = "Examples:
   finial helper validate -config helper.conf            what would be written where, and what is wrong
   finial helper run -config helper.conf                 write files, and keep them fresh
-  finial helper run -config helper.conf -- PROGRAM     start a program with them, and end with it
+  finial helper exec -config helper.conf -- PROGRAM     start a program with them, and end with it
   finial helper -config helper.conf -daemon-mode=false  write them once, for a job or an init container
 
 deploy/examples/helper.conf explains each key. Called by a link of the name spiffe-helper, the binary takes that program's flags.";
