@@ -11,8 +11,17 @@ const FLOW: &[&str] = &["attest", "authorize", "issue", "provide", "receive", "t
 const SDK: &[&str] = &["finial", "finial-postgres"];
 const PROGRAMS: &[&str] = &["server", "agent", "proxy", "helper", "cli"];
 
-/// Crates that only the wire may use: no other room sees a proto type.
-const ONLY_IN_WIRE: &[&str] = &["prost", "prost-types", "tonic-prost"];
+/// The sdk's first room, which is for the programs of others: it shows what ours have from the rooms themselves.
+const FACADE: Place = Place::Sdk(0);
+
+/// Crates that only one room may use, and why.
+const ONLY_IN: &[(&str, &str, &str)] = &[
+    ("prost", "base/wire", "sees proto types"),
+    ("prost-types", "base/wire", "sees proto types"),
+    ("tonic-prost", "base/wire", "sees proto types"),
+    ("tokio-postgres", "sdk/finial-postgres", "connects to PostgreSQL"),
+    ("deadpool", "sdk/finial-postgres", "connects to PostgreSQL"),
+];
 
 /// Names that say nothing of what a room holds.
 const EMPTY_NAMES: &[&str] = &["common", "util", "utils", "helpers", "core", "misc"];
@@ -75,7 +84,7 @@ impl Place {
             // Programs do not know each other; the binary, last on the floor, knows them all.
             (Self::Program(me), Self::Program(them)) => me == PROGRAMS.len() - 1 && them < me,
             (Self::Plugin | Self::Sdk(_), Self::Plugin) => false,
-            (Self::Program(_), Self::Sdk(_)) => false,
+            (Self::Program(_), facade) if facade == FACADE => false,
             _ => other < self,
         }
     }
@@ -130,9 +139,13 @@ fn faults(room: &Room, rooms: &BTreeMap<String, Room>) -> Vec<String> {
         faults.push(format!("{name}: open the crate with a `//!` sentence that names its stage"));
     }
     for arrow in &room.uses {
-        let sees_protos = ONLY_IN_WIRE.contains(&arrow.package.as_str()) && !arrow.in_tests_only;
-        if sees_protos && name != "base/wire" && place != Place::Tests {
-            faults.push(format!("{name} → {}: only base/wire sees proto types", arrow.package));
+        let owned = ONLY_IN.iter().find(|(package, ..)| *package == arrow.package);
+        if let Some((_, owner, does)) = owned
+            && name != owner
+            && place != Place::Tests
+            && !arrow.in_tests_only
+        {
+            faults.push(format!("{name} → {}: only {owner} {does}", arrow.package));
         }
         let Some(other) = rooms.get(&arrow.package) else { continue };
         if other.place.is_some_and(|other| !place.may_use(other)) {

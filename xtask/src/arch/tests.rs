@@ -31,6 +31,7 @@ fn arrows_point_down_and_left() {
         ("plugins/docker", "flow/tls"),
         ("sdk/finial", "flow/tls"),
         ("sdk/finial-postgres", "sdk/finial"),
+        ("programs/server", "sdk/finial-postgres"),
         ("tests/it", "programs/cli"),
     ] {
         assert!(place(from).may_use(place(to)), "{from} → {to}");
@@ -60,5 +61,15 @@ fn arrows_up_forward_or_sideways_are_faults() {
 #[test]
 fn a_room_without_a_place_is_a_fault() {
     assert_eq!(fault_count("base/misc", "base/identity"), 1);
-    assert_eq!(fault_count("flow/authorize", "prost"), 1);
+}
+
+#[test]
+fn a_crate_of_one_room_is_a_fault_in_another() {
+    for (package, owner, other) in [
+        ("prost", "base/wire", "flow/authorize"),
+        ("tokio-postgres", "sdk/finial-postgres", "programs/server"),
+    ] {
+        assert_eq!(fault_count(other, package), 1, "{other} → {package}");
+        assert_eq!(fault_count(owner, package), 0, "{owner} → {package}");
+    }
 }
