@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use finial_receive::Source;
-use finial_tls::{NameRules, Policy, WebDialer};
+use finial_tls::{HandshakeSettings, NameRules, Policy, WebDialer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 use tokio_postgres::tls::MakeTlsConnect;
@@ -66,9 +66,10 @@ impl Connector {
     pub fn with_limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         // Not shorter than the whole: an earlier timer than those there are would wake the runtime once more.
+        let settings = HandshakeSettings { limit, ..HandshakeSettings::default() };
         self.dialer = match self.dialer {
-            Dialer::Spiffe(connector) => Dialer::Spiffe(connector.with_handshake_limit(limit)),
-            Dialer::Web(dialer) => Dialer::Web(dialer.with_handshake_limit(limit)),
+            Dialer::Spiffe(connector) => Dialer::Spiffe(connector.with_settings(settings)),
+            Dialer::Web(dialer) => Dialer::Web(dialer.with_settings(settings)),
         };
         self
     }
