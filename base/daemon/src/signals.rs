@@ -3,21 +3,26 @@
 #[cfg(test)]
 mod tests;
 
+use std::future::Future;
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Resolves at the first SIGINT or SIGTERM, with the signal's name.
+/// Listens for SIGINT and SIGTERM from now on, which end the process otherwise; resolves at the first, with its name.
+///
+/// Call it before others can know that the program runs, and wait later: who is told to end at that moment ends in order.
 ///
 /// # Errors
 /// When the handlers cannot be installed.
-pub async fn terminated() -> io::Result<&'static str> {
+pub fn terminated() -> io::Result<impl Future<Output = &'static str> + Send> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => Ok("SIGINT"),
-        _ = terminate.recv() => Ok("SIGTERM"),
-    }
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+        }
+    })
 }
 
 /// The requests to read files again that come from now on: SIGHUP and SIGUSR1, which end the process otherwise.

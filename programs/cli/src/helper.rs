@@ -121,15 +121,20 @@ pub(crate) fn run(config: Config) -> Result<ExitCode> {
     })
 }
 
-async fn ended() -> EndSignal {
-    match signals::terminated().await {
-        Ok(signal) => {
-            tracing::info!(signal, "received {signal}, shutting down");
-            if signal == "SIGINT" { EndSignal::Interrupt } else { EndSignal::Terminate }
-        }
-        Err(error) => {
-            tracing::warn!(%error, "signals cannot be received; the program ends only by force");
-            std::future::pending().await
+/// Listens from now on.
+fn ended() -> impl Future<Output = EndSignal> {
+    let signalled = signals::terminated();
+    async {
+        match signalled {
+            Ok(signalled) => {
+                let signal = signalled.await;
+                tracing::info!(signal, "received {signal}, shutting down");
+                if signal == "SIGINT" { EndSignal::Interrupt } else { EndSignal::Terminate }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "signals cannot be received; the program ends only by force");
+                std::future::pending().await
+            }
         }
     }
 }

@@ -109,10 +109,11 @@ pub(crate) fn run(config: Config, landlock: &Landlock) -> Result<()> {
     })
 }
 
-/// Reads files again at SIGHUP and SIGUSR1; resolves at SIGINT or SIGTERM.
-async fn terminated_after_reloads(reloader: Reloader) {
-    let reload = async {
-        let mut requests = match ReloadRequests::new() {
+/// Listens from now on: reads files again at SIGHUP and SIGUSR1, and resolves at SIGINT or SIGTERM.
+fn terminated_after_reloads(reloader: Reloader) -> impl Future<Output = ()> {
+    let (terminated, requests) = (terminated(), ReloadRequests::new());
+    let reload = async move {
+        let mut requests = match requests {
             Ok(requests) => requests,
             Err(error) => {
                 tracing::warn!(%error, "signals cannot be received; files are read again at intervals only");
@@ -125,8 +126,10 @@ async fn terminated_after_reloads(reloader: Reloader) {
             reloader.reload();
         }
     };
-    tokio::select! {
-        () = terminated() => {}
-        () = reload => {}
+    async {
+        tokio::select! {
+            () = terminated => {}
+            () = reload => {}
+        }
     }
 }

@@ -152,13 +152,19 @@ pub(crate) fn read_file(
     Ok(Some((text, name)))
 }
 
-/// Resolves at SIGINT or SIGTERM.
-pub(crate) async fn terminated() {
-    match signals::terminated().await {
-        Ok(signal) => tracing::info!(signal, "received {signal}, shutting down"),
-        Err(error) => {
-            tracing::warn!(%error, "signals cannot be received; the program ends only by force");
-            std::future::pending::<()>().await;
+/// Listens for SIGINT and SIGTERM from now on; resolves at the first.
+pub(crate) fn terminated() -> impl Future<Output = ()> {
+    let signalled = signals::terminated();
+    async {
+        match signalled {
+            Ok(signalled) => {
+                let signal = signalled.await;
+                tracing::info!(signal, "received {signal}, shutting down");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "signals cannot be received; the program ends only by force");
+                std::future::pending::<()>().await;
+            }
         }
     }
 }

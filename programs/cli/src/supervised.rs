@@ -27,9 +27,12 @@ impl Supervised {
         }
     }
 
-    /// Resolves at SIGINT or SIGTERM, of which it tells.
-    pub(crate) async fn terminated(&self) {
-        terminated().await;
-        self.supervisor.stopping("stopping");
+    /// Listens for SIGINT and SIGTERM from now on; resolves at the first, of which it tells.
+    pub(crate) fn terminated(&self) -> impl Future<Output = ()> {
+        let terminated = terminated();
+        async {
+            terminated.await;
+            self.supervisor.stopping("stopping");
+        }
     }
 }
