@@ -32,7 +32,8 @@ fn a_crowd_of_envoys_is_served_and_follows_each_change() {
     let (Some(program), Some(curl)) = (program(), peers::program("curl")) else { return };
     let pair = Pair::new();
     let (_server, agent) = (pair.server(), pair.join());
-    let (alone, _) = memory(agent.id());
+    // The most so far: what the start needed of the program's code is given back, and comes again in part.
+    let (_, alone) = memory(agent.id());
     let crowd = Crowd::start(&program, &pair, agent);
     let (first, everybody) = (svid(&pair, "first"), crowd.members.len());
     assert_eq!(crowd.serving(&curl, &first), everybody);
