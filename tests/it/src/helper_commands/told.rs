@@ -125,13 +125,13 @@ fn a_hook_that_runs_when_the_helper_ends_comes_to_its_end() {
 fn the_process_of_a_pid_file_is_told_though_its_file_comes_late() {
     let site = Site::new();
     let pid = site.path("service.pid");
-    let lines = format!("pid_file_name = \"{}\"\nrenew_signal = \"SIGHUP\"", pid.display());
+    let lines = format!("pid_file_name = \"{}\"\nrenew_signal = \"SIGUSR1\"", pid.display());
     let mut helper = site.helper(&lines);
     helper.wait_for_log("the hook pid_file_name has failed, and is tried again");
     let server = site.script("service", SERVER);
     let mut server = Process::spawn("server", Command::new(server).env("SITE", site.dev.folder()));
-    server.wait_for_log("got HUP");
+    server.wait_for_log("got USR1");
     site.renew();
-    let twice = |log: String| log.matches("got HUP").count() >= 2;
+    let twice = |log: String| log.matches("got USR1").count() >= 2;
     helper.until("second signal", || twice(server.log()).then_some(()));
 }
