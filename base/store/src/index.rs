@@ -4,6 +4,7 @@ mod aliases;
 mod follow;
 mod recent;
 mod snapshot;
+mod sorted;
 #[cfg(test)]
 mod tests;
 

@@ -15,17 +15,17 @@ impl Aliases {
     /// Files the alias under the selector that has the fewest so far: one that all nodes share (a cluster's name) would
     /// collect everything.
     pub(super) fn insert(&mut self, alias: &Arc<Entry>) {
-        let filed = |selector: &&Selector| self.0.get(*selector).map_or(0, EntrySet::size);
+        let filed = |selector: &&Selector| self.0.get(*selector).map_or(0, EntrySet::len);
         let Some(selector) = alias.selectors.iter().min_by_key(filed).cloned() else { return };
         let mut file = self.0.get(&selector).cloned().unwrap_or_default();
-        file.insert_mut(ById(Arc::clone(alias)));
+        file.insert(ById(Arc::clone(alias)));
         self.0.insert_mut(selector, file);
     }
 
     pub(super) fn remove(&mut self, alias: &Entry) {
         for selector in alias.selectors.iter() {
             let Some(file) = self.0.get_mut(selector) else { continue };
-            if file.remove_mut(&alias.id) {
+            if file.remove(|item| item.0.id.cmp(&alias.id)).is_some() {
                 if file.is_empty() {
                     self.0.remove_mut(selector);
                 }

@@ -1,15 +1,14 @@
 //! All entries, nodes and bundles at one revision: immutable, cheap to clone, and cheap to make the next one from.
 
-use std::borrow::Borrow;
 use std::cmp::Ordering;
-use std::ops::Bound;
 use std::sync::Arc;
 
 use finial_identity::{Bundle, BundleSet, Entry, EntryId, Node, SelectorSet, SpiffeId, TrustDomain};
-use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
+use rpds::HashTrieMapSync;
 
 use super::aliases::Aliases;
 use super::recent::Recent;
+use super::sorted::Sorted;
 use crate::{Change, Revision};
 
 /// What the store held at one revision.
@@ -17,10 +16,11 @@ use crate::{Change, Revision};
 pub struct Snapshot {
     revision: Revision,
     entries: EntrySet,
-    by_parent: HashTrieMapSync<SpiffeId, Group>,
-    by_spiffe_id: HashTrieMapSync<SpiffeId, Group>,
+    /// Hashed, since every entry is looked for here, and few are parents.
+    by_parent: HashTrieMapSync<SpiffeId, EntrySet>,
+    by_spiffe_id: Sorted<BySpiffeId>,
     aliases: Aliases,
-    nodes: RedBlackTreeMapSync<SpiffeId, Arc<Node>>,
+    nodes: Sorted<NodeById>,
     bundles: BundleSet,
     recent: Recent,
 }
@@ -35,7 +35,7 @@ impl Snapshot {
     /// The entry with this id.
     #[must_use]
     pub fn entry(&self, id: &EntryId) -> Option<&Arc<Entry>> {
-        self.entries.get(id).map(|ById(entry)| entry)
+        self.entries.get(|item| item.0.id.cmp(id)).map(|ById(entry)| entry)
     }
 
     /// All entries, by id.
@@ -45,23 +45,24 @@ impl Snapshot {
 
     /// The entries after `id`, by id.
     pub fn entries_after(&self, id: &EntryId) -> impl Iterator<Item = &Arc<Entry>> {
-        self.entries.range::<EntryId, _>((Bound::Excluded(id), Bound::Unbounded)).map(|ById(entry)| entry)
+        self.entries.iter_from(|item| item.0.id <= *id).map(|ById(entry)| entry)
     }
 
     /// How many entries there are.
     #[must_use]
     pub fn entry_count(&self) -> usize {
-        self.entries.size()
+        self.entries.len()
     }
 
     /// The entries directly below `parent`, by id.
     pub fn entries_by_parent(&self, parent: &SpiffeId) -> impl Iterator<Item = &Arc<Entry>> {
-        self.by_parent.get(parent).into_iter().flat_map(Group::iter)
+        self.by_parent.get(parent).into_iter().flat_map(EntrySet::iter).map(|ById(entry)| entry)
     }
 
     /// The entries that give `spiffe_id`, by id.
     pub fn entries_by_spiffe_id(&self, spiffe_id: &SpiffeId) -> impl Iterator<Item = &Arc<Entry>> {
-        self.by_spiffe_id.get(spiffe_id).into_iter().flat_map(Group::iter)
+        let found = self.by_spiffe_id.iter_from(|item| item.0.spiffe_id < *spiffe_id);
+        found.map(|BySpiffeId(entry)| entry).take_while(|entry| entry.spiffe_id == *spiffe_id)
     }
 
     /// The node aliases (entries whose parent is the server) that a node with these selectors has: those whose
@@ -73,23 +74,23 @@ impl Snapshot {
     /// The attested node with this SPIFFE ID.
     #[must_use]
     pub fn node(&self, id: &SpiffeId) -> Option<&Arc<Node>> {
-        self.nodes.get(id)
+        self.nodes.get(|item| item.0.id.cmp(id)).map(|NodeById(node)| node)
     }
 
     /// All attested nodes, by SPIFFE ID.
     pub fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> {
-        self.nodes.values()
+        self.nodes.iter().map(|NodeById(node)| node)
     }
 
     /// The attested nodes after `id`, by SPIFFE ID.
     pub fn nodes_after(&self, id: &SpiffeId) -> impl Iterator<Item = &Arc<Node>> {
-        self.nodes.range::<SpiffeId, _>((Bound::Excluded(id), Bound::Unbounded)).map(|(_, node)| node)
+        self.nodes.iter_from(|item| item.0.id <= *id).map(|NodeById(node)| node)
     }
 
     /// How many attested nodes there are.
     #[must_use]
     pub fn node_count(&self) -> usize {
-        self.nodes.size()
+        self.nodes.len()
     }
 
     /// The bundle of a trust domain.
@@ -133,9 +134,16 @@ impl Snapshot {
         if entry.parent_id == entry.parent_id.trust_domain().server_id() {
             self.aliases.insert(&entry);
         }
-        join_group(&mut self.by_parent, &entry.parent_id, &entry);
-        join_group(&mut self.by_spiffe_id, &entry.spiffe_id, &entry);
-        self.entries.insert_mut(ById(entry));
+        match self.by_parent.get_mut(&entry.parent_id) {
+            Some(children) => children.insert(ById(Arc::clone(&entry))),
+            None => {
+                let mut children = EntrySet::default();
+                children.insert(ById(Arc::clone(&entry)));
+                self.by_parent.insert_mut(entry.parent_id.clone(), children);
+            }
+        }
+        self.by_spiffe_id.insert(BySpiffeId(Arc::clone(&entry)));
+        self.entries.insert(ById(entry));
     }
 
     /// Lets the entry use the texts of its parent and its trust domains that are here already: a million entries have
@@ -162,19 +170,23 @@ impl Snapshot {
     }
 
     pub(super) fn remove_entry(&mut self, id: &EntryId) {
-        let Some(entry) = self.entry(id).cloned() else { return };
-        self.entries.remove_mut(id);
-        leave_group(&mut self.by_parent, &entry.parent_id, id);
-        leave_group(&mut self.by_spiffe_id, &entry.spiffe_id, id);
+        let Some(ById(entry)) = self.entries.remove(|item| item.0.id.cmp(id)) else { return };
+        if let Some(siblings) = self.by_parent.get_mut(&entry.parent_id) {
+            siblings.remove(|item| item.0.id.cmp(id));
+            if siblings.is_empty() {
+                self.by_parent.remove_mut(&entry.parent_id);
+            }
+        }
+        self.by_spiffe_id.remove(|item| BySpiffeId::order(&item.0, &entry));
         self.aliases.remove(&entry);
     }
 
     pub(super) fn insert_node(&mut self, node: Node) {
-        self.nodes.insert_mut(node.id.clone(), Arc::new(node));
+        self.nodes.insert(NodeById(Arc::new(node)));
     }
 
     pub(super) fn remove_node(&mut self, id: &SpiffeId) {
-        self.nodes.remove_mut(id);
+        self.nodes.remove(|item| item.0.id.cmp(id));
     }
 
     /// Bundles are few: all of them are read and replaced at once.
@@ -183,77 +195,62 @@ impl Snapshot {
     }
 }
 
-fn join_group(groups: &mut HashTrieMapSync<SpiffeId, Group>, id: &SpiffeId, entry: &Arc<Entry>) {
-    let entry = ById(Arc::clone(entry));
-    match groups.get_mut(id) {
-        Some(group) => group.insert(entry),
-        None => groups.insert_mut(id.clone(), Group { first: entry, rest: EntrySet::default() }),
-    }
-}
-
-fn leave_group(groups: &mut HashTrieMapSync<SpiffeId, Group>, id: &SpiffeId, entry: &EntryId) {
-    let Some(group) = groups.get_mut(id) else { return };
-    if group.first.0.id != *entry {
-        group.rest.remove_mut(entry);
-    } else if let Some(first) = group.rest.first().cloned() {
-        group.rest.remove_mut(&first.0.id);
-        group.first = first;
-    } else {
-        groups.remove_mut(id);
-    }
-}
-
-/// The entries below one parent, or for one SPIFFE ID: one or more. Most IDs have one, which needs no set.
-#[derive(Clone, Debug)]
-struct Group {
-    /// The one with the lowest id.
-    first: ById,
-    rest: EntrySet,
-}
-
-impl Group {
-    fn insert(&mut self, mut entry: ById) {
-        if entry < self.first {
-            std::mem::swap(&mut entry, &mut self.first);
-        }
-        self.rest.insert_mut(entry);
-    }
-
-    /// The entries by id.
-    fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        std::iter::once(&self.first).chain(self.rest.iter()).map(|ById(entry)| entry)
-    }
-}
-
 /// Entries by id; each costs a pointer, since the id is in the entry.
-pub(super) type EntrySet = RedBlackTreeSetSync<ById>;
+pub(super) type EntrySet = Sorted<ById>;
 
 /// An entry that is compared by its id.
 #[derive(Clone, Debug)]
 pub(super) struct ById(pub(super) Arc<Entry>);
 
-impl Borrow<EntryId> for ById {
-    fn borrow(&self) -> &EntryId {
-        &self.0.id
+/// An entry that is compared by its SPIFFE ID, then by its id.
+#[derive(Clone, Debug)]
+struct BySpiffeId(Arc<Entry>);
+
+/// A node that is compared by its SPIFFE ID.
+#[derive(Clone, Debug)]
+struct NodeById(Arc<Node>);
+
+impl ById {
+    fn order(one: &Entry, other: &Entry) -> Ordering {
+        one.id.cmp(&other.id)
     }
 }
 
-impl PartialEq for ById {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.id == other.0.id
+impl BySpiffeId {
+    fn order(one: &Entry, other: &Entry) -> Ordering {
+        one.spiffe_id.cmp(&other.spiffe_id).then_with(|| one.id.cmp(&other.id))
     }
 }
 
-impl Eq for ById {}
-
-impl PartialOrd for ById {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+impl NodeById {
+    fn order(one: &Node, other: &Node) -> Ordering {
+        one.id.cmp(&other.id)
     }
 }
 
-impl Ord for ById {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.id.cmp(&other.0.id)
-    }
+/// Comparisons of what is pointed to, by `order`.
+macro_rules! ordered {
+    ($($name:ident),*) => {$(
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                self.cmp(other).is_eq()
+            }
+        }
+
+        impl Eq for $name {}
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                Self::order(&self.0, &other.0)
+            }
+        }
+    )*};
 }
+
+ordered!(ById, BySpiffeId, NodeById);
