@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests that other crates run too")]
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ParsedPublicKey, VerificationAlgorithm,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    VerificationAlgorithm,
 };
 use finial_identity::{KeyKind, PublicKey};
 use futures_util::future::join_all;
@@ -52,11 +53,14 @@ async fn keys_are_listed_by_id(keys: &dyn KeyManager) {
 }
 
 async fn signatures_verify_with_the_public_key(keys: &dyn KeyManager) {
-    for (id, kind, algorithm) in [
+    let kinds: [(&str, KeyKind, &'static dyn VerificationAlgorithm); 3] = [
         ("P-256", KeyKind::EcP256, &ECDSA_P256_SHA256_ASN1),
         ("P-384", KeyKind::EcP384, &ECDSA_P384_SHA384_ASN1),
-    ] {
+        ("RSA", KeyKind::Rsa { bits: 2048 }, &RSA_PKCS1_2048_8192_SHA256),
+    ];
+    for (id, kind, algorithm) in kinds {
         let key = keys.generate(id, kind).await.unwrap();
+        assert_eq!(key.public_key().kind(), kind);
         assert!(is_signed(&*key, b"message", algorithm).await, "{id} signs");
         let signature = key.sign(b"message").await.unwrap();
         let other = ParsedPublicKey::new(algorithm, key.public_key().spki_der()).unwrap();

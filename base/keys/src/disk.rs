@@ -59,7 +59,7 @@ impl DiskKeys {
 #[async_trait]
 impl KeyManager for DiskKeys {
     async fn generate(&self, id: &str, kind: KeyKind) -> Result<Arc<dyn Key>, KeysError> {
-        let key = Arc::new(LocalKey::generate(id, kind)?);
+        let key = Arc::new(LocalKey::generate(id, kind).await?);
         let (id, stored) = (id.to_owned(), Arc::clone(&key));
         self.change(move |keys| {
             keys.insert(id, stored);

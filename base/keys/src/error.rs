@@ -10,7 +10,9 @@ use finial_identity::{KeyError, KeyKind};
 #[non_exhaustive]
 pub enum KeysError {
     /// The manager does not make keys of this kind.
-    #[error("key `{id}` cannot be made: {kind:?} is not supported here (EC P-256 and P-384 are)")]
+    #[error(
+        "key `{id}` cannot be made: {kind:?} is not supported here (EC P-256 and P-384, and RSA of 2048 and 4096 bits are)"
+    )]
     Kind {
         /// The id of the key.
         id: String,

@@ -36,7 +36,7 @@ impl MemoryKeys {
 #[async_trait]
 impl KeyManager for MemoryKeys {
     async fn generate(&self, id: &str, kind: KeyKind) -> Result<Arc<dyn Key>, KeysError> {
-        let key = Arc::new(LocalKey::generate(id, kind)?);
+        let key = Arc::new(LocalKey::generate(id, kind).await?);
         self.change(|keys| {
             keys.insert(id.to_owned(), Arc::clone(&key));
         });

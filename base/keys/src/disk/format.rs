@@ -32,7 +32,7 @@ pub(super) enum FormatError {
     Json { line: usize, column: usize },
     #[error("its digest does not match its keys")]
     Digest,
-    #[error("key `{id}` is not base64 of a PKCS#8 private key on P-256 or P-384")]
+    #[error("key `{id}` is not base64 of a PKCS#8 private key (EC, RSA of 2048 bits or more, or Ed25519)")]
     Key { id: String },
 }
 

@@ -242,12 +242,30 @@ fn errors_about_the_text_never_quote_it() {
     }
 }
 
-#[test]
-fn what_is_encoded_is_decoded() {
-    let key = LocalKey::generate("x", KeyKind::EcP256).unwrap();
+#[tokio::test]
+async fn what_is_encoded_is_decoded() {
+    let key = LocalKey::generate("x", KeyKind::EcP256).await.unwrap();
     let public = key.key().public_key().clone();
     let generation = Generation::from([("x".to_owned(), key.into())]);
     let decoded = format::decode(&format::encode(&generation)).unwrap();
     assert_eq!(decoded["x"].key().public_key(), &public);
     assert!(format::decode(&format::encode(&Generation::new())).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn rsa_keys_are_read_and_written_as_spire_has_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    let pair = aws_lc_rs::signature::RsaKeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
+    let pkcs8: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().unwrap();
+    let text = format!("{{\"keys\": {{\"x509-CA-A\": \"{}\"}}}}", STANDARD.encode(pkcs8.as_ref()));
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    let keys = DiskKeys::open(&path).unwrap();
+    let read = public_key(&keys, "x509-CA-A").await.unwrap();
+    assert_eq!(read.kind(), KeyKind::Rsa { bits: 2048 });
+    let made = keys.generate("x509-CA-B", KeyKind::Rsa { bits: 2048 }).await.unwrap();
+    let again = DiskKeys::open(&path).unwrap();
+    assert_eq!(public_key(&again, "x509-CA-A").await, Some(read));
+    assert_eq!(public_key(&again, "x509-CA-B").await.as_ref(), Some(made.public_key()));
 }
