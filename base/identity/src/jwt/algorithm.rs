@@ -53,7 +53,8 @@ impl JwtAlgorithm {
         match kind {
             KeyKind::EcP256 => Some(Self::Es256),
             KeyKind::EcP384 => Some(Self::Es384),
-            KeyKind::EcP521 | KeyKind::Rsa { .. } | KeyKind::Ed25519 => None,
+            KeyKind::Rsa { .. } => Some(Self::Rs256),
+            KeyKind::EcP521 | KeyKind::Ed25519 => None,
         }
     }
 

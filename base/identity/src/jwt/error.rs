@@ -56,9 +56,9 @@ pub enum JwtError {
     #[error("jwt-svid is not meant for audience `{0}`")]
     OtherAudience(String),
     /// JWT-SVIDs are not signed with keys of this kind.
-    #[error("jwt-svid cannot be signed with a key of kind {0:?}; use EC P-256 or P-384")]
+    #[error("jwt-svid cannot be signed with a key of kind {0:?}; use EC P-256, P-384 or RSA")]
     SigningKey(crate::KeyKind),
-    /// The signature to be put into the token is no ECDSA signature of its key's curve.
+    /// The signature to be put into the token is no signature of its key's kind.
     #[error("signature for the jwt-svid is malformed")]
     MalformedSignature,
 }

@@ -33,8 +33,16 @@ pub struct JwtClaims {
 #[derive(Clone)]
 pub struct JwtSigningInput {
     text: String,
-    /// How long each of the signature's two numbers is on the wire.
-    number_length: usize,
+    form: SignatureForm,
+}
+
+/// What becomes of a signature on the wire (RFC 7518 §3.3, §3.4).
+#[derive(Clone, Copy)]
+enum SignatureForm {
+    /// Two numbers of so many bytes, out of their ASN.1.
+    Numbers(usize),
+    /// As many bytes as the modulus has, as they are.
+    Rsa(usize),
 }
 
 #[derive(Serialize)]
@@ -64,7 +72,7 @@ struct EcdsaSignature<'a> {
 }
 
 impl JwtSigningInput {
-    /// Encodes header and claims for a key of this kind: `ES256` for P-256, `ES384` for P-384.
+    /// Encodes header and claims for a key of this kind: `ES256` for P-256, `ES384` for P-384, `RS256` for RSA.
     ///
     /// The header has exactly `alg`, `kid` and `typ` (JWT-SVID §2); the audience is always a list.
     ///
@@ -82,30 +90,43 @@ impl JwtSigningInput {
             jti: claims.id.as_deref(),
         };
         let text = format!("{}.{}", encode(&header), encode(&payload));
-        let number_length = if algorithm == JwtAlgorithm::Es384 { 48 } else { 32 };
-        Ok(Self { text, number_length })
+        let form = match kind {
+            KeyKind::Rsa { bits } => SignatureForm::Rsa(bits.div_ceil(8) as usize),
+            KeyKind::EcP384 => SignatureForm::Numbers(48),
+            _ => SignatureForm::Numbers(32),
+        };
+        Ok(Self { text, form })
     }
 
-    /// What is to be signed: with SHA-256 on P-256, SHA-384 on P-384.
+    /// What is to be signed: with SHA-256 on P-256 and by RSA (PKCS#1), SHA-384 on P-384.
     pub fn bytes(&self) -> &[u8] {
         self.text.as_bytes()
     }
 
-    /// The token, from an ECDSA signature in ASN.1 DER as [`PrivateKey::sign`](crate::PrivateKey::sign) gives it.
+    /// The token, from a signature as [`PrivateKey::sign`](crate::PrivateKey::sign) gives it: ECDSA's in ASN.1 DER.
     ///
     /// # Errors
-    /// [`JwtError::MalformedSignature`] when it is none of the key's curve.
-    pub fn finish(self, ecdsa_der_signature: &[u8]) -> Result<String, JwtError> {
-        let signature =
-            EcdsaSignature::from_der(ecdsa_der_signature).map_err(|_| JwtError::MalformedSignature)?;
-        let mut fixed = Vec::with_capacity(2 * self.number_length);
-        for number in [signature.r.as_bytes(), signature.s.as_bytes()] {
-            let padding = self.number_length.checked_sub(number.len()).ok_or(JwtError::MalformedSignature)?;
-            fixed.resize(fixed.len() + padding, 0);
-            fixed.extend_from_slice(number);
-        }
-        Ok(format!("{}.{}", self.text, URL_SAFE_NO_PAD.encode(fixed)))
+    /// [`JwtError::MalformedSignature`] when it is none of the key's kind.
+    pub fn finish(self, signature: &[u8]) -> Result<String, JwtError> {
+        let signature = match self.form {
+            SignatureForm::Numbers(length) => URL_SAFE_NO_PAD.encode(fixed_numbers(signature, length)?),
+            SignatureForm::Rsa(length) if signature.len() == length => URL_SAFE_NO_PAD.encode(signature),
+            SignatureForm::Rsa(_) => return Err(JwtError::MalformedSignature),
+        };
+        Ok(format!("{}.{signature}", self.text))
     }
+}
+
+/// The two numbers of an ECDSA signature, each padded to `length` bytes (RFC 7518 §3.4).
+fn fixed_numbers(der: &[u8], length: usize) -> Result<Vec<u8>, JwtError> {
+    let signature = EcdsaSignature::from_der(der).map_err(|_| JwtError::MalformedSignature)?;
+    let mut fixed = Vec::with_capacity(2 * length);
+    for number in [signature.r.as_bytes(), signature.s.as_bytes()] {
+        let padding = length.checked_sub(number.len()).ok_or(JwtError::MalformedSignature)?;
+        fixed.resize(fixed.len() + padding, 0);
+        fixed.extend_from_slice(number);
+    }
+    Ok(fixed)
 }
 
 impl fmt::Debug for JwtSigningInput {

@@ -527,7 +527,7 @@ fn claims() -> JwtClaims {
 
 #[test]
 fn made_tokens_verify() {
-    for kind in [KeyKind::EcP256, KeyKind::EcP384] {
+    for kind in [KeyKind::EcP256, KeyKind::EcP384, KeyKind::Rsa { bits: 2048 }] {
         let key = PrivateKey::generate(kind).unwrap();
         let input = JwtSigningInput::new(&claims(), "k", kind).unwrap();
         let signature = key.sign(input.bytes()).unwrap();
@@ -550,9 +550,21 @@ fn optional_claims_are_written_when_given() {
 }
 
 #[test]
-fn tokens_are_made_for_p256_and_p384_only() {
-    for kind in [KeyKind::EcP521, KeyKind::Rsa { bits: 2048 }, KeyKind::Ed25519] {
+fn tokens_are_made_for_p256_p384_and_rsa_only() {
+    for kind in [KeyKind::EcP521, KeyKind::Ed25519] {
         assert!(matches!(JwtSigningInput::new(&claims(), "k", kind), Err(JwtError::SigningKey(_))));
+    }
+}
+
+#[test]
+fn token_by_rsa_says_rs256_and_has_a_signature_as_long_as_its_key() {
+    let input = || JwtSigningInput::new(&claims(), "k", KeyKind::Rsa { bits: 4096 }).unwrap();
+    let header = URL_SAFE_NO_PAD.decode(input().bytes().split(|byte| *byte == b'.').next().unwrap()).unwrap();
+    let expected = json!({"alg": "RS256", "kid": "k", "typ": "JWT"});
+    assert_eq!(serde_json::from_slice::<Value>(&header).unwrap(), expected);
+    assert!(input().finish(&[1; 512]).is_ok());
+    for length in [0, 256, 511, 513] {
+        assert!(matches!(input().finish(&vec![1; length]), Err(JwtError::MalformedSignature)), "{length}");
     }
 }
 
