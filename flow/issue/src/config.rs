@@ -1,13 +1,20 @@
 //! What the operator decides about SVIDs and the keys that sign them.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
+use finial_daemon::go::format_duration;
 use finial_identity::{KeyKind, TrustDomain};
 
 use crate::{AuthorityKind, IssueError};
 
 /// The shortest life of an authority: below it, rotation could not keep up.
 const MIN_CA_TTL: Duration = Duration::from_secs(10);
+
+/// The longest life of an SVID that no authority ever cuts short, however long it lives itself.
+const MAX_SVID_TTL: Duration = Duration::from_hours(7 * 24);
 
 /// How SVIDs and authorities are made. The names are SPIRE's.
 #[derive(Clone, Debug)]
@@ -16,8 +23,8 @@ pub struct IssueConfig {
     pub trust_domain: TrustDomain,
     /// Life of an X.509 or JWT authority; 24 h. At least 10 s.
     pub ca_ttl: Duration,
-    /// Kind of the X.509 authorities' keys, EC P-256 (default) or EC P-384; a change takes effect when the next
-    /// authority is prepared.
+    /// Kind of the X.509 authorities' keys: EC P-256 (default), EC P-384, RSA of 2048 or 4096 bits. A change takes effect
+    /// when the next authority is prepared.
     pub ca_key_type: KeyKind,
     /// Kind of the JWT authorities' keys; as `ca_key_type` when none.
     pub jwt_key_type: Option<KeyKind>,
@@ -74,7 +81,7 @@ impl IssueConfig {
         for (key, kind) in
             [("ca_key_type", self.ca_key_type), ("jwt_key_type", self.key_kind(AuthorityKind::Jwt))]
         {
-            if !matches!(kind, KeyKind::EcP256 | KeyKind::EcP384) {
+            if !matches!(kind, KeyKind::EcP256 | KeyKind::EcP384 | KeyKind::Rsa { bits: 2048 | 4096 }) {
                 return Err(IssueError::AuthorityKey { key, kind });
             }
         }
@@ -87,16 +94,33 @@ impl IssueConfig {
             if ttl.is_zero() {
                 return Err(IssueError::ZeroTtl { key });
             }
-            if ttl > self.ca_ttl / 6 {
-                let ca_ttl_s = self.ca_ttl.as_secs();
-                tracing::warn!(
-                    ttl_s = ttl.as_secs(),
-                    ca_ttl_s,
-                    "{key} is more than a sixth of ca_ttl: some SVIDs will be cut short by their authority's end"
-                );
-            }
         }
+        self.ttl_warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
         Ok(())
+    }
+
+    /// What is said of each life of SVIDs that an authority near its end would have to cut short; in SPIRE's words, which
+    /// operators search their logs for.
+    fn ttl_warnings(&self) -> Vec<String> {
+        let mut ttls = vec![
+            ("default_x509_svid_ttl", self.default_x509_svid_ttl),
+            ("default_jwt_svid_ttl", self.default_jwt_svid_ttl),
+        ];
+        ttls.extend(self.agent_ttl.map(|ttl| ("agent_ttl", ttl)));
+        let longest = (self.ca_ttl / 6).min(MAX_SVID_TTL);
+        let warning = |(key, ttl): (&str, Duration)| {
+            let instead = if ttl > MAX_SVID_TTL {
+                String::new()
+            } else {
+                format!(", or the ca_ttl to {} or more", briefly(ttl * 6))
+            };
+            format!(
+                "{key} is too high for the configured ca_ttl value. SVIDs with shorter lifetimes may be issued. Please set \
+                 {key} to {} or less{instead}, to guarantee the full {key} lifetime when CA rotations are scheduled.",
+                briefly(longest)
+            )
+        };
+        ttls.into_iter().filter(|(_, ttl)| *ttl > longest).map(warning).collect()
     }
 
     pub(crate) fn key_kind(&self, kind: AuthorityKind) -> KeyKind {
@@ -109,4 +133,15 @@ impl IssueConfig {
     pub(crate) fn agent_ttl(&self) -> Duration {
         self.agent_ttl.unwrap_or(self.default_x509_svid_ttl)
     }
+}
+
+/// As Go writes it, without the zeros at the end: `12m`.
+fn briefly(span: Duration) -> String {
+    let mut text = format_duration(span);
+    for (zero, unit) in [("m0s", "m"), ("h0m", "h")] {
+        if let Some(rest) = text.strip_suffix(zero) {
+            text = format!("{rest}{unit}");
+        }
+    }
+    text
 }

@@ -93,7 +93,7 @@ pub enum IssueError {
         key: &'static str,
     },
     /// A configured kind of key cannot sign for an authority.
-    #[error("{key} is {kind:?}: set ec-p256 or ec-p384")]
+    #[error("{key} is {kind:?}: set rsa-2048, rsa-4096, ec-p256 or ec-p384")]
     AuthorityKey {
         /// The configuration key.
         key: &'static str,

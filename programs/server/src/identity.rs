@@ -67,7 +67,7 @@ struct Current {
 impl SelfIssuer {
     async fn issue(&self) -> anyhow::Result<Current> {
         let authority = self.issuer.active().borrow().x509_authority_id().to_owned();
-        let key = PrivateKey::generate(self.key_kind).context("make a key for the server's SVID")?;
+        let key = make_key(self.key_kind).await.context("make a key for the server's SVID")?;
         let grant = Grant::server(&self.trust_domain);
         let svid =
             self.issuer.issue_x509(grant, key.public_key()).await.context("issue the server's SVID")?;
@@ -157,4 +157,13 @@ impl Keeper {
     fn retry(&mut self) {
         self.current.renew_at = self.identity.clock.now() + self.backoff.next();
     }
+}
+
+/// RSA takes up to seconds, in which others are served.
+async fn make_key(kind: KeyKind) -> anyhow::Result<PrivateKey> {
+    let key = match kind {
+        KeyKind::Rsa { .. } => tokio::task::spawn_blocking(move || PrivateKey::generate(kind)).await?,
+        kind => PrivateKey::generate(kind),
+    };
+    Ok(key?)
 }

@@ -75,6 +75,24 @@ impl Books<'_> {
         }))
     }
 
+    /// Says of each authority whose key is not of the kind that is configured that it goes on until it is replaced.
+    pub(super) fn tell_other_kinds(&self) {
+        for record in self.journal.authorities.iter().filter(|record| record.state != State::Old) {
+            let configured = self.shelf.config.key_kind(record.kind);
+            let Some(found) = self.key(record).map(|key| key.public_key().kind()) else { continue };
+            if found != configured {
+                tracing::info!(
+                    authority_id = record.id,
+                    key_type = ?found,
+                    configured = ?configured,
+                    "{} authority keeps the type of key that it was made with; the next one that is prepared has the \
+                     configured type",
+                    record.kind
+                );
+            }
+        }
+    }
+
     /// When to look again: at the next preparation, activation or pruning, and within the hour.
     pub(super) fn next_look(&self) -> SystemTime {
         let now = self.now();

@@ -60,6 +60,7 @@ impl AuthorityManager {
         let shelf = Shelf { config: config.clone(), keys, bundles, journal, clock: clock.clone() };
         let mut books = shelf.open().await?;
         books.keep().await?;
+        books.tell_other_kinds();
         let active = books.active()?.ok_or(IssueError::Stopped)?;
         let next_look = books.next_look();
         let (publisher, subscriber) = watch::channel(Arc::new(active));

@@ -55,7 +55,9 @@ fn bundles(signer: &JwtSigner) -> BundleSet {
 
 #[tokio::test]
 async fn jsv_02_jsv_06_header_has_alg_kid_and_typ_jwt_only() {
-    for (kind, alg) in [(KeyKind::EcP256, "ES256"), (KeyKind::EcP384, "ES384")] {
+    for (kind, alg) in
+        [(KeyKind::EcP256, "ES256"), (KeyKind::EcP384, "ES384"), (KeyKind::Rsa { bits: 2048 }, "RS256")]
+    {
         let svid = signer(kind).await.issue(request(Duration::from_mins(5)), now()).await.unwrap();
         assert_eq!(parts(&svid).0, json!({"alg": alg, "kid": "kid-of-the-authority", "typ": "JWT"}));
     }

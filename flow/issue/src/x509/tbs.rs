@@ -13,6 +13,7 @@ use crate::IssueError;
 
 const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
+const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 
 /// X.509 version 3.
 const V3: u8 = 2;
@@ -36,8 +37,7 @@ pub(super) struct Template<'a> {
 /// # Errors
 /// Those of the key, or a value that does not fit into a certificate.
 pub(super) async fn sign(template: Template<'_>, key: &dyn Key) -> Result<Vec<u8>, IssueError> {
-    let algorithm =
-        AlgorithmIdentifierRef { oid: signature_algorithm(key.public_key().kind())?, parameters: None };
+    let algorithm = signature_algorithm(key.public_key().kind())?;
     let tbs = TbsCertificate {
         version: V3,
         serial_number: template.serial,
@@ -67,12 +67,15 @@ pub(super) fn subject_of(certificate: &[u8]) -> Result<Vec<u8>, IssueError> {
     Ok(TbsCertificate::from_der(&tbs)?.subject.to_der()?)
 }
 
-fn signature_algorithm(kind: KeyKind) -> Result<ObjectIdentifier, IssueError> {
-    match kind {
-        KeyKind::EcP256 => Ok(ECDSA_WITH_SHA256),
-        KeyKind::EcP384 => Ok(ECDSA_WITH_SHA384),
-        kind => Err(IssueError::AuthorityKey { key: "ca_key_type", kind }),
-    }
+/// Without parameters for ECDSA (RFC 5758 §3.2), and with a NULL for RSA (RFC 4055 §5).
+fn signature_algorithm(kind: KeyKind) -> Result<AlgorithmIdentifierRef<'static>, IssueError> {
+    let (oid, parameters) = match kind {
+        KeyKind::EcP256 => (ECDSA_WITH_SHA256, None),
+        KeyKind::EcP384 => (ECDSA_WITH_SHA384, None),
+        KeyKind::Rsa { .. } => (SHA256_WITH_RSA, Some(AnyRef::NULL)),
+        kind => return Err(IssueError::AuthorityKey { key: "ca_key_type", kind }),
+    };
+    Ok(AlgorithmIdentifierRef { oid, parameters })
 }
 
 /// UTCTime until 2049 and GeneralizedTime from 2050 (RFC 5280 §4.1.2.5), in whole seconds.

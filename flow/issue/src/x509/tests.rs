@@ -233,8 +233,8 @@ async fn sid_21_id_and_key_are_inside_the_signed_part() {
 }
 
 #[tokio::test]
-async fn svid_verifies_in_both_roles_under_p256_and_p384_authorities() {
-    for kind in [KeyKind::EcP256, KeyKind::EcP384] {
+async fn svid_verifies_in_both_roles_under_authorities_of_every_kind() {
+    for kind in [KeyKind::EcP256, KeyKind::EcP384, KeyKind::Rsa { bits: 2048 }, KeyKind::Rsa { bits: 4096 }] {
         let ca = ca(kind).await;
         let svid = svid(&ca, &["web.example.org"]).await;
         for role in [Role::Client, Role::Server] {

@@ -51,7 +51,7 @@ fn every_key_is_read() {
         log_format = "json"
         log_file = "/data/log"
         ca_ttl = "48h"
-        ca_key_type = "ec-p384"
+        ca_key_type = "rsa-4096"
         ca_subject = { country = ["DE"], organization = ["Example"], common_name = "CA" }
         default_x509_svid_ttl = "30m"
         default_jwt_svid_ttl = "1m"
@@ -71,7 +71,7 @@ fn every_key_is_read() {
     assert_eq!(config.issue.ca_ttl, Duration::from_hours(48));
     assert_eq!(
         (config.issue.ca_key_type, config.issue.jwt_key_type),
-        (KeyKind::EcP384, Some(KeyKind::EcP256))
+        (KeyKind::Rsa { bits: 4096 }, Some(KeyKind::EcP256))
     );
     assert_eq!(config.issue.ca_subject.country, ["DE"]);
     assert_eq!(config.issue.ca_subject.common_name, "CA");
@@ -107,7 +107,11 @@ fn bad_server_block_is_refused_with_line_and_remedy() {
         (&format!("{head}bind_address = \"localhost\""), "server.conf:4:", "bind_address"),
         (&format!("{head}ca_ttl = \"a day\""), "server.conf:4:", "a duration"),
         (&format!("{head}agent_ttl = \"0s\""), "server.conf:4:", "longer than 0s"),
-        (&format!("{head}ca_key_type = \"rsa-2048\""), "server.conf:4:", "use \"ec-p256\" or \"ec-p384\""),
+        (
+            &format!("{head}ca_key_type = \"rsa-1024\""),
+            "server.conf:4:",
+            "use \"rsa-2048\", \"rsa-4096\", \"ec-p256\"",
+        ),
         (&format!("{head}ca_subject {{ locality = \"x\" }}"), "server.conf:4:", "unknown key \"locality\""),
         (&format!("{head}admin_ids = [\"ops\"]"), "server.conf:4:", "admin_ids"),
         (&format!("{head}federation {{ }}"), "server.conf:4:", "unknown key \"federation\""),

@@ -248,6 +248,21 @@ async fn clock_set_back_gives_authorities_that_are_valid_then() {
 }
 
 #[tokio::test]
+async fn rsa_authorities_sign_after_those_of_another_type_and_before() {
+    let mut house = House::new();
+    house.config.ca_key_type = KeyKind::Rsa { bits: 2048 };
+    house.keep().await;
+    house.assert_signs_under_the_stored_bundle().await;
+    house.config.ca_key_type = KeyKind::EcP256;
+    house.config.jwt_key_type = Some(KeyKind::Rsa { bits: 2048 });
+    for kind in AuthorityKind::ALL {
+        let next = house.prepare(kind).await;
+        house.activate(kind, &next).await.unwrap();
+        house.assert_signs_under_the_stored_bundle().await;
+    }
+}
+
+#[tokio::test]
 async fn changed_key_type_takes_effect_at_the_next_prepare() {
     let mut house = House::new();
     house.keep().await;

@@ -262,6 +262,6 @@ async fn configuration_that_cannot_work_is_refused() {
     );
     assert_eq!(
         refusal(|config| config.ca_key_type = finial_identity::KeyKind::Ed25519).await,
-        "ca_key_type is Ed25519: set ec-p256 or ec-p384"
+        "ca_key_type is Ed25519: set rsa-2048, rsa-4096, ec-p256 or ec-p384"
     );
 }
