@@ -4,7 +4,8 @@
 //! [`Readiness`], waits between attempts with [`Backoff`], writes files so that a crash loses nothing ([`mod@file`]),
 //! listens on Unix sockets that survive deletion ([`socket`]), bounds how many strangers wait to be let in
 //! ([`mod@doorstep`]), tells systemd how it is ([`Supervisor`]), gives up what it does not need ([`confine`], [`memory`]), reads
-//! SPIRE's configuration format ([`hcl`]), and logs for people first ([`log`]).
+//! SPIRE's configuration format ([`hcl`]), logs for people first ([`log`]), and tells machines how it is ([`health`],
+//! [`metrics`], by [`telemetry`], on [`pages`]).
 //! Nothing here knows what an identity is.
 
 #[cfg(test)]
@@ -17,13 +18,17 @@ pub mod doorstep;
 pub mod file;
 pub mod go;
 pub mod hcl;
+pub mod health;
 pub mod log;
 pub mod memory;
+pub mod metrics;
+pub mod pages;
 mod readiness;
 pub mod signals;
 pub mod socket;
 mod supervisor;
 mod tasks;
+pub mod telemetry;
 pub mod umask;
 
 pub use backoff::{Backoff, jitter};

@@ -1,7 +1,6 @@
 //! What a proxy counts and measures, by ghostunnel's names.
 
 mod export;
-mod process;
 mod snapshot;
 #[cfg(test)]
 mod tests;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use finial_daemon::Clock;
+use finial_daemon::metrics::Process;
 use serde_json::{Value, json};
 
 pub(crate) use self::prometheus::flat;
 use super::Metrics;
-use super::process::Process;
 use super::snapshot::{Kind, Single, Snapshot};
 use crate::identities::Identities;
 

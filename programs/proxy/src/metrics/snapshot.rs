@@ -1,6 +1,7 @@
 //! All metrics at one moment, each with its name and what it means.
 
-use super::process::Process;
+use finial_daemon::metrics::Process;
+
 use super::timer::Spread;
 
 /// What is told, whatever the format.

@@ -7,18 +7,23 @@ use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 /// At one moment. What the kernel does not say is left out.
-#[derive(Debug)]
-pub(super) struct Process {
-    pub(super) cpu_seconds: f64,
-    pub(super) resident_bytes: Option<f64>,
-    pub(super) virtual_bytes: Option<f64>,
-    pub(super) open_descriptors: Option<f64>,
-    pub(super) descriptor_limit: Option<f64>,
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// CPU time spent, user and system.
+    pub cpu_seconds: f64,
+    /// Memory that is resident.
+    pub resident_bytes: Option<f64>,
+    /// Memory that is mapped.
+    pub virtual_bytes: Option<f64>,
+    /// How many descriptors are open.
+    pub open_descriptors: Option<f64>,
+    /// How many may be open.
+    pub descriptor_limit: Option<f64>,
 }
 
 impl Process {
     /// Reads `/proc/self`.
-    pub(super) fn now() -> Self {
+    pub fn now() -> Self {
         let spent = clock_gettime(ClockId::ProcessCPUTime);
         let memory = fs::read_to_string("/proc/self/statm").unwrap_or_default();
         let mut pages = memory.split(' ').map(|count| count.parse::<f64>().ok());
