@@ -15,7 +15,9 @@ use std::time::Duration;
 use anyhow::Context;
 use finial_attest::{PeerPidfd, UnixConfig};
 use finial_daemon::hcl::HclError;
+use finial_daemon::health::HealthConfig;
 use finial_daemon::log::{Format, Level};
+use finial_daemon::telemetry::TelemetryConfig;
 use finial_identity::{SpiffeId, TrustDomain};
 use finial_plugin_docker::DockerConfig;
 use finial_plugin_k8s::K8sConfig;
@@ -78,6 +80,10 @@ pub struct Config {
     pub docker: Option<DockerConfig>,
     /// The `k8s` workload attestor. Default: off.
     pub k8s: Option<K8sConfig>,
+    /// Who is told the metrics, and which. Default: nobody.
+    pub telemetry: TelemetryConfig,
+    /// Where orchestrators ask how the agent is. Default: nowhere.
+    pub health: Option<HealthConfig>,
     /// How much is logged. Default: info.
     pub log_level: Level,
     /// The shape of a log line. Default: text.
@@ -132,6 +138,8 @@ impl Config {
             systemd: false,
             docker: None,
             k8s: None,
+            telemetry: TelemetryConfig::default(),
+            health: None,
             log_level: Level::default(),
             log_format: Format::default(),
             log_file: None,

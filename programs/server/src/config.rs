@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use finial_attest::X509PopConfig;
 use finial_daemon::hcl::HclError;
+use finial_daemon::health::HealthConfig;
 use finial_daemon::log;
+use finial_daemon::telemetry::TelemetryConfig;
 use finial_identity::{SpiffeId, TrustDomain};
 use finial_issue::IssueConfig;
 
@@ -40,6 +42,12 @@ pub struct Config {
     /// How long a TCP connection is used for new calls; an hour, and not read from the file. Then its client is asked to
     /// make another (HTTP/2 GOAWAY), so that servers behind one name share the load again, and what is under way goes on.
     pub connection_age: Duration,
+    /// Whether each call is logged with its caller and its outcome; off.
+    pub audit_log: bool,
+    /// Who is told the metrics, and which; nobody.
+    pub telemetry: TelemetryConfig,
+    /// Where orchestrators ask how the server is; nowhere.
+    pub health: Option<HealthConfig>,
     /// What is logged, and where. [`build`](crate::build) leaves it to its caller.
     pub log: LogConfig,
 }
@@ -118,6 +126,9 @@ impl Config {
             node_attestors: NodeAttestorsConfig::default(),
             rate_limits: RateLimits::default(),
             connection_age: Duration::from_secs(3600),
+            audit_log: false,
+            telemetry: TelemetryConfig::default(),
+            health: None,
             log: LogConfig::default(),
         }
     }

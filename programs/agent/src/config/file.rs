@@ -6,6 +6,7 @@ mod delivery;
 mod node_attestor;
 mod plugins;
 mod sds;
+mod watching;
 mod workload_attestors;
 
 use std::path::PathBuf;
@@ -19,8 +20,10 @@ pub(super) fn read(text: &str, file: &str) -> Result<Config, HclError> {
     let mut top = hcl::parse(text, file)?;
     let agent = required_block(&mut top, "agent")?;
     let plugins = required_block(&mut top, "plugins")?;
+    let watching = watching::take(&mut top)?;
     top.finish()?;
     let mut config = read_agent(agent)?;
+    watching.set(&mut config);
     plugins::read(plugins, &mut config)?;
     Ok(config)
 }

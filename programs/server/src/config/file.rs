@@ -1,16 +1,14 @@
 //! The configuration file: SPIRE's keys, as far as they are served.
 
+mod authorities;
 mod node_attestors;
+mod watching;
 
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
-use std::time::Duration;
 
 use finial_daemon::hcl::{self, Block, HclError};
 use finial_daemon::log;
-use finial_identity::{KeyKind, TrustDomain};
-use finial_issue::CaSubject;
+use finial_identity::TrustDomain;
 
 use super::{Config, KeysConfig, StoreConfig};
 
@@ -18,8 +16,10 @@ pub(super) fn read(text: &str, file: &str) -> Result<Config, HclError> {
     let mut top = hcl::parse(text, file)?;
     let server = required_block(&mut top, "server")?;
     let plugins = required_block(&mut top, "plugins")?;
+    let watching = watching::take(&mut top)?;
     top.finish()?;
     let mut config = read_server(server)?;
+    watching.set(&mut config);
     read_plugins(plugins, &mut config)?;
     Ok(config)
 }
@@ -46,30 +46,10 @@ fn read_server(mut server: Block) -> Result<Config, HclError> {
         set(&mut config.rate_limits.signing, limits.take("signing")?);
         limits.finish()?;
     }
-    read_issue(&mut server, &mut config)?;
+    set(&mut config.audit_log, server.take("audit_log_enabled")?);
+    authorities::read(&mut server, &mut config.issue)?;
     server.finish()?;
     Ok(config)
-}
-
-fn read_issue(server: &mut Block, config: &mut Config) -> Result<(), HclError> {
-    let issue = &mut config.issue;
-    set(&mut issue.ca_ttl, positive(server, "ca_ttl")?);
-    set(&mut issue.default_x509_svid_ttl, positive(server, "default_x509_svid_ttl")?);
-    set(&mut issue.default_jwt_svid_ttl, positive(server, "default_jwt_svid_ttl")?);
-    issue.agent_ttl = positive(server, "agent_ttl")?;
-    set(&mut issue.ca_key_type, key_type(server, "ca_key_type")?);
-    issue.jwt_key_type = key_type(server, "jwt_key_type")?;
-    issue.jwt_issuer = server.take("jwt_issuer")?;
-    if let Some(mut subject) = server.take_block("ca_subject")? {
-        // A subject that is given replaces the default as a whole, as in SPIRE.
-        issue.ca_subject = CaSubject {
-            country: subject.take("country")?.unwrap_or_default(),
-            organization: subject.take("organization")?.unwrap_or_default(),
-            common_name: subject.take("common_name")?.unwrap_or_default(),
-        };
-        subject.finish()?;
-    }
-    Ok(())
 }
 
 fn read_plugins(mut plugins: Block, config: &mut Config) -> Result<(), HclError> {
@@ -161,43 +141,8 @@ fn required_block(top: &mut Block, key: &'static str) -> Result<Block, HclError>
     }
 }
 
-fn positive(block: &mut Block, key: &'static str) -> Result<Option<Duration>, HclError> {
-    match block.take(key)? {
-        Some(Duration::ZERO) => Err(block.error_at(key, &format!("{key} must be longer than 0s"))),
-        span => Ok(span),
-    }
-}
-
-fn key_type(block: &mut Block, key: &'static str) -> Result<Option<KeyKind>, HclError> {
-    Ok(block.take_parsed::<KeyType>(key)?.map(|KeyType(kind)| kind))
-}
-
 fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
-    }
-}
-
-/// A kind of key by SPIRE's name for it.
-struct KeyType(KeyKind);
-
-#[derive(Debug)]
-struct UnknownKeyType(String);
-
-impl FromStr for KeyType {
-    type Err = UnknownKeyType;
-
-    fn from_str(name: &str) -> Result<Self, UnknownKeyType> {
-        match name {
-            "ec-p256" => Ok(Self(KeyKind::EcP256)),
-            "ec-p384" => Ok(Self(KeyKind::EcP384)),
-            _ => Err(UnknownKeyType(name.to_owned())),
-        }
-    }
-}
-
-impl fmt::Display for UnknownKeyType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "key type \"{}\" is not served by this version: use \"ec-p256\" or \"ec-p384\"", self.0)
     }
 }
