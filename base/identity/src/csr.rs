@@ -1,6 +1,6 @@
 //! Certificate requests (PKCS#10, RFC 2986): a public key, and the proof that its owner asks.
 
-use crate::{KeyError, KeyKind, PrivateKey, PublicKey, SpiffeId};
+use crate::{EntryError, KeyError, KeyKind, PrivateKey, PublicKey, SpiffeId, SpiffeIdError, entry};
 
 mod create;
 mod parse;
@@ -9,7 +9,8 @@ mod tests;
 
 /// A certificate request whose proof of possession was verified.
 ///
-/// Nothing in it but the public key has any authority: the identity comes from the entry.
+/// Nothing in it but the public key has any authority: the identity comes from the entry. Only where an operator mints
+/// does it speak for itself: [`identity`](Self::identity).
 #[derive(Clone, Debug)]
 pub struct CertificateRequest {
     public_key: PublicKey,
@@ -38,6 +39,30 @@ impl CertificateRequest {
         create::request(key, id)
     }
 
+    /// Makes a DER request for an identity and DNS names, whose subject is left to the server: for an operator to mint.
+    ///
+    /// # Errors
+    /// [`CsrError::Encode`] when a name is not ASCII, [`CsrError::Sign`] when signing fails.
+    pub fn create_to_mint(
+        key: &PrivateKey,
+        id: &SpiffeId,
+        dns_names: &[impl AsRef<str>],
+    ) -> Result<Vec<u8>, CsrError> {
+        create::request_to_mint(key, id, dns_names)
+    }
+
+    /// The identity asked for, where the request speaks for itself: its one URI name. Its DNS names are checked too, as
+    /// those of an entry are.
+    ///
+    /// # Errors
+    /// [`CsrError::NoUriName`], [`CsrError::SpiffeId`] or [`CsrError::DnsName`].
+    pub fn identity(&self) -> Result<SpiffeId, CsrError> {
+        let name = self.uri_names.first().ok_or(CsrError::NoUriName)?;
+        let id = SpiffeId::parse(name).map_err(CsrError::SpiffeId)?;
+        self.dns_names.iter().try_for_each(|name| entry::check_dns_name(name)).map_err(CsrError::DnsName)?;
+        Ok(id)
+    }
+
     /// The key to be certified.
     pub fn public_key(&self) -> &PublicKey {
         &self.public_key
@@ -46,6 +71,11 @@ impl CertificateRequest {
     /// The subject asked for, a DER Name.
     pub fn subject_der(&self) -> &[u8] {
         &self.subject
+    }
+
+    /// Whether a subject is asked for at all.
+    pub fn has_subject(&self) -> bool {
+        self.subject != EMPTY_NAME
     }
 
     /// The URI names asked for: none or one, of any scheme.
@@ -58,6 +88,9 @@ impl CertificateRequest {
         &self.dns_names
     }
 }
+
+/// A Name without any part, in DER.
+const EMPTY_NAME: [u8; 2] = [0x30, 0x00];
 
 /// Why a certificate request is refused, or cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +120,15 @@ pub enum CsrError {
     /// It names more than one URI; holds how many.
     #[error("certificate request has {0} uri names; at most one is allowed")]
     UriNames(usize),
+    /// It speaks for itself, and names no URI.
+    #[error("CSR URI SAN is required")]
+    NoUriName,
+    /// It speaks for itself, and its URI name is no SPIFFE ID.
+    #[error("CSR URI SAN is not a valid SPIFFE ID")]
+    SpiffeId(#[source] SpiffeIdError),
+    /// It speaks for itself, and one of its DNS names is malformed.
+    #[error("CSR DNS name is not valid")]
+    DnsName(#[source] EntryError),
     /// A request could not be encoded.
     #[error("certificate request cannot be encoded")]
     Encode(#[source] der::Error),

@@ -14,6 +14,8 @@ mod dns_name;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use dns_name::check as check_dns_name;
+
 /// The ID of an entry: 1 to 255 characters of `[A-Za-z0-9._-]`; a UUID unless its creator chose one.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId(String);

@@ -2,6 +2,15 @@
 
 use std::time::SystemTime;
 
+/// What an authority of a server signs, as `LocalAuthority` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalAuthorityKind {
+    /// X.509-SVIDs.
+    X509,
+    /// JWT-SVIDs.
+    Jwt,
+}
+
 /// One authority of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorityState {

@@ -31,7 +31,7 @@ mod secrets;
 mod x509_context;
 
 pub use attestation::{AttestationResult, JoinToken, JoinTokenRequest, NodeEvidence};
-pub use authority::{AuthorityState, AuthorityStates};
+pub use authority::{AuthorityState, AuthorityStates, LocalAuthorityKind};
 pub use delegated::{DelegatedIdentities, DelegatedWorkload};
 pub use denial::{AgentDenial, agent_denial, denied};
 pub use descriptors::{ADMIN_DESCRIPTORS, SECRET_DESCRIPTORS, SERVER_DESCRIPTORS, WORKLOAD_DESCRIPTORS};

@@ -1,6 +1,6 @@
 //! What a caller hears who may not.
 
-use finial_identity::{EntryId, SpiffeId};
+use finial_identity::{EntryId, SpiffeId, TrustDomain};
 use finial_wire::AgentDenial;
 
 /// No. The texts are SPIRE's, but for [`Denial::Agent`]: there SPIRE spells the reason out, and we leave it to
@@ -40,6 +40,14 @@ pub enum Denial {
     /// None of the process's identities is a configured delegate.
     #[error("caller not configured as an authorized delegate")]
     NotADelegate,
+    /// An operator asks to mint an identity that is not a workload's.
+    #[error("`{id}` is not the id of a workload of trust domain `{trust_domain}`")]
+    NotAWorkload {
+        /// The ID at fault.
+        id: SpiffeId,
+        /// The server's trust domain.
+        trust_domain: TrustDomain,
+    },
     /// There is no such entry, or it is not one of the agent's. Which of both is not for the agent to know.
     #[error("entry not found or not authorized")]
     Entry {
@@ -55,7 +63,11 @@ impl Denial {
             Self::Agent { reason, .. } => Some(*reason),
             Self::Banned { .. } => Some(AgentDenial::Banned),
             Self::MustReattest { .. } => Some(AgentDenial::MustReattest),
-            Self::Method { .. } | Self::NoIdentity | Self::NotADelegate | Self::Entry { .. } => None,
+            Self::Method { .. }
+            | Self::NoIdentity
+            | Self::NotADelegate
+            | Self::NotAWorkload { .. }
+            | Self::Entry { .. } => None,
         }
     }
 

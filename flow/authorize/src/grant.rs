@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use finial_attest::AttestedNode;
-use finial_identity::{Entry, EntryId, Node, SpiffeId, TrustDomain};
+use finial_identity::{CertificateRequest, CsrError, Entry, EntryId, Node, SpiffeId, TrustDomain};
 use finial_store::Snapshot;
 
 use crate::scope::is_authorized;
-use crate::{Denial, Permit};
+use crate::{Denial, Permit, Who};
 
 /// The permission to make one SVID. Not to be cloned: the issuer takes it by value.
 ///
-/// The identity in it comes from an entry, an attestation or the configuration; never from a request (design rule 1).
+/// The identity in it comes from an entry, an attestation or the configuration; from a request only where an operator
+/// mints (design rule 1).
 #[derive(Debug)]
 pub struct Grant(Recipient);
 
@@ -24,6 +25,36 @@ enum Recipient {
     Workload { entry: Arc<Entry>, agent: SpiffeId },
     Agent { id: SpiffeId },
     Server { id: SpiffeId },
+    Minted(MintRequest),
+}
+
+/// What an operator asks for by name, without an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MintRequest {
+    /// The identity, of a workload.
+    pub id: SpiffeId,
+    /// DNS names for an X.509-SVID; the caller has checked them.
+    pub dns_names: Vec<String>,
+    /// The subject of an X.509-SVID, a DER Name; that of all SVIDs when none.
+    pub subject: Option<Vec<u8>>,
+    /// How long it shall live; the server's default when none.
+    pub ttl: Option<Duration>,
+}
+
+impl MintRequest {
+    /// An identity, and nothing else.
+    pub fn new(id: SpiffeId, ttl: Option<Duration>) -> Self {
+        Self { id, dns_names: Vec::new(), subject: None, ttl }
+    }
+
+    /// All that a certificate request asks for.
+    ///
+    /// # Errors
+    /// Those of [`CertificateRequest::identity`].
+    pub fn of_csr(csr: &CertificateRequest, ttl: Option<Duration>) -> Result<Self, CsrError> {
+        let subject = csr.has_subject().then(|| csr.subject_der().to_vec());
+        Ok(Self { id: csr.identity()?, dns_names: csr.dns_names().to_vec(), subject, ttl })
+    }
 }
 
 /// For whom an SVID is made; decides the default of its lifetime.
@@ -35,6 +66,8 @@ pub enum GrantKind {
     Agent,
     /// This server, for itself.
     Server,
+    /// An operator, for whom he likes.
+    Minted,
 }
 
 impl Grant {
@@ -87,12 +120,29 @@ impl Grant {
         Self(Recipient::Server { id: trust_domain.server_id() })
     }
 
+    /// The identity that an operator mints: the one that is taken from a request (MintX509SVID, MintJWTSVID).
+    ///
+    /// # Errors
+    /// [`Denial::Method`] when the permit is not an operator's; [`Denial::NotAWorkload`] when the ID is not that of a
+    /// workload of `trust_domain`.
+    pub fn minted(permit: &Permit, request: MintRequest, trust_domain: &TrustDomain) -> Result<Self, Denial> {
+        if !matches!(permit.who(), Who::Local | Who::Admin) {
+            return Err(Denial::Method { method: "/spire.api.server.svid.v1.SVID/MintX509SVID".to_owned() });
+        }
+        let MintRequest { id, .. } = &request;
+        if !id.is_member_of(trust_domain) || !id.has_path() || id.is_reserved() {
+            return Err(Denial::NotAWorkload { id: id.clone(), trust_domain: trust_domain.clone() });
+        }
+        Ok(Self(Recipient::Minted(request)))
+    }
+
     /// For whom.
     pub fn kind(&self) -> GrantKind {
         match &self.0 {
             Recipient::Workload { .. } => GrantKind::Workload,
             Recipient::Agent { .. } => GrantKind::Agent,
             Recipient::Server { .. } => GrantKind::Server,
+            Recipient::Minted(_) => GrantKind::Minted,
         }
     }
 
@@ -101,6 +151,7 @@ impl Grant {
         match &self.0 {
             Recipient::Workload { entry, .. } => &entry.spiffe_id,
             Recipient::Agent { id } | Recipient::Server { id } => id,
+            Recipient::Minted(request) => &request.id,
         }
     }
 
@@ -108,7 +159,7 @@ impl Grant {
     pub fn entry(&self) -> Option<&Entry> {
         match &self.0 {
             Recipient::Workload { entry, .. } => Some(entry),
-            Recipient::Agent { .. } | Recipient::Server { .. } => None,
+            Recipient::Agent { .. } | Recipient::Server { .. } | Recipient::Minted(_) => None,
         }
     }
 
@@ -116,23 +167,40 @@ impl Grant {
     pub fn agent(&self) -> Option<&SpiffeId> {
         match &self.0 {
             Recipient::Workload { agent, .. } => Some(agent),
-            Recipient::Agent { .. } | Recipient::Server { .. } => None,
+            Recipient::Agent { .. } | Recipient::Server { .. } | Recipient::Minted(_) => None,
         }
     }
 
     /// The DNS names to put into an X.509-SVID.
     pub fn dns_names(&self) -> &[String] {
-        self.entry().map_or(&[], |entry| &entry.dns_names)
+        match &self.0 {
+            Recipient::Minted(request) => &request.dns_names,
+            _ => self.entry().map_or(&[], |entry| &entry.dns_names),
+        }
     }
 
-    /// How long an X.509-SVID shall live, when the entry says so.
+    /// The subject of an X.509-SVID, a DER Name; only an operator may ask for one.
+    pub fn subject_der(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Recipient::Minted(request) => request.subject.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// How long an X.509-SVID shall live, when the entry or the operator says so.
     pub fn x509_svid_ttl(&self) -> Option<Duration> {
-        self.entry().and_then(|entry| entry.x509_svid_ttl)
+        match &self.0 {
+            Recipient::Minted(request) => request.ttl,
+            _ => self.entry().and_then(|entry| entry.x509_svid_ttl),
+        }
     }
 
-    /// How long a JWT-SVID shall live, when the entry says so.
+    /// How long a JWT-SVID shall live, when the entry or the operator says so.
     pub fn jwt_svid_ttl(&self) -> Option<Duration> {
-        self.entry().and_then(|entry| entry.jwt_svid_ttl)
+        match &self.0 {
+            Recipient::Minted(request) => request.ttl,
+            _ => self.entry().and_then(|entry| entry.jwt_svid_ttl),
+        }
     }
 
     /// What tells the workload which of its identities this is; may be empty.

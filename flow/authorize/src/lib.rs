@@ -30,7 +30,7 @@ pub use authorizer::Authorizer;
 pub use concern::{Concern, Concerned};
 pub use delegate::{Delegates, Delegation};
 pub use denial::Denial;
-pub use grant::{Grant, GrantKind};
+pub use grant::{Grant, GrantKind, MintRequest};
 pub use matching::matching_entries;
 pub use methods::{METHODS, Method, Who};
 pub use permit::Permit;

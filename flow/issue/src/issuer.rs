@@ -45,11 +45,12 @@ impl Issuer {
     pub async fn issue_x509(&self, grant: Grant, key: &PublicKey) -> Result<X509Svid, IssueError> {
         let default = match grant.kind() {
             GrantKind::Agent => self.config.agent_ttl(),
-            GrantKind::Workload | GrantKind::Server => self.config.default_x509_svid_ttl,
+            GrantKind::Workload | GrantKind::Server | GrantKind::Minted => self.config.default_x509_svid_ttl,
         };
         let request = X509Request {
             id: grant.spiffe_id(),
             dns_names: grant.dns_names(),
+            subject: grant.subject_der(),
             ttl: grant.x509_svid_ttl().unwrap_or(default),
         };
         let active = self.now_active();

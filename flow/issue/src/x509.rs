@@ -37,6 +37,8 @@ pub(crate) struct X509Signer {
 pub(crate) struct X509Request<'a> {
     pub(crate) id: &'a SpiffeId,
     pub(crate) dns_names: &'a [String],
+    /// A DER Name; that of all SVIDs when none.
+    pub(crate) subject: Option<&'a [u8]>,
     pub(crate) ttl: Duration,
 }
 
@@ -107,7 +109,10 @@ impl X509Signer {
         now: SystemTime,
     ) -> Result<X509Svid, IssueError> {
         let not_after = lifetime_end(AuthorityKind::X509, &self.id, self.not_after, request.ttl, now)?;
-        let subject = profile::svid_name(request.dns_names)?;
+        let subject = match request.subject {
+            Some(name) => name.to_vec(),
+            None => profile::svid_name(request.dns_names)?,
+        };
         let extensions = profile::svid_extensions(request, public_key, &self.authority_key_id)?;
         let template = Template {
             serial: random::serial_number()?,

@@ -16,6 +16,7 @@ use tonic::Status;
 pub(crate) fn denial(denial: &Denial) -> Status {
     match (denial, denial.agent_reason()) {
         (Denial::Entry { .. }, _) => Status::not_found(denial.to_string()),
+        (Denial::NotAWorkload { .. }, _) => Status::invalid_argument(denial.to_string()),
         (_, Some(reason)) => agent_denied(reason, denial.to_string()),
         (_, None) => Status::permission_denied(denial.to_string()),
     }
@@ -93,7 +94,7 @@ pub(crate) fn issue(error: IssueError) -> Status {
 }
 
 pub(crate) fn csr(error: &CsrError) -> Status {
-    Status::invalid_argument(format!("failed to parse CSR: {error}"))
+    Status::invalid_argument(format!("failed to parse CSR: {}", with_causes(error)))
 }
 
 pub(crate) fn entry(error: &EntryError) -> Status {

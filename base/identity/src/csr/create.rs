@@ -25,26 +25,47 @@ use super::CsrError;
 use crate::{KeyKind, PrivateKey, SpiffeId};
 
 pub(super) fn request(key: &PrivateKey, id: Option<&SpiffeId>) -> Result<Vec<u8>, CsrError> {
-    let info = info(key, id).map_err(CsrError::Encode)?;
+    let subject = Name::from_str("O=SPIRE,C=US").map_err(CsrError::Encode)?;
+    signed(key, info(key, subject, id, &[] as &[&str]).map_err(CsrError::Encode)?)
+}
+
+pub(super) fn request_to_mint(
+    key: &PrivateKey,
+    id: &SpiffeId,
+    dns_names: &[impl AsRef<str>],
+) -> Result<Vec<u8>, CsrError> {
+    signed(key, info(key, Name::default(), Some(id), dns_names).map_err(CsrError::Encode)?)
+}
+
+fn signed(key: &PrivateKey, info: CertReqInfo) -> Result<Vec<u8>, CsrError> {
     let signature = key.sign(&info.to_der().map_err(CsrError::Encode)?).map_err(CsrError::Sign)?;
     assemble(info, key.public_key().kind(), &signature).map_err(CsrError::Encode)
 }
 
-fn info(key: &PrivateKey, id: Option<&SpiffeId>) -> Result<CertReqInfo, der::Error> {
+fn info(
+    key: &PrivateKey,
+    subject: Name,
+    id: Option<&SpiffeId>,
+    dns_names: &[impl AsRef<str>],
+) -> Result<CertReqInfo, der::Error> {
     let mut attributes = Attributes::default();
     if let Some(id) = id {
-        attributes.insert(names(id)?)?;
+        attributes.insert(names(id, dns_names)?)?;
     }
     Ok(CertReqInfo {
         version: Version::V1,
-        subject: Name::from_str("O=SPIRE,C=US")?,
+        subject,
         public_key: SubjectPublicKeyInfoOwned::from_der(key.public_key().spki_der())?,
         attributes,
     })
 }
 
-fn names(id: &SpiffeId) -> Result<Attribute, der::Error> {
-    let names = SubjectAltName(vec![GeneralName::UniformResourceIdentifier(Ia5String::new(id.as_str())?)]);
+fn names(id: &SpiffeId, dns_names: &[impl AsRef<str>]) -> Result<Attribute, der::Error> {
+    let mut names = vec![GeneralName::UniformResourceIdentifier(Ia5String::new(id.as_str())?)];
+    for name in dns_names {
+        names.push(GeneralName::DnsName(Ia5String::new(name.as_ref())?));
+    }
+    let names = SubjectAltName(names);
     let extension = Extension {
         extn_id: SubjectAltName::OID,
         critical: false,

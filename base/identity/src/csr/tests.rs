@@ -134,3 +134,31 @@ fn request_of_more_than_16_kib_is_refused_unread() {
     let outcome = CertificateRequest::parse_der(&vec![0x30; CertificateRequest::MAX_BYTES + 1]);
     assert!(matches!(outcome, Err(CsrError::TooLarge(16385))));
 }
+
+#[test]
+fn request_to_mint_names_an_identity_and_leaves_the_subject_to_the_server() {
+    let id = SpiffeId::parse("spiffe://td/a").unwrap();
+    let der = CertificateRequest::create_to_mint(&key(), &id, &["a.example", "*.b.example"]).unwrap();
+    let request = CertificateRequest::parse_der(&der).unwrap();
+    assert_eq!(request.identity().unwrap(), id);
+    assert_eq!(request.dns_names(), ["a.example", "*.b.example"]);
+    assert!(!request.has_subject());
+    let own = CertificateRequest::create(&key(), Some(&id)).unwrap();
+    assert!(CertificateRequest::parse_der(&own).unwrap().has_subject());
+    let not_ascii = CertificateRequest::create_to_mint(&key(), &id, &["bücher.example"]);
+    assert!(matches!(not_ascii, Err(CsrError::Encode(_))));
+}
+
+#[test]
+fn request_without_an_id_of_its_own_speaks_for_nobody() {
+    let dns = |name: &str| SanType::DnsName(name.try_into().unwrap());
+    let identity = |names| CertificateRequest::parse_der(&foreign(names)).unwrap().identity();
+    assert!(matches!(identity(vec![]), Err(CsrError::NoUriName)));
+    assert!(matches!(identity(vec![dns("a.example")]), Err(CsrError::NoUriName)));
+    for other in ["https://td/a", "spiffe://td/a?b", "spiffe://TD/a", "spiffe://td/a/"] {
+        assert!(matches!(identity(vec![uri(other)]), Err(CsrError::SpiffeId(_))), "{other}");
+    }
+    for bad in ["a..b", "a.*.b", "under_score"] {
+        assert!(matches!(identity(vec![uri("spiffe://td/a"), dns(bad)]), Err(CsrError::DnsName(_))), "{bad}");
+    }
+}

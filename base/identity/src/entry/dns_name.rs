@@ -3,7 +3,7 @@
 use super::EntryError;
 
 /// Accepts ASCII host names, one leading `*` label allowed. International names come in their `xn--` form.
-pub(super) fn check(name: &str) -> Result<(), EntryError> {
+pub(crate) fn check(name: &str) -> Result<(), EntryError> {
     match problem(name) {
         None => Ok(()),
         Some(problem) => Err(EntryError::DnsName { name: name.to_owned(), problem }),

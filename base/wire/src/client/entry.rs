@@ -8,13 +8,13 @@ use finial_identity::{Entry, EntryDraft, EntryId};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use super::{PAGE, SyncedEntries, only, sync};
+use super::{PAGE, SyncedEntries, only, same_count, sync};
 use crate::convert::{entry as convert, status};
 use crate::error::WireError;
 use crate::proto::entry as proto;
 use crate::proto::entry::entry_client::EntryClient as Stub;
 use crate::server::Created;
-use crate::{EntryFilter, EntryUpdate, MAX_ANSWER_BYTES};
+use crate::{EntryFilter, EntryUpdate, MAX_ANSWER_BYTES, MAX_BATCH};
 
 /// Asks a server about entries.
 #[derive(Clone, Debug)]
@@ -79,16 +79,26 @@ impl EntryClient {
     pub async fn create_entry(&self, id: Option<&EntryId>, draft: &EntryDraft) -> Result<Created, Status> {
         let entries = vec![convert::to_draft(id, draft)];
         let request = proto::BatchCreateEntryRequest { entries, output_mask: None };
-        let result = only(self.0.clone().batch_create_entry(request).await?.into_inner().results)?;
-        let existed = match status::result(result.status) {
-            Ok(()) => false,
-            // Only with the entry: an ID that is taken by another entry is refused with the same code.
-            Err(error) if error.code() == Code::AlreadyExists && result.entry.is_some() => true,
-            Err(error) => return Err(error),
-        };
-        let entry = result.entry.ok_or(WireError::Missing("created entry"));
-        let entry = entry.and_then(convert::entry).map_err(WireError::bad_answer)?;
-        Ok(Created { entry: Arc::new(entry), existed })
+        created(only(self.0.clone().batch_create_entry(request).await?.into_inner().results)?)
+    }
+
+    /// Makes entries, each under its ID or one of the server's choice: one outcome for each, in their order. More than
+    /// [`MAX_BATCH`] go in several calls.
+    ///
+    /// # Errors
+    /// The server's refusal of a whole call; those before it have had their effect.
+    pub async fn create_entries(
+        &self,
+        wanted: &[(Option<EntryId>, EntryDraft)],
+    ) -> Result<Vec<Result<Created, Status>>, Status> {
+        let mut outcomes = Vec::with_capacity(wanted.len());
+        for batch in wanted.chunks(MAX_BATCH) {
+            let entries = batch.iter().map(|(id, draft)| convert::to_draft(id.as_ref(), draft)).collect();
+            let request = proto::BatchCreateEntryRequest { entries, output_mask: None };
+            let answer = self.0.clone().batch_create_entry(request).await?.into_inner();
+            outcomes.extend(same_count(answer.results, batch.len())?.into_iter().map(created));
+        }
+        Ok(outcomes)
     }
 
     /// Changes an entry.
@@ -144,4 +154,16 @@ impl EntryClient {
     ) -> Result<SyncedEntries, Status> {
         sync::run(self.0.clone(), known).await
     }
+}
+
+fn created(result: proto::batch_create_entry_response::Result) -> Result<Created, Status> {
+    let existed = match status::result(result.status) {
+        Ok(()) => false,
+        // Only with the entry: an ID that is taken by another entry is refused with the same code.
+        Err(error) if error.code() == Code::AlreadyExists && result.entry.is_some() => true,
+        Err(error) => return Err(error),
+    };
+    let entry = result.entry.ok_or(WireError::Missing("created entry"));
+    let entry = entry.and_then(convert::entry).map_err(WireError::bad_answer)?;
+    Ok(Created { entry: Arc::new(entry), existed })
 }

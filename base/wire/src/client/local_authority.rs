@@ -9,7 +9,7 @@ use crate::proto::local_authority as proto;
 use crate::proto::local_authority::local_authority_client::LocalAuthorityClient as Stub;
 use crate::{AuthorityState, AuthorityStates, MAX_ANSWER_BYTES};
 
-/// Turns a server's X.509 authorities by hand.
+/// Turns a server's X.509 and JWT authorities by hand.
 #[derive(Clone, Debug)]
 pub struct LocalAuthorityClient(Stub<Channel>);
 
@@ -19,7 +19,7 @@ impl LocalAuthorityClient {
         Self(Stub::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES))
     }
 
-    /// How they stand.
+    /// How the X.509 authorities stand.
     ///
     /// # Errors
     /// The server's refusal.
@@ -33,7 +33,7 @@ impl LocalAuthorityClient {
         })
     }
 
-    /// Makes the next one and publishes it.
+    /// Makes the next X.509 authority and publishes it.
     ///
     /// # Errors
     /// The server's refusal.
@@ -43,7 +43,7 @@ impl LocalAuthorityClient {
         required(answer.prepared_authority)
     }
 
-    /// Signs with the prepared one, which must have this ID, from now on.
+    /// Signs X.509-SVIDs with the prepared authority, which must have this ID, from now on.
     ///
     /// # Errors
     /// The server's refusal.
@@ -53,7 +53,7 @@ impl LocalAuthorityClient {
         required(answer.activated_authority)
     }
 
-    /// Marks the old one, which must have this ID, as compromised.
+    /// Marks the old X.509 authority, which must have this ID, as compromised.
     ///
     /// # Errors
     /// The server's refusal.
@@ -63,13 +63,67 @@ impl LocalAuthorityClient {
         required(answer.tainted_authority)
     }
 
-    /// Takes the old one, which must have this ID, out of the bundle.
+    /// Takes the old X.509 authority, which must have this ID, out of the bundle.
     ///
     /// # Errors
     /// The server's refusal.
     pub async fn revoke_x509(&self, id: impl Into<String>) -> Result<AuthorityState, Status> {
         let request = proto::RevokeX509AuthorityRequest { authority_id: id.into() };
         let answer = self.0.clone().revoke_x509_authority(request).await?.into_inner();
+        required(answer.revoked_authority)
+    }
+
+    /// How the JWT authorities stand.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub async fn jwt_authorities(&self) -> Result<AuthorityStates, Status> {
+        let request = proto::GetJwtAuthorityStateRequest {};
+        let answer = self.0.clone().get_jwt_authority_state(request).await?.into_inner();
+        Ok(AuthorityStates {
+            active: optional(answer.active)?,
+            prepared: optional(answer.prepared)?,
+            old: optional(answer.old)?,
+        })
+    }
+
+    /// Makes the next JWT authority and publishes it.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub async fn prepare_jwt(&self) -> Result<AuthorityState, Status> {
+        let request = proto::PrepareJwtAuthorityRequest {};
+        let answer = self.0.clone().prepare_jwt_authority(request).await?.into_inner();
+        required(answer.prepared_authority)
+    }
+
+    /// Signs JWT-SVIDs with the prepared authority, which must have this ID, from now on.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub async fn activate_jwt(&self, id: impl Into<String>) -> Result<AuthorityState, Status> {
+        let request = proto::ActivateJwtAuthorityRequest { authority_id: id.into() };
+        let answer = self.0.clone().activate_jwt_authority(request).await?.into_inner();
+        required(answer.activated_authority)
+    }
+
+    /// Marks the old JWT authority, which must have this ID, as compromised.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub async fn taint_jwt(&self, id: impl Into<String>) -> Result<AuthorityState, Status> {
+        let request = proto::TaintJwtAuthorityRequest { authority_id: id.into() };
+        let answer = self.0.clone().taint_jwt_authority(request).await?.into_inner();
+        required(answer.tainted_authority)
+    }
+
+    /// Takes the old JWT authority, which must have this ID, out of the bundle.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub async fn revoke_jwt(&self, id: impl Into<String>) -> Result<AuthorityState, Status> {
+        let request = proto::RevokeJwtAuthorityRequest { authority_id: id.into() };
+        let answer = self.0.clone().revoke_jwt_authority(request).await?.into_inner();
         required(answer.revoked_authority)
     }
 }

@@ -1,14 +1,18 @@
 //! Asks spire.api.server.svid.v1.SVID.
 
-use finial_identity::{Audience, EntryId, JwtSvid, X509Svid};
+use std::time::Duration;
+
+use finial_identity::{Audience, EntryId, JwtSvid, SpiffeId, X509Svid};
 use tonic::Status;
 use tonic::transport::Channel;
 
 use super::same_count;
-use crate::convert::{status, svid as convert};
+use crate::convert::{id as ids, status, svid as convert, time};
 use crate::error::WireError;
 use crate::proto::svid::svid_client::SvidClient as Stub;
-use crate::proto::svid::{BatchNewX509svidRequest, NewJwtsvidRequest, NewX509svidParams};
+use crate::proto::svid::{
+    BatchNewX509svidRequest, MintJwtsvidRequest, MintX509svidRequest, NewJwtsvidRequest, NewX509svidParams,
+};
 use crate::{MAX_ANSWER_BYTES, MAX_BATCH};
 
 /// Asks a server for SVIDs.
@@ -53,6 +57,35 @@ impl SvidClient {
         let audience = audience.iter().map(str::to_owned).collect();
         let request = NewJwtsvidRequest { entry_id: entry.as_str().to_owned(), audience };
         let answer = self.0.clone().new_jwtsvid(request).await?.into_inner();
+        convert::jwt_svid(answer.svid).map_err(WireError::bad_answer)
+    }
+
+    /// An X.509-SVID for what a DER CSR asks for. No `ttl`: the server's default; parts of a second are rounded up.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub async fn mint_x509_svid(&self, csr: Vec<u8>, ttl: Option<Duration>) -> Result<X509Svid, Status> {
+        let request = MintX509svidRequest { csr, ttl: time::ttl_seconds(ttl) };
+        let answer = self.0.clone().mint_x509svid(request).await?.into_inner();
+        convert::x509_svid(answer.svid).map_err(WireError::bad_answer)
+    }
+
+    /// A JWT-SVID for an identity by name. No `ttl`: the server's default; parts of a second are rounded up.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub async fn mint_jwt_svid(
+        &self,
+        id: &SpiffeId,
+        audience: &Audience,
+        ttl: Option<Duration>,
+    ) -> Result<JwtSvid, Status> {
+        let request = MintJwtsvidRequest {
+            id: Some(ids::to_spiffe_id(id)),
+            audience: audience.iter().map(str::to_owned).collect(),
+            ttl: time::ttl_seconds(ttl),
+        };
+        let answer = self.0.clone().mint_jwtsvid(request).await?.into_inner();
         convert::jwt_svid(answer.svid).map_err(WireError::bad_answer)
     }
 }

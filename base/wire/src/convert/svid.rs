@@ -57,11 +57,12 @@ pub(crate) fn same_id(document: &'static str, stated: &SpiffeId, actual: &Spiffe
 
 /// What is needed for one X.509-SVID; both must be there.
 pub(crate) fn x509_params(params: proto::NewX509svidParams) -> Result<(EntryId, Vec<u8>), WireError> {
-    let id = entry::id(&params.entry_id)?;
-    if params.csr.is_empty() {
-        return Err(WireError::Missing("CSR"));
-    }
-    Ok((id, params.csr))
+    Ok((entry::id(&params.entry_id)?, csr(params.csr)?))
+}
+
+/// A CSR that must be there.
+pub(crate) fn csr(csr: Vec<u8>) -> Result<Vec<u8>, WireError> {
+    if csr.is_empty() { Err(WireError::Missing("CSR")) } else { Ok(csr) }
 }
 
 /// At least one audience, and at most [`MAX_AUDIENCES`].

@@ -9,25 +9,25 @@ use super::{GrpcService, not_served, split};
 use crate::convert::authority::to_authority as state;
 use crate::proto::local_authority::local_authority_server::{LocalAuthority, LocalAuthorityServer};
 use crate::proto::local_authority::*;
-use crate::{AuthorityState, AuthorityStates, MAX_REQUEST_BYTES};
+use crate::{AuthorityState, AuthorityStates, LocalAuthorityKind as Kind, MAX_REQUEST_BYTES};
 
-/// What a server does with its own X.509 authorities when told to.
+/// What a server does with its own authorities of either kind when told to.
 #[async_trait]
 pub trait LocalAuthorityApi: Send + Sync + 'static {
     /// How they stand.
-    async fn x509_authorities(&self, ctx: &Extensions) -> Result<AuthorityStates, Status>;
+    async fn authorities(&self, ctx: &Extensions, kind: Kind) -> Result<AuthorityStates, Status>;
 
     /// Makes the next one and publishes it.
-    async fn prepare_x509(&self, ctx: &Extensions) -> Result<AuthorityState, Status>;
+    async fn prepare(&self, ctx: &Extensions, kind: Kind) -> Result<AuthorityState, Status>;
 
     /// Signs with the prepared one, which must have this ID, from now on.
-    async fn activate_x509(&self, ctx: &Extensions, id: String) -> Result<AuthorityState, Status>;
+    async fn activate(&self, ctx: &Extensions, kind: Kind, id: String) -> Result<AuthorityState, Status>;
 
     /// Marks the old one, which must have this ID, as compromised.
-    async fn taint_x509(&self, ctx: &Extensions, id: String) -> Result<AuthorityState, Status>;
+    async fn taint(&self, ctx: &Extensions, kind: Kind, id: String) -> Result<AuthorityState, Status>;
 
     /// Takes the old one, which must have this ID, out of the bundle.
-    async fn revoke_x509(&self, ctx: &Extensions, id: String) -> Result<AuthorityState, Status>;
+    async fn revoke(&self, ctx: &Extensions, kind: Kind, id: String) -> Result<AuthorityState, Status>;
 }
 
 /// Puts a [`LocalAuthorityApi`] on the wire.
@@ -50,7 +50,7 @@ impl LocalAuthority for Adapter {
         &self,
         request: Request<GetX509AuthorityStateRequest>,
     ) -> Result<Response<GetX509AuthorityStateResponse>, Status> {
-        let states = self.0.x509_authorities(&split(request).0).await?;
+        let states = self.0.authorities(&split(request).0, Kind::X509).await?;
         Ok(Response::new(GetX509AuthorityStateResponse {
             active: states.active.map(state),
             prepared: states.prepared.map(state),
@@ -62,7 +62,7 @@ impl LocalAuthority for Adapter {
         &self,
         request: Request<PrepareX509AuthorityRequest>,
     ) -> Result<Response<PrepareX509AuthorityResponse>, Status> {
-        let prepared = self.0.prepare_x509(&split(request).0).await?;
+        let prepared = self.0.prepare(&split(request).0, Kind::X509).await?;
         Ok(Response::new(PrepareX509AuthorityResponse { prepared_authority: Some(state(prepared)) }))
     }
 
@@ -71,7 +71,7 @@ impl LocalAuthority for Adapter {
         request: Request<ActivateX509AuthorityRequest>,
     ) -> Result<Response<ActivateX509AuthorityResponse>, Status> {
         let (ctx, request) = split(request);
-        let activated = self.0.activate_x509(&ctx, named(request.authority_id)?).await?;
+        let activated = self.0.activate(&ctx, Kind::X509, named(request.authority_id)?).await?;
         Ok(Response::new(ActivateX509AuthorityResponse { activated_authority: Some(state(activated)) }))
     }
 
@@ -80,7 +80,7 @@ impl LocalAuthority for Adapter {
         request: Request<TaintX509AuthorityRequest>,
     ) -> Result<Response<TaintX509AuthorityResponse>, Status> {
         let (ctx, request) = split(request);
-        let tainted = self.0.taint_x509(&ctx, named(request.authority_id)?).await?;
+        let tainted = self.0.taint(&ctx, Kind::X509, named(request.authority_id)?).await?;
         Ok(Response::new(TaintX509AuthorityResponse { tainted_authority: Some(state(tainted)) }))
     }
 
@@ -89,43 +89,55 @@ impl LocalAuthority for Adapter {
         request: Request<RevokeX509AuthorityRequest>,
     ) -> Result<Response<RevokeX509AuthorityResponse>, Status> {
         let (ctx, request) = split(request);
-        let revoked = self.0.revoke_x509(&ctx, named(request.authority_id)?).await?;
+        let revoked = self.0.revoke(&ctx, Kind::X509, named(request.authority_id)?).await?;
         Ok(Response::new(RevokeX509AuthorityResponse { revoked_authority: Some(state(revoked)) }))
     }
 
     async fn get_jwt_authority_state(
         &self,
-        _: Request<GetJwtAuthorityStateRequest>,
+        request: Request<GetJwtAuthorityStateRequest>,
     ) -> Result<Response<GetJwtAuthorityStateResponse>, Status> {
-        not_served("GetJWTAuthorityState")
+        let states = self.0.authorities(&split(request).0, Kind::Jwt).await?;
+        Ok(Response::new(GetJwtAuthorityStateResponse {
+            active: states.active.map(state),
+            prepared: states.prepared.map(state),
+            old: states.old.map(state),
+        }))
     }
 
     async fn prepare_jwt_authority(
         &self,
-        _: Request<PrepareJwtAuthorityRequest>,
+        request: Request<PrepareJwtAuthorityRequest>,
     ) -> Result<Response<PrepareJwtAuthorityResponse>, Status> {
-        not_served("PrepareJWTAuthority")
+        let prepared = self.0.prepare(&split(request).0, Kind::Jwt).await?;
+        Ok(Response::new(PrepareJwtAuthorityResponse { prepared_authority: Some(state(prepared)) }))
     }
 
     async fn activate_jwt_authority(
         &self,
-        _: Request<ActivateJwtAuthorityRequest>,
+        request: Request<ActivateJwtAuthorityRequest>,
     ) -> Result<Response<ActivateJwtAuthorityResponse>, Status> {
-        not_served("ActivateJWTAuthority")
+        let (ctx, request) = split(request);
+        let activated = self.0.activate(&ctx, Kind::Jwt, named(request.authority_id)?).await?;
+        Ok(Response::new(ActivateJwtAuthorityResponse { activated_authority: Some(state(activated)) }))
     }
 
     async fn taint_jwt_authority(
         &self,
-        _: Request<TaintJwtAuthorityRequest>,
+        request: Request<TaintJwtAuthorityRequest>,
     ) -> Result<Response<TaintJwtAuthorityResponse>, Status> {
-        not_served("TaintJWTAuthority")
+        let (ctx, request) = split(request);
+        let tainted = self.0.taint(&ctx, Kind::Jwt, named(request.authority_id)?).await?;
+        Ok(Response::new(TaintJwtAuthorityResponse { tainted_authority: Some(state(tainted)) }))
     }
 
     async fn revoke_jwt_authority(
         &self,
-        _: Request<RevokeJwtAuthorityRequest>,
+        request: Request<RevokeJwtAuthorityRequest>,
     ) -> Result<Response<RevokeJwtAuthorityResponse>, Status> {
-        not_served("RevokeJWTAuthority")
+        let (ctx, request) = split(request);
+        let revoked = self.0.revoke(&ctx, Kind::Jwt, named(request.authority_id)?).await?;
+        Ok(Response::new(RevokeJwtAuthorityResponse { revoked_authority: Some(state(revoked)) }))
     }
 
     async fn taint_x509_upstream_authority(

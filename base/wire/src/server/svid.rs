@@ -1,14 +1,15 @@
-//! spire.api.server.svid.v1.SVID: agents get SVIDs for their workloads.
+//! spire.api.server.svid.v1.SVID: agents get SVIDs for their workloads, and operators mint.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use finial_identity::{Audience, EntryId, JwtSvid, X509Svid};
+use finial_identity::{Audience, EntryId, JwtSvid, SpiffeId, X509Svid};
 use tonic::{Code, Extensions, Request, Response, Status};
 
 use super::{GrpcService, not_served, split};
 use crate::MAX_REQUEST_BYTES;
-use crate::convert::{batch, entry, status, svid as convert};
+use crate::convert::{batch, entry, id as ids, status, svid as convert, time};
 use crate::error::WireError;
 use crate::proto::svid::batch_new_x509svid_response::Result as Item;
 use crate::proto::svid::svid_server;
@@ -30,6 +31,23 @@ pub trait SvidApi: Send + Sync + 'static {
         ctx: &Extensions,
         entry: EntryId,
         audience: Audience,
+    ) -> Result<JwtSvid, Status>;
+
+    /// An X.509-SVID for what the CSR itself asks for: an operator's word. No `ttl`: the server's default.
+    async fn mint_x509_svid(
+        &self,
+        ctx: &Extensions,
+        csr: Vec<u8>,
+        ttl: Option<Duration>,
+    ) -> Result<X509Svid, Status>;
+
+    /// A JWT-SVID for the identity that an operator names. No `ttl`: the server's default.
+    async fn mint_jwt_svid(
+        &self,
+        ctx: &Extensions,
+        id: SpiffeId,
+        audience: Audience,
+        ttl: Option<Duration>,
     ) -> Result<JwtSvid, Status>;
 }
 
@@ -82,16 +100,25 @@ impl svid_server::Svid for Adapter {
 
     async fn mint_x509svid(
         &self,
-        _: Request<MintX509svidRequest>,
+        request: Request<MintX509svidRequest>,
     ) -> Result<Response<MintX509svidResponse>, Status> {
-        not_served("MintX509SVID")
+        let (ctx, request) = split(request);
+        let csr = convert::csr(request.csr).map_err(WireError::refusal)?;
+        let ttl = time::ttl("ttl", request.ttl).map_err(WireError::refusal)?;
+        let svid = self.0.mint_x509_svid(&ctx, csr, ttl).await?;
+        Ok(Response::new(MintX509svidResponse { svid: Some(convert::to_x509_svid(&svid)) }))
     }
 
     async fn mint_jwtsvid(
         &self,
-        _: Request<MintJwtsvidRequest>,
+        request: Request<MintJwtsvidRequest>,
     ) -> Result<Response<MintJwtsvidResponse>, Status> {
-        not_served("MintJWTSVID")
+        let (ctx, request) = split(request);
+        let id = ids::spiffe_id("SPIFFE ID", request.id).map_err(WireError::refusal)?;
+        let audience = convert::audience(request.audience).map_err(WireError::refusal)?;
+        let ttl = time::ttl("ttl", request.ttl).map_err(WireError::refusal)?;
+        let svid = self.0.mint_jwt_svid(&ctx, id, audience, ttl).await?;
+        Ok(Response::new(MintJwtsvidResponse { svid: Some(convert::to_jwt_svid(&svid)) }))
     }
 
     async fn new_downstream_x509ca(

@@ -151,3 +151,51 @@ impl Dialogue for Silent {
         panic!("nobody is challenged")
     }
 }
+
+const MINT: &str = "/spire.api.server.svid.v1.SVID/MintX509SVID";
+
+#[tokio::test]
+async fn operator_mints_what_he_names() {
+    let snapshot = world().await;
+    let permit = permit(&local(), MINT, &snapshot);
+    let wanted = MintRequest {
+        dns_names: vec!["web.example.org".to_owned()],
+        subject: Some(vec![0x30, 0]),
+        ..MintRequest::new(id("/minted"), Some(Duration::from_secs(7)))
+    };
+    let grant = Grant::minted(&permit, wanted, &trust_domain()).unwrap();
+    assert_eq!((grant.kind(), grant.spiffe_id()), (GrantKind::Minted, &id("/minted")));
+    assert_eq!(grant.dns_names(), ["web.example.org"]);
+    assert_eq!(grant.subject_der(), Some(&[0x30, 0][..]));
+    assert_eq!(grant.x509_svid_ttl(), Some(Duration::from_secs(7)));
+    assert_eq!(grant.jwt_svid_ttl(), Some(Duration::from_secs(7)));
+    assert!(grant.entry().is_none() && grant.agent().is_none() && !grant.jwt_svid_includes_jti());
+}
+
+#[tokio::test]
+async fn nobody_but_an_operator_mints() {
+    let snapshot = world().await;
+    for method in [BATCH, RENEW] {
+        let permit = permit(&caller(&agent("a"), 1), method, &snapshot);
+        let denial = Grant::minted(&permit, MintRequest::new(id("/minted"), None), &trust_domain());
+        assert!(matches!(denial, Err(Denial::Method { .. })), "{method}");
+    }
+    let anybody = permit(&Caller::Anonymous, "/spire.api.server.bundle.v1.Bundle/GetBundle", &snapshot);
+    assert!(Grant::minted(&anybody, MintRequest::new(id("/minted"), None), &trust_domain()).is_err());
+}
+
+#[tokio::test]
+async fn only_workloads_of_the_own_trust_domain_are_minted() {
+    let snapshot = world().await;
+    let permit = permit(&local(), MINT, &snapshot);
+    for refused in [
+        "spiffe://other.test/web",
+        "spiffe://example.org",
+        "spiffe://example.org/spire/server",
+        "spiffe://example.org/spire/agent/join_token/a",
+    ] {
+        let refused = SpiffeId::parse(refused).unwrap();
+        let denial = Grant::minted(&permit, MintRequest::new(refused.clone(), None), &trust_domain());
+        assert_eq!(denial.unwrap_err(), Denial::NotAWorkload { id: refused, trust_domain: trust_domain() });
+    }
+}

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use der::Encode;
 use der::asn1::{AnyRef, BitStringRef, UintRef};
 use finial_attest::Caller;
-use finial_authorize::{Authorizer, Permit};
+use finial_authorize::{Authorizer, MintRequest, Permit};
 use finial_daemon::Tasks;
 use finial_identity::{
     CertificateRequest, Entry, EntryDraft, EntryId, KeyKind, Node, PrivateKey, Role, Selector, SelectorSet,
@@ -50,7 +50,7 @@ async fn server(edit: impl FnOnce(&mut EntryDraft)) -> Server {
     let agent = id("spiffe://example.org/spire/agent/join_token/a");
     let agent_svid = {
         let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
-        let request = X509Request { id: &agent, dns_names: &[], ttl: HOUR };
+        let request = X509Request { id: &agent, dns_names: &[], subject: None, ttl: HOUR };
         issuer.now_active().x509.issue(&request, key.public_key(), now).await.unwrap()
     };
     let store: Arc<dyn DataStore> = Arc::new(SqliteStore::in_memory().await.unwrap());
@@ -190,4 +190,64 @@ async fn every_kind_of_public_key_gets_an_svid() {
         assert_eq!(svid.public_key(), &key);
         assert!(svid.verify(&server.house.bundles(), server.now(), Role::Client).is_ok(), "{key:?}");
     }
+}
+
+impl Server {
+    /// What an operator over TCP is given: an administrator of the configuration.
+    async fn minted(&self, request: MintRequest) -> Grant {
+        let admin = id("spiffe://example.org/admin");
+        let now = self.house.clock.now();
+        let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+        let wanted = X509Request { id: &admin, dns_names: &[], subject: None, ttl: HOUR };
+        let svid = self.issuer.now_active().x509.issue(&wanted, key.public_key(), now).await.unwrap();
+        let caller = Caller::spiffe(svid.verify(&self.house.bundles(), now, Role::Client).unwrap());
+        let trust_domain = &self.house.config.trust_domain;
+        let method = "/spire.api.server.svid.v1.SVID/MintX509SVID";
+        let authorizer = Authorizer::new(trust_domain.clone(), [admin]);
+        let permit = authorizer.authorize(&caller, method, &self.index.snapshot(), now).unwrap();
+        Grant::minted(&permit, request, trust_domain).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn minted_svid_is_what_the_operator_asked_for() {
+    let server = server(|_| {}).await;
+    let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+    let web = id("spiffe://example.org/minted");
+    let csr = CertificateRequest::create_to_mint(&key, &web, &["web.example.org"]).unwrap();
+    let csr = CertificateRequest::parse_der(&csr).unwrap();
+    let ttl = Some(Duration::from_mins(10));
+    let grant = server.minted(MintRequest::of_csr(&csr, ttl).unwrap()).await;
+    let svid = server.issuer.issue_x509(grant, csr.public_key()).await.unwrap();
+    assert_eq!(svid.id(), &web);
+    assert_eq!(svid.not_after(), server.house.clock.now() + Duration::from_mins(10));
+    svid.verify(&server.house.bundles(), server.house.clock.now(), Role::Server).unwrap();
+
+    let own = CertificateRequest::create(&key, Some(&web)).unwrap();
+    let request = MintRequest::of_csr(&CertificateRequest::parse_der(&own).unwrap(), None).unwrap();
+    let request = MintRequest { subject: Some(common_name("somebody")), ..request };
+    let svid = server.issuer.issue_x509(server.minted(request).await, csr.public_key()).await.unwrap();
+    assert_eq!(svid.not_after(), server.house.clock.now() + HOUR, "the server's default");
+    let leaf = svid.leaf().as_ref();
+    assert!(leaf.windows(8).any(|window| window == b"somebody"), "the subject is kept");
+}
+
+/// A DER Name with nothing but a common name.
+fn common_name(text: &str) -> Vec<u8> {
+    use std::str::FromStr;
+    x509_cert::name::Name::from_str(&format!("CN={text}")).unwrap().to_der().unwrap()
+}
+
+#[tokio::test]
+async fn minted_svids_live_no_longer_than_the_authority() {
+    let server = server(|_| {}).await;
+    let long = Some(Duration::from_hours(24 * 365));
+    let request = || MintRequest::new(id("spiffe://example.org/minted"), long);
+    let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+    let svid = server.issuer.issue_x509(server.minted(request()).await, key.public_key()).await.unwrap();
+    assert_eq!(svid.not_after(), server.issuer.now_active().x509.not_after());
+    let audience = Audience::new(["db"]).unwrap();
+    let token = server.issuer.issue_jwt(server.minted(request()).await, audience).await.unwrap();
+    assert_eq!(token.expires_at(), server.issuer.now_active().jwt.not_after());
+    assert!(!token.token().is_empty() && token.hint().is_empty());
 }

@@ -46,7 +46,7 @@ async fn issue(
     key: &PublicKey,
 ) -> Result<X509Svid, IssueError> {
     let dns_names: Vec<_> = dns_names.iter().map(|&name| name.to_owned()).collect();
-    let request = X509Request { id: &id.parse().unwrap(), dns_names: &dns_names, ttl };
+    let request = X509Request { id: &id.parse().unwrap(), dns_names: &dns_names, subject: None, ttl };
     ca.signer.issue(&request, key, ca.now).await
 }
 

@@ -5,5 +5,6 @@ mod agents;
 mod bundles;
 mod fixture;
 mod lifecycle;
+mod minting;
 mod nodes;
 mod operators;

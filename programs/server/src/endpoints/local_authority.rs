@@ -1,11 +1,11 @@
-//! The server's own X.509 authorities, for operators.
+//! The server's own authorities, X.509 and JWT, for operators.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use finial_issue::{Authority, AuthorityKind, IssueError};
 use finial_wire::server::LocalAuthorityApi;
-use finial_wire::{AuthorityState, AuthorityStates};
+use finial_wire::{AuthorityState, AuthorityStates, LocalAuthorityKind};
 use tonic::{Extensions, Status};
 
 use crate::core::Core;
@@ -31,8 +31,8 @@ impl LocalAuthorityEndpoint {
 
 #[async_trait]
 impl LocalAuthorityApi for LocalAuthorityEndpoint {
-    async fn x509_authorities(&self, _: &Extensions) -> Result<AuthorityStates, Status> {
-        let states = self.core.authorities.show(AuthorityKind::X509).await.map_err(status::issue)?;
+    async fn authorities(&self, _: &Extensions, kind: LocalAuthorityKind) -> Result<AuthorityStates, Status> {
+        let states = self.core.authorities.show(of(kind)).await.map_err(status::issue)?;
         Ok(AuthorityStates {
             active: states.active.map(state),
             prepared: states.prepared.map(state),
@@ -40,20 +40,42 @@ impl LocalAuthorityApi for LocalAuthorityEndpoint {
         })
     }
 
-    async fn prepare_x509(&self, _: &Extensions) -> Result<AuthorityState, Status> {
-        self.visible(self.core.authorities.prepare(AuthorityKind::X509).await).await
+    async fn prepare(&self, _: &Extensions, kind: LocalAuthorityKind) -> Result<AuthorityState, Status> {
+        self.visible(self.core.authorities.prepare(of(kind)).await).await
     }
 
-    async fn activate_x509(&self, _: &Extensions, id: String) -> Result<AuthorityState, Status> {
-        self.visible(self.core.authorities.activate(AuthorityKind::X509, id).await).await
+    async fn activate(
+        &self,
+        _: &Extensions,
+        kind: LocalAuthorityKind,
+        id: String,
+    ) -> Result<AuthorityState, Status> {
+        self.visible(self.core.authorities.activate(of(kind), id).await).await
     }
 
-    async fn taint_x509(&self, _: &Extensions, id: String) -> Result<AuthorityState, Status> {
-        self.visible(self.core.authorities.taint(AuthorityKind::X509, id).await).await
+    async fn taint(
+        &self,
+        _: &Extensions,
+        kind: LocalAuthorityKind,
+        id: String,
+    ) -> Result<AuthorityState, Status> {
+        self.visible(self.core.authorities.taint(of(kind), id).await).await
     }
 
-    async fn revoke_x509(&self, _: &Extensions, id: String) -> Result<AuthorityState, Status> {
-        self.visible(self.core.authorities.revoke(AuthorityKind::X509, id).await).await
+    async fn revoke(
+        &self,
+        _: &Extensions,
+        kind: LocalAuthorityKind,
+        id: String,
+    ) -> Result<AuthorityState, Status> {
+        self.visible(self.core.authorities.revoke(of(kind), id).await).await
+    }
+}
+
+fn of(kind: LocalAuthorityKind) -> AuthorityKind {
+    match kind {
+        LocalAuthorityKind::X509 => AuthorityKind::X509,
+        LocalAuthorityKind::Jwt => AuthorityKind::Jwt,
     }
 }
 

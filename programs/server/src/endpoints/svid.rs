@@ -1,10 +1,12 @@
-//! SVIDs for workloads: agents ask for them, by entry.
+//! SVIDs for workloads: agents ask for them, by entry; operators mint them, by name.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use finial_authorize::{Grant, Permit};
-use finial_identity::{Audience, CertificateRequest, EntryId, JwtSvid, X509Svid};
+use finial_authorize::{Grant, MintRequest, Permit};
+use finial_daemon::go;
+use finial_identity::{Audience, CertificateRequest, EntryId, JwtSvid, SpiffeId, X509Svid};
 use finial_store::Snapshot;
 use finial_wire::server::SvidApi;
 use futures_util::future::join_all;
@@ -38,6 +40,18 @@ impl SvidEndpoint {
         let grant = Grant::workload(permit, entry, snapshot, self.core.clock.now());
         grant.map_err(|denial| status::denial(&denial))
     }
+
+    fn minted(&self, permit: &Permit, request: MintRequest) -> Result<Grant, Status> {
+        let grant = Grant::minted(permit, request, &self.core.trust_domain);
+        grant.map_err(|denial| status::denial(&denial))
+    }
+}
+
+/// Nothing else remembers it: a minted SVID hangs below no entry.
+fn log_minted(what: &str, id: &SpiffeId, permit: &Permit, expires_at: SystemTime) {
+    let operator = permit.caller_id().map_or("a local process", SpiffeId::as_str);
+    let expires_at = go::format_rfc3339(expires_at);
+    tracing::info!(spiffe_id = %id, operator, expires_at, "{what} minted");
 }
 
 #[async_trait]
@@ -68,5 +82,34 @@ impl SvidApi for SvidEndpoint {
         self.core.limits.jwt.take(ctx, 1).await?;
         let grant = self.grant(permit(ctx)?, &self.core.index.snapshot(), &entry)?;
         self.core.issuer.issue_jwt(grant, audience).await.map_err(status::issue)
+    }
+
+    async fn mint_x509_svid(
+        &self,
+        ctx: &Extensions,
+        csr: Vec<u8>,
+        ttl: Option<Duration>,
+    ) -> Result<X509Svid, Status> {
+        let permit = permit(ctx)?;
+        let csr = CertificateRequest::parse_der(&csr).map_err(|error| status::csr(&error))?;
+        let request = MintRequest::of_csr(&csr, ttl).map_err(|error| status::csr(&error))?;
+        let grant = self.minted(permit, request)?;
+        let svid = self.core.issuer.issue_x509(grant, csr.public_key()).await.map_err(status::issue)?;
+        log_minted("X.509-SVID", svid.id(), permit, svid.not_after());
+        Ok(svid)
+    }
+
+    async fn mint_jwt_svid(
+        &self,
+        ctx: &Extensions,
+        id: SpiffeId,
+        audience: Audience,
+        ttl: Option<Duration>,
+    ) -> Result<JwtSvid, Status> {
+        let permit = permit(ctx)?;
+        let grant = self.minted(permit, MintRequest::new(id, ttl))?;
+        let svid = self.core.issuer.issue_jwt(grant, audience).await.map_err(status::issue)?;
+        log_minted("JWT-SVID", svid.id(), permit, svid.expires_at());
+        Ok(svid)
     }
 }

@@ -12,7 +12,7 @@ use crate::client::LocalAuthorityClient;
 use crate::harness::{noon, served};
 use crate::proto::local_authority as proto;
 use crate::proto::local_authority::local_authority_client::LocalAuthorityClient as Stub;
-use crate::{AuthorityState, AuthorityStates};
+use crate::{AuthorityState, AuthorityStates, LocalAuthorityKind as Kind};
 
 struct Fake;
 
@@ -22,25 +22,26 @@ fn state(id: impl Into<String>) -> AuthorityState {
 
 #[async_trait]
 impl LocalAuthorityApi for Fake {
-    async fn x509_authorities(&self, _: &Extensions) -> Result<AuthorityStates, Status> {
+    async fn authorities(&self, _: &Extensions, kind: Kind) -> Result<AuthorityStates, Status> {
         let upstream = AuthorityState { upstream_subject_key_id: Some("up".to_owned()), ..state("old") };
-        Ok(AuthorityStates { active: Some(state("active")), prepared: None, old: Some(upstream) })
+        let active = Some(state(format!("active {kind:?}")));
+        Ok(AuthorityStates { active, prepared: None, old: Some(upstream) })
     }
 
-    async fn prepare_x509(&self, _: &Extensions) -> Result<AuthorityState, Status> {
-        Ok(state("prepared"))
+    async fn prepare(&self, _: &Extensions, kind: Kind) -> Result<AuthorityState, Status> {
+        Ok(state(format!("prepared {kind:?}")))
     }
 
-    async fn activate_x509(&self, _: &Extensions, id: String) -> Result<AuthorityState, Status> {
-        Ok(state(format!("activated {id}")))
+    async fn activate(&self, _: &Extensions, kind: Kind, id: String) -> Result<AuthorityState, Status> {
+        Ok(state(format!("activated {kind:?} {id}")))
     }
 
-    async fn taint_x509(&self, _: &Extensions, id: String) -> Result<AuthorityState, Status> {
-        Ok(state(format!("tainted {id}")))
+    async fn taint(&self, _: &Extensions, kind: Kind, id: String) -> Result<AuthorityState, Status> {
+        Ok(state(format!("tainted {kind:?} {id}")))
     }
 
-    async fn revoke_x509(&self, _: &Extensions, _: String) -> Result<AuthorityState, Status> {
-        Err(Status::failed_precondition("no old authority"))
+    async fn revoke(&self, _: &Extensions, kind: Kind, _: String) -> Result<AuthorityState, Status> {
+        Err(Status::failed_precondition(format!("no old {kind:?} authority")))
     }
 }
 
@@ -48,14 +49,28 @@ impl LocalAuthorityApi for Fake {
 async fn authorities_are_shown_and_turned() {
     served(local_authority_service(Arc::new(Fake)), async |channel| {
         let client = LocalAuthorityClient::new(channel);
-        assert_eq!(
-            client.x509_authorities().await.unwrap(),
-            Fake.x509_authorities(&Extensions::default()).await.unwrap()
-        );
-        assert_eq!(client.prepare_x509().await.unwrap(), state("prepared"));
-        assert_eq!(client.activate_x509("ab").await.unwrap(), state("activated ab"));
-        assert_eq!(client.taint_x509("ab").await.unwrap(), state("tainted ab"));
-        assert_eq!(client.revoke_x509("ab").await.unwrap_err().code(), Code::FailedPrecondition);
+        let shown = Fake.authorities(&Extensions::default(), Kind::X509).await.unwrap();
+        assert_eq!(client.x509_authorities().await.unwrap(), shown);
+        assert_eq!(client.prepare_x509().await.unwrap(), state("prepared X509"));
+        assert_eq!(client.activate_x509("ab").await.unwrap(), state("activated X509 ab"));
+        assert_eq!(client.taint_x509("ab").await.unwrap(), state("tainted X509 ab"));
+        let refused = client.revoke_x509("ab").await.unwrap_err();
+        assert_eq!((refused.code(), refused.message()), (Code::FailedPrecondition, "no old X509 authority"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn jwt_authorities_are_shown_and_turned() {
+    served(local_authority_service(Arc::new(Fake)), async |channel| {
+        let client = LocalAuthorityClient::new(channel);
+        let shown = Fake.authorities(&Extensions::default(), Kind::Jwt).await.unwrap();
+        assert_eq!(client.jwt_authorities().await.unwrap(), shown);
+        assert_eq!(client.prepare_jwt().await.unwrap(), state("prepared Jwt"));
+        assert_eq!(client.activate_jwt("ab").await.unwrap(), state("activated Jwt ab"));
+        assert_eq!(client.taint_jwt("ab").await.unwrap(), state("tainted Jwt ab"));
+        let refused = client.revoke_jwt("ab").await.unwrap_err();
+        assert_eq!((refused.code(), refused.message()), (Code::FailedPrecondition, "no old Jwt authority"));
     })
     .await;
 }
@@ -64,9 +79,14 @@ async fn authorities_are_shown_and_turned() {
 async fn authority_must_be_named() {
     served(local_authority_service(Arc::new(Fake)), async |channel| {
         let client = LocalAuthorityClient::new(channel);
-        for refused in
-            [client.activate_x509("").await, client.taint_x509("").await, client.revoke_x509("").await]
-        {
+        for refused in [
+            client.activate_x509("").await,
+            client.taint_x509("").await,
+            client.revoke_x509("").await,
+            client.activate_jwt("").await,
+            client.taint_jwt("").await,
+            client.revoke_jwt("").await,
+        ] {
             assert_eq!(refused.unwrap_err().message(), "no authority ID provided");
         }
     })
@@ -76,9 +96,9 @@ async fn authority_must_be_named() {
 #[tokio::test]
 async fn rpc_not_served_is_named() {
     served(local_authority_service(Arc::new(Fake)), async |channel| {
-        let error =
-            Stub::new(channel).prepare_jwt_authority(proto::PrepareJwtAuthorityRequest {}).await.unwrap_err();
-        assert_eq!(error.message(), "PrepareJWTAuthority is not served by this version");
+        let request = proto::TaintX509UpstreamAuthorityRequest::default();
+        let error = Stub::new(channel).taint_x509_upstream_authority(request).await.unwrap_err();
+        assert_eq!(error.message(), "TaintX509UpstreamAuthority is not served by this version");
     })
     .await;
 }

@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use finial_identity::{Audience, EntryId, JwtSvid, X509Svid};
+use finial_identity::{Audience, EntryId, JwtSvid, SpiffeId, X509Svid};
 use tonic::{Code, Extensions, Status};
 
 use super::{SvidApi, svid_service};
@@ -42,6 +43,32 @@ impl SvidApi for Fake {
 
     async fn new_jwt_svid(&self, _: &Extensions, _: EntryId, audience: Audience) -> Result<JwtSvid, Status> {
         Ok(jwt_svid("/db", &audience.iter().collect::<Vec<_>>()))
+    }
+
+    async fn mint_x509_svid(
+        &self,
+        _: &Extensions,
+        csr: Vec<u8>,
+        ttl: Option<Duration>,
+    ) -> Result<X509Svid, Status> {
+        assert_eq!(csr, b"csr");
+        match ttl {
+            Some(_) => Err(Status::internal(format!("{ttl:?}"))),
+            None => Ok(self.0.clone()),
+        }
+    }
+
+    async fn mint_jwt_svid(
+        &self,
+        _: &Extensions,
+        id: SpiffeId,
+        audience: Audience,
+        ttl: Option<Duration>,
+    ) -> Result<JwtSvid, Status> {
+        match ttl {
+            Some(_) => Err(Status::internal(format!("{ttl:?}"))),
+            None => Ok(jwt_svid(id.path(), &audience.iter().collect::<Vec<_>>())),
+        }
     }
 }
 
@@ -124,10 +151,56 @@ async fn jwt_svid_needs_an_entry_and_an_audience() {
 #[tokio::test]
 async fn rpc_not_served_is_named() {
     served(Fake::service(), async |channel| {
-        let error =
-            Stub::new(channel).mint_x509svid(proto::MintX509svidRequest::default()).await.unwrap_err();
+        let request = proto::NewDownstreamX509caRequest::default();
+        let error = Stub::new(channel).new_downstream_x509ca(request).await.unwrap_err();
         assert_eq!(error.code(), Code::Unimplemented);
-        assert_eq!(error.message(), "MintX509SVID is not served by this version");
+        assert_eq!(error.message(), "NewDownstreamX509CA is not served by this version");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn operator_mints_by_a_csr_or_by_a_name() {
+    served(Fake::service(), async |channel| {
+        let client = SvidClient::new(channel);
+        let svid = client.mint_x509_svid(b"csr".to_vec(), None).await.unwrap();
+        assert_eq!(svid.id().path(), "/db");
+        let audience = Audience::new(["db", "web"]).unwrap();
+        let token = client.mint_jwt_svid(&crate::harness::id("/db"), &audience, None).await.unwrap();
+        assert_eq!((token.id().path(), token.audience()), ("/db", &["db".to_owned(), "web".to_owned()][..]));
+        // A lifetime travels in whole seconds, and a short one does not become none.
+        let short = Some(Duration::from_millis(1));
+        let told = client.mint_x509_svid(b"csr".to_vec(), short).await.unwrap_err();
+        assert_eq!(told.message(), "Some(1s)");
+        let told = client.mint_jwt_svid(&crate::harness::id("/db"), &audience, short).await.unwrap_err();
+        assert_eq!(told.message(), "Some(1s)");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_minted_needs_a_csr_or_an_id_with_an_audience_and_no_negative_life() {
+    served(Fake::service(), async |channel| {
+        let mut stub = Stub::new(channel);
+        let mut x509 = async |csr: &[u8], ttl| {
+            let request = proto::MintX509svidRequest { csr: csr.to_vec(), ttl };
+            stub.mint_x509svid(request).await.unwrap_err()
+        };
+        for (refused, text) in
+            [(x509(b"", 0).await, "missing CSR"), (x509(b"csr", -1).await, "ttl must not be negative")]
+        {
+            assert_eq!(refused.code(), Code::InvalidArgument);
+            assert!(refused.message().starts_with(text), "{}", refused.message());
+        }
+        let id = || Some(crate::convert::id::to_spiffe_id(&crate::harness::id("/db")));
+        let mut jwt = async |id, audience: &[&str], ttl| {
+            let audience = audience.iter().map(ToString::to_string).collect();
+            stub.mint_jwtsvid(proto::MintJwtsvidRequest { id, audience, ttl }).await.unwrap_err()
+        };
+        let refusals = [jwt(None, &["a"], 0).await, jwt(id(), &[], 0).await, jwt(id(), &["a"], -1).await];
+        for refused in refusals {
+            assert_eq!(refused.code(), Code::InvalidArgument, "{}", refused.message());
+        }
     })
     .await;
 }

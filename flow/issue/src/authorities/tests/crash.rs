@@ -88,7 +88,7 @@ pub(super) async fn assert_signs(active: &ActiveAuthorities, bundles: &BundleSet
     let id: SpiffeId = "spiffe://example.org/web".parse().unwrap();
     let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
     let ttl = Duration::from_hours(48);
-    let request = X509Request { id: &id, dns_names: &[], ttl };
+    let request = X509Request { id: &id, dns_names: &[], subject: None, ttl };
     let x509 = active.x509.issue(&request, key.public_key(), now).await.unwrap();
     x509.verify(bundles, now, Role::Client).unwrap();
     assert_eq!(x509.not_after(), active.x509_expires_at(), "no leaf outlives its issuer");

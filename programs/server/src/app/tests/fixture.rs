@@ -156,6 +156,16 @@ impl Server {
         Agent { credential, channel }
     }
 
+    /// What its SVIDs are verified against.
+    pub(super) async fn bundles(&self) -> BundleSet {
+        let bundle = BundleClient::new(self.operator()).bundle().await.unwrap();
+        [Arc::new(bundle)].into_iter().collect()
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
     pub(super) fn entries(&self) -> EntryClient {
         EntryClient::new(self.operator())
     }
