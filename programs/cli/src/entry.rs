@@ -1,6 +1,7 @@
 //! `finial entry …`: registration entries.
 
 mod create;
+mod data;
 mod delete;
 mod fields;
 mod filter;

@@ -9,7 +9,7 @@ use tonic_health::pb::{
 };
 
 use crate::{
-    connection::{AgentSocket, ServerSocket},
+    connection::{AgentSocket, ServerSocket, code_name},
     output::{self, Output},
 };
 
@@ -34,6 +34,9 @@ struct How {
     /// Say what is asked before it is answered
     #[arg(long)]
     verbose: bool,
+    /// Deprecated by SPIRE, and without effect
+    #[arg(long, hide = true)]
+    shallow: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -56,7 +59,8 @@ impl How {
             output::print(format_args!("Checking {who} health...\n"));
         }
         let unhealthy = || format!("{who} is unhealthy");
-        let mut client = HealthClient::new(channel.await.with_context(unhealthy)?);
+        let channel = channel.await.context("unable to determine health").with_context(unhealthy)?;
+        let mut client = HealthClient::new(channel);
         check(&mut client).await.with_context(unhealthy)?;
         if self.verbose && !self.output.is_json() && is_cut_off(&mut client).await {
             output::print(
@@ -74,7 +78,10 @@ async fn check(client: &mut HealthClient<Channel>) -> Result<()> {
     match answer.map(|answer| answer.into_inner().status()) {
         Ok(ServingStatus::Serving) => Ok(()),
         Ok(status) => bail!("it answers {}", status.as_str_name()),
-        Err(status) => bail!("unable to determine health: {} (code: {:?})", status.message(), status.code()),
+        Err(status) => {
+            let code = code_name(status.code());
+            bail!("unable to determine health: rpc error: code = {code} desc = {}", status.message())
+        }
     }
 }
 

@@ -4,11 +4,20 @@ use std::{fmt::Write, time::SystemTime};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use finial_daemon::go;
-use finial_identity::{Bundle, Entry, Node, SpiffeId};
+use finial_identity::{Bundle, Entry, EntryDraft, EntryId, Node, SpiffeId};
 use serde_json::{Value, json};
 
 /// One entry as `entry create` and `entry show` print it, with the empty line that ends it.
 pub(crate) fn entry(entry: &Entry) -> String {
+    described(entry.id.as_str(), entry.revision_number, entry)
+}
+
+/// One entry that a server refused, in the same form.
+pub(crate) fn draft(id: Option<&EntryId>, draft: &EntryDraft) -> String {
+    described(id.map_or("(none)", EntryId::as_str), 0, draft)
+}
+
+fn described(id: &str, revision: i64, entry: &EntryDraft) -> String {
     let mut out = String::new();
     let mut line = |label: &str, value: &dyn std::fmt::Display| {
         // Writing to a String cannot fail.
@@ -16,10 +25,10 @@ pub(crate) fn entry(entry: &Entry) -> String {
     };
     let ttl =
         |ttl: Option<std::time::Duration>| ttl.map_or("default".to_owned(), |ttl| ttl.as_secs().to_string());
-    line("Entry ID", &entry.id);
+    line("Entry ID", &id);
     line("SPIFFE ID", &entry.spiffe_id);
     line("Parent ID", &entry.parent_id);
-    line("Revision", &entry.revision_number);
+    line("Revision", &revision);
     if entry.downstream {
         line("Downstream", &true);
     }
@@ -52,8 +61,17 @@ pub(crate) fn entry(entry: &Entry) -> String {
 
 /// One entry as protobuf's JSON mapping writes it.
 pub(crate) fn entry_json(entry: &Entry) -> Value {
-    json!({
-        "id": entry.id.to_string(),
+    described_json(entry.id.as_str(), entry.revision_number, &seconds(Some(entry.created_at)), entry)
+}
+
+/// One entry that a server refused, in the same form.
+pub(crate) fn draft_json(id: Option<&EntryId>, draft: &EntryDraft) -> Value {
+    described_json(id.map_or("", EntryId::as_str), 0, &seconds(None), draft)
+}
+
+fn described_json(id: &str, revision: i64, created_at: &str, entry: &EntryDraft) -> Value {
+    let mut json = json!({
+        "id": id,
         "spiffe_id": id_json(&entry.spiffe_id),
         "parent_id": id_json(&entry.parent_id),
         "selectors": entry.selectors.iter().map(|s| json!({"type": s.kind(), "value": s.value()})).collect::<Vec<_>>(),
@@ -64,11 +82,24 @@ pub(crate) fn entry_json(entry: &Entry) -> Value {
         "downstream": entry.downstream,
         "expires_at": seconds(entry.expires_at),
         "dns_names": entry.dns_names,
-        "revision_number": entry.revision_number.to_string(),
+        "revision_number": revision.to_string(),
         "store_svid": entry.store_svid,
         "hint": entry.hint,
-        "created_at": seconds(Some(entry.created_at)),
-    })
+        "created_at": created_at,
+    });
+    // A message, which is left out when it is not there.
+    if entry.x509_svid_prefetch_disabled || entry.jwt_svid_includes_jti {
+        json["additional_attributes"] = json!({
+            "disable_x509_svid_prefetch": entry.x509_svid_prefetch_disabled,
+            "jwt_svid_include_jti": entry.jwt_svid_includes_jti,
+        });
+    }
+    json
+}
+
+/// The status of one item of a batch that was done, as protobuf's JSON mapping writes it.
+pub(crate) fn ok_json() -> Value {
+    json!({"code": 0, "message": "OK"})
 }
 
 /// One agent as `agent list` and `agent show` print it, without the selectors.
@@ -124,6 +155,7 @@ pub(crate) fn bundle_json(bundle: &Bundle) -> Value {
         "jwt_authorities": jwt.collect::<Vec<_>>(),
         "refresh_hint": bundle.refresh_hint.map_or(0, |hint| hint.as_secs()).to_string(),
         "sequence_number": bundle.sequence_number.to_string(),
+        "wit_authorities": [],
     })
 }
 

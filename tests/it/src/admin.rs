@@ -149,7 +149,7 @@ fn a_process_is_explained_to_people_and_to_machines() {
     let gone = explain(&[]);
     assert_eq!(gone.status.code(), Some(1));
     assert!(
-        gone.stderr.contains(&format!("process {pid} has ended, or never was (code: NotFound)")),
+        gone.stderr.contains(&format!("code = NotFound desc = process {pid} has ended, or never was")),
         "{}",
         gone.stderr
     );

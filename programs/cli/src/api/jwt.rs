@@ -1,18 +1,18 @@
 //! `finial api fetch jwt` and `finial api validate jwt`.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use finial_identity::{Audience, SpiffeId};
 use futures_util::StreamExt;
 use serde_json::json;
 
 use super::Ask;
-use crate::connection::refused;
+use crate::connection::{answered, refused};
 
 #[derive(Args)]
 pub(crate) struct Fetch {
     /// Whom the token is for; several separated by commas
-    #[arg(long, value_delimiter = ',', required = true)]
+    #[arg(long, value_delimiter = ',')]
     audience: Vec<String>,
     /// Only the token of this identity
     #[arg(long = "spiffeID", visible_alias = "spiffe-id", value_name = "ID")]
@@ -23,6 +23,9 @@ pub(crate) struct Fetch {
 
 impl Fetch {
     pub(crate) async fn run(self) -> Result<()> {
+        if self.audience.is_empty() {
+            bail!("audience must be specified: give -audience, for whom the token is");
+        }
         let audience = Audience::new(self.audience.iter().map(String::as_str)).context("-audience")?;
         let id = self
             .spiffe_id
@@ -31,10 +34,10 @@ impl Fetch {
             .transpose()?;
         let answer = async {
             let client = self.ask.client().await?;
-            let svids = client.jwt_svids(&audience, id.as_ref()).await.map_err(refused("rpc error"))?;
-            let mut updates = client.jwt_bundles().await.map_err(refused("rpc error"))?;
+            let svids = client.jwt_svids(&audience, id.as_ref()).await.map_err(answered)?;
+            let mut updates = client.jwt_bundles().await.map_err(answered)?;
             let bundles = updates.next().await.context("the agent closed the stream without its bundles")?;
-            let bundles = bundles.map_err(refused("rpc error"))?;
+            let bundles = bundles.map_err(answered)?;
             Ok((svids, bundles))
         };
         let (svids, bundles) = self.ask.in_time(answer).await?;
@@ -64,22 +67,21 @@ impl Fetch {
 pub(crate) struct Validate {
     /// Whom the token must be for
     #[arg(long)]
-    audience: String,
+    audience: Option<String>,
     /// The token
     #[arg(long)]
-    svid: String,
+    svid: Option<String>,
     #[command(flatten)]
     ask: Ask,
 }
 
 impl Validate {
     pub(crate) async fn run(self) -> Result<()> {
+        let audience = self.audience.clone().context("audience must be specified: give -audience")?;
+        let svid = self.svid.clone().context("svid must be specified: give -svid, the token")?;
         let answer = async {
             let client = self.ask.client().await?;
-            client
-                .validate_jwt_svid(self.audience.clone(), self.svid.clone())
-                .await
-                .map_err(refused("SVID is not valid"))
+            client.validate_jwt_svid(audience, svid).await.map_err(refused("SVID is not valid"))
         };
         let valid = self.ask.in_time(answer).await?;
         let claims = json!(valid.claims());

@@ -16,7 +16,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use super::Ask;
-use crate::{connection::refused, output};
+use crate::{connection::answered, output};
 
 #[derive(Args)]
 pub(crate) struct Fetch {
@@ -57,9 +57,9 @@ impl Watch {
         let clock = Clock::system();
         let client = self.ask.client().await?;
         let mut started = clock.monotonic();
-        let mut updates = client.x509_svids().await.map_err(refused("rpc error"))?;
+        let mut updates = client.x509_svids().await.map_err(answered)?;
         while let Some(update) = updates.next().await {
-            let context = update.map_err(refused("rpc error"))?;
+            let context = update.map_err(answered)?;
             let now = clock.monotonic();
             self.ask.output.print(describe(&context, now.saturating_sub(started)), || context_json(&context));
             started = now;
@@ -70,9 +70,9 @@ impl Watch {
 
 async fn first(ask: &Ask) -> Result<X509Context> {
     let client = ask.client().await?;
-    let mut updates = client.x509_svids().await.map_err(refused("rpc error"))?;
+    let mut updates = client.x509_svids().await.map_err(answered)?;
     let first = updates.next().await.context("the agent closed the stream without an answer")?;
-    first.map_err(refused("rpc error"))
+    first.map_err(answered)
 }
 
 fn describe(context: &X509Context, took: Duration) -> String {

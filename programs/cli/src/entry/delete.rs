@@ -6,17 +6,30 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use finial_identity::EntryId;
 use finial_wire::client::EntryClient;
+use serde::Deserialize;
 use serde_json::json;
 
-use crate::{connection::ServerSocket, output::Output};
+use crate::{
+    connection::{ServerSocket, code_name},
+    output::{self, Output},
+    text,
+};
+
+/// The file of `-file` as SPIRE has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(alias = "Ids")]
+    ids: Vec<String>,
+}
 
 #[derive(Args)]
-#[group(id = "which", required = true, multiple = false)]
+#[group(id = "which", multiple = false)]
 struct Which {
     /// ID of the entry
     #[arg(long = "entryID", visible_alias = "entry-id", value_name = "ID")]
     entry_id: Option<String>,
-    /// A file with one entry ID a line, or - for standard input
+    /// A file with entry IDs, as {"ids": […]} or one a line, or - for standard input
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -40,16 +53,15 @@ impl Delete {
             match client.delete_entry(&id).await {
                 Ok(()) => {
                     deleted += &format!("Deleted entry with ID: {id}\n");
-                    results.push(json!({"status": {"code": 0, "message": "OK"}, "id": id.to_string()}));
+                    results.push(json!({"status": text::ok_json(), "id": id.to_string()}));
                 }
                 Err(status) => {
                     failures += 1;
                     if !self.output.is_json() {
-                        eprintln!(
-                            "Failed to delete entry with ID {id} (code: {:?}, msg: {:?})",
-                            status.code(),
-                            status.message()
-                        );
+                        let (name, message) = (code_name(status.code()), status.message());
+                        output::complain(format_args!(
+                            "Failed to delete entry with ID {id} (code: {name}, msg: {message:?})\n"
+                        ));
                     }
                     let code = i32::from(status.code());
                     results.push(
@@ -73,12 +85,12 @@ impl Which {
             (None, Some(file)) if file.as_os_str() == "-" => std::io::read_to_string(std::io::stdin())?,
             (None, Some(file)) => std::fs::read_to_string(file)
                 .with_context(|| format!("-file {} cannot be read", file.display()))?,
-            (None, None) => bail!("give -entryID or -file"),
+            (None, None) => bail!("an entry ID is required: give -entryID or -file"),
         };
-        text.lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-            .map(|line| Ok(EntryId::new(line)?))
-            .collect()
+        let ids: Vec<String> = match text.trim_start().starts_with('{') {
+            true => serde_json::from_str::<Document>(&text).context("-file")?.ids,
+            false => text.lines().map(|line| line.trim().to_owned()).collect(),
+        };
+        ids.into_iter().filter(|id| !id.is_empty()).map(|id| Ok(EntryId::new(id)?)).collect()
     }
 }

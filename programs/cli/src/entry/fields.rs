@@ -50,15 +50,33 @@ pub(super) struct Fields {
     /// What the workload may tell this identity by, among several
     #[arg(long, default_value = "")]
     hint: String,
+    /// Agents make its X.509-SVID when somebody asks for it first, not before
+    #[arg(long = "disableX509SVIDPrefetch", visible_alias = "disable-x509-svid-prefetch", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    disable_x509_svid_prefetch: bool,
+    /// Its JWT-SVIDs have an ID of their own (the claim jti)
+    #[arg(long = "jwtSVIDIncludeJTI", visible_alias = "jwt-svid-include-jti", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    jwt_svid_include_jti: bool,
+}
+
+/// Refuses what an entry may say and nobody here does yet: it would be in vain.
+pub(super) fn check_served(draft: &EntryDraft) -> Result<()> {
+    if draft.downstream {
+        bail!("downstream is not supported yet: this server signs no CA for a server below it");
+    }
+    if draft.store_svid {
+        bail!("storeSVID is not supported yet: no agent of this version puts SVIDs into a store");
+    }
+    Ok(())
 }
 
 impl Fields {
     /// The entry described by the flags. `parent` stands in for `-parentID` (`-node` on the command line).
     pub(super) fn draft(&self, parent: Option<SpiffeId>) -> Result<EntryDraft> {
-        let spiffe_id = match &self.spiffe_id {
-            Some(id) => SpiffeId::parse(id).with_context(|| format!("-spiffeID {id:?}"))?,
-            None => bail!("a SPIFFE ID is required: give -spiffeID spiffe://<trust domain>/<path>"),
-        };
+        if self.selectors.is_empty() {
+            bail!(
+                "at least one selector is required: give -selector type:value, such as -selector unix:uid:1000"
+            );
+        }
         let parent_id = match (&self.parent_id, parent) {
             (_, Some(parent)) => parent,
             (Some(id), None) => SpiffeId::parse(id).with_context(|| format!("-parentID {id:?}"))?,
@@ -66,11 +84,10 @@ impl Fields {
                 bail!("a parent ID is required: give -parentID, for an agent as `finial agent list` shows it")
             }
         };
-        if self.selectors.is_empty() {
-            bail!(
-                "at least one selector is required: give -selector type:value, such as -selector unix:uid:1000"
-            );
-        }
+        let spiffe_id = match &self.spiffe_id {
+            Some(id) => SpiffeId::parse(id).with_context(|| format!("-spiffeID {id:?}"))?,
+            None => bail!("a SPIFFE ID is required: give -spiffeID spiffe://<trust domain>/<path>"),
+        };
         let selectors = self
             .selectors
             .iter()
@@ -92,7 +109,7 @@ impl Fields {
                     .with_context(|| format!("-entryExpiry {seconds} is too far away"))?,
             ),
         };
-        Ok(EntryDraft {
+        let draft = EntryDraft {
             x509_svid_ttl: seconds(self.x509_svid_ttl),
             jwt_svid_ttl: seconds(self.jwt_svid_ttl),
             federates_with,
@@ -102,13 +119,20 @@ impl Fields {
             expires_at,
             dns_names: self.dns_names.clone(),
             hint: self.hint.clone(),
+            x509_svid_prefetch_disabled: self.disable_x509_svid_prefetch,
+            jwt_svid_includes_jti: self.jwt_svid_include_jti,
             ..EntryDraft::new(spiffe_id, parent_id, selectors)
-        })
+        };
+        check_served(&draft)?;
+        Ok(draft)
     }
 
     /// The server's ID, parent of node aliases (`-node`), in the trust domain of `-spiffeID`.
     pub(super) fn server_id(&self) -> Result<SpiffeId> {
-        let id = self.spiffe_id.as_deref().context("-node needs -spiffeID")?;
+        if !self.federates_with.is_empty() {
+            bail!("node entries can not federate: leave -federatesWith or -node out");
+        }
+        let id = self.spiffe_id.as_deref().context("a SPIFFE ID is required: -node needs -spiffeID")?;
         Ok(SpiffeId::parse(id)?.trust_domain().server_id())
     }
 }
