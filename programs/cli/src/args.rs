@@ -9,12 +9,18 @@ use self::file::{FileError, Files};
 
 /// Turns `-spiffeID x` into `--spiffeID x`, so that a script written for SPIRE runs unchanged.
 ///
-/// Single letters (`-h`), numbers (`-5`) and all that follows `--` are left alone.
+/// Single letters (`-h`), numbers (`-5`) and all that follows `--` are left alone. A flag that is no value may have blanks
+/// before it: they are what a shell makes of `\` at the end of a line, when the line break was lost on the way.
 pub(crate) fn with_two_dashes(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let mut literal = false;
+    let (mut literal, mut after_flag) = (false, false);
     let convert = |arg: OsString| {
         literal |= arg == "--";
-        if literal || !is_long_flag_with_one_dash(&arg) {
+        if literal {
+            return arg;
+        }
+        let arg = if after_flag { arg } else { without_blanks_before_a_flag(arg) };
+        after_flag = arg.to_string_lossy().starts_with('-');
+        if !is_long_flag_with_one_dash(&arg) {
             return arg;
         }
         let mut long = OsString::from("-");
@@ -40,6 +46,15 @@ pub(crate) fn with_files(args: impl IntoIterator<Item = OsString>) -> Result<Vec
         }
     }
     Ok(expanded)
+}
+
+/// ` -dns` becomes `-dns`.
+fn without_blanks_before_a_flag(arg: OsString) -> OsString {
+    let flag = arg.to_str().map(|text| text.trim_start_matches(' '));
+    match flag.filter(|flag| flag.starts_with('-') && !flag.contains(' ')) {
+        Some(flag) => flag.into(),
+        None => arg,
+    }
 }
 
 fn is_long_flag_with_one_dash(arg: &OsString) -> bool {

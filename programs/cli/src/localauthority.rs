@@ -1,13 +1,16 @@
-//! `finial localauthority x509 …`: the authorities of this server, by hand.
+//! `finial localauthority x509 …` and `jwt …`: the authorities of this server, by hand.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, Subcommand};
 use finial_daemon::go;
-use finial_wire::{AuthorityState, client::LocalAuthorityClient};
-use serde_json::{Value, json};
+use finial_wire::{
+    AuthorityState, AuthorityStates, LocalAuthorityKind as Kind, client::LocalAuthorityClient,
+};
+use serde_json::{Map, Value, json};
+use tonic::Status;
 
 use crate::{
-    connection::{ServerSocket, refused},
+    connection::{ServerSocket, answered},
     output::Output,
     text,
 };
@@ -16,11 +19,14 @@ use crate::{
 pub(crate) enum Command {
     /// The authorities that sign X.509-SVIDs
     #[command(subcommand)]
-    X509(X509),
+    X509(Verb),
+    /// The authorities that sign JWT-SVIDs
+    #[command(subcommand)]
+    Jwt(Verb),
 }
 
 #[derive(Subcommand)]
-pub(crate) enum X509 {
+pub(crate) enum Verb {
     /// Show the active, the prepared and the old authority
     Show(Ask),
     /// Make the next authority and publish it in the bundle
@@ -43,22 +49,44 @@ pub(crate) struct Ask {
 
 #[derive(Args)]
 pub(crate) struct One {
-    /// The authority, as `localauthority x509 show` names it
+    /// The authority, as `localauthority … show` names it
     #[arg(long = "authorityID", visible_alias = "authority-id", value_name = "ID")]
-    authority_id: String,
+    authority_id: Option<String>,
     #[command(flatten)]
     ask: Ask,
 }
 
+/// A step in the life of an authority that has a name.
+#[derive(Clone, Copy)]
+enum Step {
+    Activate,
+    Taint,
+    Revoke,
+}
+
+impl Step {
+    /// The word for it, and what the authority is then.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Activate => ("activate", "Activated"),
+            Self::Taint => ("taint", "Tainted"),
+            Self::Revoke => ("revoke", "Revoked"),
+        }
+    }
+}
+
 impl Command {
     pub(crate) async fn run(self) -> Result<()> {
-        let Self::X509(verb) = self;
+        let (kind, verb) = match self {
+            Self::X509(verb) => (Kind::X509, verb),
+            Self::Jwt(verb) => (Kind::Jwt, verb),
+        };
         match verb {
-            X509::Show(ask) => ask.show().await,
-            X509::Prepare(ask) => ask.prepare().await,
-            X509::Activate(one) => one.activate().await,
-            X509::Taint(one) => one.taint().await,
-            X509::Revoke(one) => one.revoke().await,
+            Verb::Show(ask) => ask.show(kind).await,
+            Verb::Prepare(ask) => ask.prepare(kind).await,
+            Verb::Activate(one) => one.turn(kind, Step::Activate).await,
+            Verb::Taint(one) => one.turn(kind, Step::Taint).await,
+            Verb::Revoke(one) => one.turn(kind, Step::Revoke).await,
         }
     }
 }
@@ -68,97 +96,99 @@ impl Ask {
         Ok(LocalAuthorityClient::new(self.socket.connect().await?))
     }
 
-    async fn show(self) -> Result<()> {
-        let states = self
-            .client()
-            .await?
-            .x509_authorities()
-            .await
-            .map_err(refused("could not get the authorities"))?;
-        let part = |name: &str, state: &Option<AuthorityState>| match state {
-            Some(state) => block(&format!("{name} X.509 authority:"), state),
-            None => format!("{name} X.509 authority:\n  No {} X.509 authority found\n", name.to_lowercase()),
+    async fn show(self, kind: Kind) -> Result<()> {
+        let client = self.client().await?;
+        let states = match kind {
+            Kind::X509 => client.x509_authorities().await,
+            Kind::Jwt => client.jwt_authorities().await,
         };
-        let all = [("Active", &states.active), ("Prepared", &states.prepared), ("Old", &states.old)];
-        let text: Vec<String> = all.iter().map(|(name, state)| part(name, state)).collect();
-        self.output.print(text.join("\n"), || {
-            all.iter()
-                .filter_map(|(name, state)| Some((name.to_lowercase(), authority_json(state.as_ref()?))))
-                .collect::<serde_json::Map<_, _>>()
-                .into()
+        let states = states.map_err(answered)?;
+        self.output.print(shown(kind, &states), || {
+            let states = [("active", &states.active), ("prepared", &states.prepared), ("old", &states.old)];
+            let there = states.iter().filter_map(|(name, state)| Some((*name, state.as_ref()?)));
+            there.map(|(name, state)| (name.to_owned(), json(state))).collect::<Map<_, _>>().into()
         });
         Ok(())
     }
 
-    async fn prepare(self) -> Result<()> {
-        let state = self
-            .client()
-            .await?
-            .prepare_x509()
-            .await
-            .map_err(refused("could not prepare an X.509 authority"))?;
-        self.output.print(
-            block("Prepared X.509 authority:", &state),
-            || json!({"prepared_authority": authority_json(&state)}),
-        );
+    async fn prepare(self, kind: Kind) -> Result<()> {
+        let client = self.client().await?;
+        let prepared = match kind {
+            Kind::X509 => client.prepare_x509().await,
+            Kind::Jwt => client.prepare_jwt().await,
+        };
+        self.tell(kind, ("prepare", "Prepared"), prepared)
+    }
+
+    fn tell(
+        &self,
+        kind: Kind,
+        (verb, done): (&str, &str),
+        outcome: Result<AuthorityState, Status>,
+    ) -> Result<()> {
+        let name = name(kind);
+        let state = outcome.map_err(|status| {
+            let cause = answered(status);
+            anyhow!("could not {verb} {name} authority: {cause}")
+        })?;
+        self.output.print(block(kind, done, &state), || {
+            Map::from_iter([(format!("{}_authority", done.to_lowercase()), json(&state))]).into()
+        });
         Ok(())
     }
 }
 
 impl One {
-    async fn activate(self) -> Result<()> {
+    async fn turn(self, kind: Kind, step: Step) -> Result<()> {
+        let Some(id) = self.authority_id.filter(|id| !id.is_empty()) else {
+            bail!("an authority ID is required: give -authorityID, as `localauthority … show` names it");
+        };
         let client = self.ask.client().await?;
-        let state = client
-            .activate_x509(self.authority_id)
-            .await
-            .map_err(refused("could not activate the X.509 authority"))?;
-        self.ask.output.print(
-            block("Activated X.509 authority:", &state),
-            || json!({"activated_authority": authority_json(&state)}),
-        );
-        Ok(())
-    }
-
-    async fn taint(self) -> Result<()> {
-        let client = self.ask.client().await?;
-        let state = client
-            .taint_x509(self.authority_id)
-            .await
-            .map_err(refused("could not taint the X.509 authority"))?;
-        self.ask.output.print(
-            block("Tainted X.509 authority:", &state),
-            || json!({"tainted_authority": authority_json(&state)}),
-        );
-        Ok(())
-    }
-
-    async fn revoke(self) -> Result<()> {
-        let client = self.ask.client().await?;
-        let state = client
-            .revoke_x509(self.authority_id)
-            .await
-            .map_err(refused("could not revoke the X.509 authority"))?;
-        self.ask.output.print(
-            block("Revoked X.509 authority:", &state),
-            || json!({"revoked_authority": authority_json(&state)}),
-        );
-        Ok(())
+        let outcome = match (step, kind) {
+            (Step::Activate, Kind::X509) => client.activate_x509(id).await,
+            (Step::Activate, Kind::Jwt) => client.activate_jwt(id).await,
+            (Step::Taint, Kind::X509) => client.taint_x509(id).await,
+            (Step::Taint, Kind::Jwt) => client.taint_jwt(id).await,
+            (Step::Revoke, Kind::X509) => client.revoke_x509(id).await,
+            (Step::Revoke, Kind::Jwt) => client.revoke_jwt(id).await,
+        };
+        self.ask.tell(kind, step.words(), outcome)
     }
 }
 
-fn block(title: &str, state: &AuthorityState) -> String {
-    let upstream = match &state.upstream_subject_key_id {
-        Some(id) => format!("  Upstream authority Subject Key ID: {id}"),
-        None => "  Upstream authority ID: No upstream authority".to_owned(),
+fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::X509 => "X.509",
+        Kind::Jwt => "JWT",
+    }
+}
+
+fn shown(kind: Kind, states: &AuthorityStates) -> String {
+    let part = |state: &str, authority: &Option<AuthorityState>| match authority {
+        Some(authority) => block(kind, state, authority),
+        None => {
+            let name = name(kind);
+            format!("{state} {name} authority:\n  No {} {name} authority found\n", state.to_lowercase())
+        }
     };
+    [part("Active", &states.active), part("Prepared", &states.prepared), part("Old", &states.old)].join("\n")
+}
+
+fn block(kind: Kind, done: &str, state: &AuthorityState) -> String {
+    let upstream = match (kind, &state.upstream_subject_key_id) {
+        (Kind::Jwt, _) => String::new(),
+        (Kind::X509, Some(id)) => format!("  Upstream authority Subject Key ID: {id}\n"),
+        (Kind::X509, None) => "  Upstream authority ID: No upstream authority\n".to_owned(),
+    };
+    let expires_at = go::format_time(state.expires_at);
     format!(
-        "{title}\n  Authority ID: {}\n  Expires at: {}\n{upstream}\n",
-        state.id,
-        go::format_time(state.expires_at)
+        "{done} {} authority:\n  Authority ID: {}\n  Expires at: {expires_at}\n{upstream}",
+        name(kind),
+        state.id
     )
 }
 
-fn authority_json(state: &AuthorityState) -> Value {
+fn json(state: &AuthorityState) -> Value {
     json!({
         "authority_id": state.id,
         "expires_at": text::seconds(Some(state.expires_at)),

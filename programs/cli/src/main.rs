@@ -11,19 +11,25 @@ mod entry;
 mod ghostunnel;
 mod healthcheck;
 mod helper;
+mod jwt;
 mod localauthority;
 mod logger;
 mod logging;
 mod manual;
+mod minted;
 mod names;
+mod not_yet;
+mod operator;
 mod output;
 mod proxy;
 mod runtime;
 mod server;
 mod spiffe_helper;
+mod spire;
 mod supervised;
 mod text;
 mod token;
+mod x509;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -49,21 +55,11 @@ enum Noun {
     /// Run the server, or ask how it is
     #[command(subcommand)]
     Server(server::Command),
-    /// Run the agent; list, show, evict and ban the agents of a server
+    /// Run the agent; list, show, evict, ban and purge the agents of a server
     #[command(subcommand)]
     Agent(agent::Command),
-    /// Registration entries: which workload is given which identity
-    #[command(subcommand)]
-    Entry(entry::Command),
-    /// Join tokens, with which an agent attests once
-    #[command(subcommand)]
-    Token(token::Command),
-    /// Trust bundles: the server's own, and those of other trust domains
-    #[command(subcommand)]
-    Bundle(bundle::Command),
-    /// The authorities that sign: prepare, activate, taint, revoke
-    #[command(subcommand, name = "localauthority")]
-    LocalAuthority(localauthority::Command),
+    #[command(flatten)]
+    Operator(operator::Operator),
     /// Ask the Workload API, as a workload would
     #[command(subcommand)]
     Api(api::Command),
@@ -87,6 +83,8 @@ fn main() -> ExitCode {
         Program::Finial => finial(args),
         Program::Ghostunnel => ghostunnel::main(args),
         Program::SpiffeHelper => spiffe_helper::main(args),
+        Program::SpireServer => spire::server(args),
+        Program::SpireAgent => spire::agent(args),
     }
 }
 
@@ -114,10 +112,7 @@ fn run(noun: Noun) -> anyhow::Result<ExitCode> {
         Noun::Dev(command) => block_on(command.run())?,
         Noun::Server(command) => block_on(command.run())?,
         Noun::Agent(command) => block_on(command.run())?,
-        Noun::Entry(command) => block_on(command.run())?,
-        Noun::Token(command) => block_on(command.run())?,
-        Noun::Bundle(command) => block_on(command.run())?,
-        Noun::LocalAuthority(command) => block_on(command.run())?,
+        Noun::Operator(command) => block_on(command.run())?,
         Noun::Api(command) => block_on(command.run())?,
         // Confines itself before there are threads.
         Noun::Proxy(command) => command.run()?,

@@ -15,11 +15,19 @@ pub(crate) enum Program {
     Ghostunnel,
     /// The helper whose files ours are.
     SpiffeHelper,
+    /// The server whose flags, file and wire ours are.
+    SpireServer,
+    /// The agent to it.
+    SpireAgent,
 }
 
 /// Each name, by which a link to the binary makes it that program.
-const NAMES: [(&str, Program); 2] =
-    [("ghostunnel", Program::Ghostunnel), ("spiffe-helper", Program::SpiffeHelper)];
+const NAMES: [(&str, Program); 4] = [
+    ("ghostunnel", Program::Ghostunnel),
+    ("spiffe-helper", Program::SpiffeHelper),
+    ("spire-server", Program::SpireServer),
+    ("spire-agent", Program::SpireAgent),
+];
 
 impl Program {
     /// By the first word of the command line, whose folder says nothing.

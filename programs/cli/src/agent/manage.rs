@@ -63,7 +63,7 @@ impl Ban {
 struct Which {
     /// SPIFFE ID of the agent
     #[arg(long = "spiffeID", visible_alias = "spiffe-id", value_name = "ID")]
-    spiffe_id: String,
+    spiffe_id: Option<String>,
     #[command(flatten)]
     socket: ServerSocket,
     #[command(flatten)]
@@ -72,8 +72,8 @@ struct Which {
 
 impl Which {
     async fn connect(&self) -> Result<(AgentClient, SpiffeId)> {
-        let id =
-            SpiffeId::parse(&self.spiffe_id).with_context(|| format!("-spiffeID {:?}", self.spiffe_id))?;
+        let id = self.spiffe_id.as_deref().context("a SPIFFE ID is required: give -spiffeID")?;
+        let id = SpiffeId::parse(id).with_context(|| format!("-spiffeID {id:?}"))?;
         Ok((AgentClient::new(self.socket.connect().await?), id))
     }
 }

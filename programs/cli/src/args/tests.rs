@@ -21,3 +21,12 @@ fn one_dash_is_as_good_as_two() {
         assert_eq!(converted(written), read);
     }
 }
+
+#[test]
+fn blanks_before_a_flag_are_those_of_a_lost_line_break() {
+    let read = |args: &[&str]| with_two_dashes(args.iter().map(Into::into));
+    assert_eq!(read(&["create", " -dns", "a", "  --hint", "b"]), ["create", "--dns", "a", "--hint", "b"]);
+    assert_eq!(read(&["create", "-hint", " -a"]), ["create", "--hint", " -a"], "a value stays as it is");
+    assert_eq!(read(&["create", " -a b", " x"]), ["create", " -a b", " x"]);
+    assert_eq!(read(&["exec", "--", " -a"]), ["exec", "--", " -a"]);
+}
