@@ -15,6 +15,7 @@ pub(super) async fn run<F: Future<Output = Arc<dyn DataStore>>>(empty_store: imp
     the_same_id_parent_and_selectors_are_a_duplicate(&*empty_store().await).await;
     of_many_equal_entries_one_is_created(&*empty_store().await).await;
     federating_needs_a_bundle(&*empty_store().await).await;
+    of_many_entries_each_has_its_own_outcome(&*empty_store().await).await;
     an_update_counts_up_and_keeps_the_creation(&*empty_store().await).await;
     an_update_of_a_stale_entry_conflicts(&*empty_store().await).await;
     of_many_equal_updates_one_is_made(&*empty_store().await).await;
@@ -84,6 +85,42 @@ async fn of_many_equal_entries_one_is_created(store: &dyn DataStore) {
             "{error:?}"
         );
     }
+}
+
+async fn of_many_entries_each_has_its_own_outcome(store: &dyn DataStore) {
+    store.put_bundle(bundle("a.test")).await.unwrap();
+    store.create_entry(entry("old", draft("/old"))).await.unwrap();
+    let before = store.revision().await.unwrap();
+    let mut stranger = draft("/stranger");
+    stranger.federates_with = vec![TrustDomain::parse("b.test").unwrap()];
+    let mut friend = draft("/friend");
+    friend.federates_with = vec![TrustDomain::parse("a.test").unwrap()];
+    let mut entries = vec![
+        entry("new", draft("/new")),
+        entry("like-old", draft("/old")),
+        entry("like-new", draft("/new")),
+        entry("stranger", stranger),
+        entry("new", draft("/same-id")),
+        entry("friend", friend),
+    ];
+    // More than one statement takes.
+    entries.extend((0..2500).map(|n| entry(&format!("{n}"), draft(&format!("/{n}")))));
+    let outcomes = store.create_entries(entries).await.unwrap();
+    let existing = |n: usize| match &outcomes[n] {
+        Err(StoreError::Duplicate { existing, .. }) => existing.as_str(),
+        other => panic!("{n}: {other:?}"),
+    };
+    assert_eq!([existing(1), existing(2), existing(4)], ["old", "new", "new"]);
+    let unknown = |outcome: &Result<_, _>| matches!(outcome, Err(StoreError::NoBundle { trust_domain }) if trust_domain == "b.test");
+    assert!(unknown(&outcomes[3]), "{:?}", outcomes[3]);
+    let revisions: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok().copied()).collect();
+    assert_eq!(revisions, (before + 1..=before + 2502).collect::<Vec<_>>());
+    let changes = store.changes_after(before, 3000).await.unwrap();
+    let told: Vec<_> = changes.iter().map(|change| change.key.as_str()).take(4).collect();
+    assert_eq!((changes.len(), &told[..]), (2502, &["new", "friend", "0", "1"][..]));
+    assert_eq!(store.scan_entries(None, 5000).await.unwrap().len(), 2503);
+    assert!(store.create_entries(Vec::new()).await.unwrap().is_empty());
+    assert_eq!(store.revision().await.unwrap(), before + 2502);
 }
 
 async fn federating_needs_a_bundle(store: &dyn DataStore) {

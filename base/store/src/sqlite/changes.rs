@@ -1,8 +1,10 @@
 //! The revision and the change log in SQLite.
 
+use std::ops::Range;
+
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection, SqliteExecutor};
+use sqlx::{QueryBuilder, Row, SqliteConnection, SqliteExecutor};
 use tokio::sync::watch;
 
 use super::columns::{from_count, to_count};
@@ -65,16 +67,35 @@ pub(super) async fn record(
     kind: ChangeKind,
     key: &str,
 ) -> Result<Revision, Failure> {
-    let revision: i64 =
-        sqlx::query_scalar("UPDATE revision SET n = n + 1 RETURNING n").fetch_one(&mut *tx).await?;
-    sqlx::query("INSERT INTO changes (revision, kind, key) VALUES (?1, ?2, ?3)")
-        .bind(revision)
-        .bind(name(kind))
-        .bind(key)
-        .execute(tx)
-        .await?;
-    to_count(revision, "revision")
+    let mut revisions = record_all(tx, kind, &[key]).await?;
+    revisions.next().ok_or_else(|| Failure::corrupt_row("revision", "none was taken"))
 }
+
+/// Takes a revision for each of these keys, in order.
+pub(super) async fn record_all(
+    tx: &mut SqliteConnection,
+    kind: ChangeKind,
+    keys: &[impl AsRef<str>],
+) -> Result<Range<Revision>, Failure> {
+    let count = keys.len() as u64;
+    let newest: i64 = sqlx::query_scalar("UPDATE revision SET n = n + ?1 RETURNING n")
+        .bind(from_count(count))
+        .fetch_one(&mut *tx)
+        .await?;
+    let end = to_count(newest, "revision")? + 1;
+    let revisions = end.saturating_sub(count)..end;
+    for (keys, first) in keys.chunks(ROWS).zip(revisions.clone().step_by(ROWS)) {
+        let mut statement = QueryBuilder::new("INSERT INTO changes (revision, kind, key) ");
+        statement.push_values(keys.iter().zip(first..), |mut row, (key, revision)| {
+            row.push_bind(from_count(revision)).push_bind(name(kind)).push_bind(key.as_ref());
+        });
+        statement.build().persistent(keys.len() == 1).execute(&mut *tx).await?;
+    }
+    Ok(revisions)
+}
+
+/// How many rows one statement inserts.
+const ROWS: usize = 1000;
 
 /// The newest revision that this reader can see.
 pub(super) async fn newest_revision(reader: impl SqliteExecutor<'_>) -> Result<Revision, Failure> {

@@ -1,5 +1,7 @@
 //! Registration entries in SQLite.
 
+mod create;
+
 use async_trait::async_trait;
 use finial_identity::{Entry, EntryDraft, EntryId, SpiffeId};
 use sqlx::query::Query;
@@ -13,8 +15,11 @@ use crate::{ChangeKind, Entries, Noun, Revision, StoreError};
 
 #[async_trait]
 impl Entries for SqliteStore {
-    async fn create_entry(&self, entry: Entry) -> Result<Revision, StoreError> {
-        self.write(Create(entry)).await
+    async fn create_entries(
+        &self,
+        entries: Vec<Entry>,
+    ) -> Result<Vec<Result<Revision, StoreError>>, StoreError> {
+        self.write(create::Create(entries)).await
     }
 
     async fn update_entry(&self, entry: Entry) -> Result<Revision, StoreError> {
@@ -43,39 +48,6 @@ impl Entries for SqliteStore {
     }
 }
 
-struct Create(Entry);
-
-#[async_trait]
-impl Write for Create {
-    type Outcome = Revision;
-
-    async fn apply(&self, tx: &mut SqliteConnection) -> Result<Revision, Failure> {
-        let Self(entry) = self;
-        let revision = changes::record(tx, ChangeKind::Entry, entry.id.as_str()).await?;
-        let existing: Option<String> = sqlx::query_scalar(
-            "SELECT id FROM entries WHERE id = ?1 OR likeness = ?2 ORDER BY id <> ?1 LIMIT 1",
-        )
-        .bind(entry.id.as_str())
-        .bind(likeness(entry))
-        .fetch_optional(&mut *tx)
-        .await?;
-        refuse_duplicate(existing)?;
-        refuse_unknown_bundles(entry, tx).await?;
-        let create = sqlx::query(
-            "INSERT INTO entries (id, spiffe_id, parent_id, selectors, likeness, x509_svid_ttl, jwt_svid_ttl, \
-             federates_with, admin, downstream, store_svid, expires_at, dns_names, hint, \
-             x509_svid_prefetch_disabled, jwt_svid_includes_jti, revision_number, created_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        );
-        bind_draft(create.bind(entry.id.as_str()), entry)
-            .bind(entry.revision_number)
-            .bind(from_instant(entry.created_at))
-            .execute(tx)
-            .await?;
-        Ok(revision)
-    }
-}
-
 struct Update(Entry);
 
 #[async_trait]
@@ -92,8 +64,12 @@ impl Write for Update {
                 .bind(entry.id.as_str())
                 .fetch_optional(&mut *tx)
                 .await?;
-        refuse_duplicate(existing)?;
-        refuse_unknown_bundles(entry, tx).await?;
+        if let Some(existing) = existing {
+            return Err(StoreError::Duplicate { noun: Noun::Entry, existing }.into());
+        }
+        if let Some(trust_domain) = unknown_bundle(entry, tx).await? {
+            return Err(StoreError::NoBundle { trust_domain }.into());
+        }
         let update = sqlx::query(
             "UPDATE entries SET revision_number = revision_number + 1, spiffe_id = ?, parent_id = ?, selectors = ?, \
              likeness = ?, x509_svid_ttl = ?, jwt_svid_ttl = ?, federates_with = ?, admin = ?, downstream = ?, \
@@ -148,12 +124,8 @@ pub(super) async fn delete_aliases_of(
             .bind(selectors)
             .fetch_all(&mut *tx)
             .await?;
-    let mut deleted = Vec::new();
-    for id in ids {
-        let revision = changes::record(tx, ChangeKind::Entry, &id).await?;
-        deleted.push((to_text(&id, "entry")?, revision));
-    }
-    Ok(deleted)
+    let revisions = changes::record_all(tx, ChangeKind::Entry, &ids).await?;
+    ids.iter().zip(revisions).map(|(id, revision)| Ok((to_text(id, "entry")?, revision))).collect()
 }
 
 /// Refuses while entries federate with the trust domain.
@@ -177,8 +149,8 @@ pub(super) async fn delete_federating(
 ) -> Result<Option<Revision>, Failure> {
     let delete = "DELETE FROM entries \
                   WHERE EXISTS (SELECT 1 FROM json_each(federates_with) WHERE value = ?1) RETURNING id";
-    let ids = sqlx::query_scalar(delete).bind(trust_domain).fetch_all(&mut *tx).await?;
-    record_all(ids, tx).await
+    let ids: Vec<String> = sqlx::query_scalar(delete).bind(trust_domain).fetch_all(&mut *tx).await?;
+    Ok(changes::record_all(tx, ChangeKind::Entry, &ids).await?.last())
 }
 
 /// Lets the entries that federate with the trust domain do so no longer. Gives the newest revision that this took, if
@@ -190,43 +162,22 @@ pub(super) async fn dissociate(
     let update = "UPDATE entries SET revision_number = revision_number + 1, federates_with = \
                   (SELECT json_group_array(value) FROM json_each(federates_with) WHERE value <> ?1) \
                   WHERE EXISTS (SELECT 1 FROM json_each(federates_with) WHERE value = ?1) RETURNING id";
-    let ids = sqlx::query_scalar(update).bind(trust_domain).fetch_all(&mut *tx).await?;
-    record_all(ids, tx).await
-}
-
-async fn record_all(ids: Vec<String>, tx: &mut SqliteConnection) -> Result<Option<Revision>, Failure> {
-    let mut newest = None;
-    for id in ids {
-        newest = Some(changes::record(tx, ChangeKind::Entry, &id).await?);
-    }
-    Ok(newest)
+    let ids: Vec<String> = sqlx::query_scalar(update).bind(trust_domain).fetch_all(&mut *tx).await?;
+    Ok(changes::record_all(tx, ChangeKind::Entry, &ids).await?.last())
 }
 
 fn not_found(id: &EntryId) -> Failure {
     StoreError::NotFound { noun: Noun::Entry, key: id.to_string() }.into()
 }
 
-fn refuse_duplicate(existing: Option<String>) -> Result<(), Failure> {
-    match existing {
-        Some(existing) => Err(StoreError::Duplicate { noun: Noun::Entry, existing }.into()),
-        None => Ok(()),
-    }
-}
-
-async fn refuse_unknown_bundles(entry: &Entry, tx: &mut SqliteConnection) -> Result<(), Failure> {
+/// A trust domain that the entry federates with and whose bundle is not stored.
+async fn unknown_bundle(entry: &Entry, tx: &mut SqliteConnection) -> Result<Option<String>, Failure> {
     if entry.federates_with.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
-    let unknown: Option<String> = sqlx::query_scalar(
-        "SELECT value FROM json_each(?1) WHERE value NOT IN (SELECT trust_domain FROM bundles) LIMIT 1",
-    )
-    .bind(from_list(&entry.federates_with))
-    .fetch_optional(tx)
-    .await?;
-    match unknown {
-        Some(trust_domain) => Err(StoreError::NoBundle { trust_domain }.into()),
-        None => Ok(()),
-    }
+    let unknown =
+        "SELECT value FROM json_each(?1) WHERE value NOT IN (SELECT trust_domain FROM bundles) LIMIT 1";
+    Ok(sqlx::query_scalar(unknown).bind(from_list(&entry.federates_with)).fetch_optional(tx).await?)
 }
 
 /// What no two entries share.
@@ -235,7 +186,7 @@ fn likeness(entry: &EntryDraft) -> Vec<u8> {
     sha256(format!("{}\0{}\0{selectors}", entry.spiffe_id, entry.parent_id).as_bytes())
 }
 
-/// Binds the columns from `spiffe_id` to `jwt_svid_includes_jti`, in the order of the statements above.
+/// Binds the columns from `spiffe_id` to `jwt_svid_includes_jti`, in the order of the update.
 fn bind_draft<'q>(
     statement: Query<'q, Sqlite, SqliteArguments>,
     entry: &EntryDraft,

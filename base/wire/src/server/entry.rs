@@ -20,7 +20,7 @@ use crate::{EntryFilter, EntryUpdate, MAX_REQUEST_BYTES, Page, Paged};
 
 /// What a server does with entries.
 ///
-/// The items of a batch are handed over at the same time, so that they may share a commit.
+/// The items of a batch are handed over together, so that they may share a commit.
 #[async_trait]
 pub trait EntryApi: Send + Sync + 'static {
     /// How many entries there are.
@@ -37,13 +37,13 @@ pub trait EntryApi: Send + Sync + 'static {
     /// One entry; NotFound when there is none.
     async fn entry(&self, ctx: &Extensions, id: EntryId) -> Result<Arc<Entry>, Status>;
 
-    /// Checks and makes an entry, under this ID or one of the server's choice.
-    async fn create_entry(
+    /// Checks and makes entries, each under its ID or one of the server's choice; gives as many outcomes, in order. One
+    /// that is refused keeps out no other.
+    async fn create_entries(
         &self,
         ctx: &Extensions,
-        id: Option<EntryId>,
-        draft: EntryDraft,
-    ) -> Result<Created, Status>;
+        drafts: Vec<(Option<EntryId>, EntryDraft)>,
+    ) -> Vec<Result<Created, Status>>;
 
     /// Changes an entry; NotFound when there is none.
     async fn update_entry(
@@ -80,10 +80,25 @@ pub fn entry_service(api: Arc<dyn EntryApi>) -> impl GrpcService {
 struct Adapter(Arc<dyn EntryApi>);
 
 impl Adapter {
-    async fn create(&self, ctx: &Extensions, entry: types::Entry) -> Result<Created, Status> {
-        let (id, draft) =
-            convert::draft(entry).map_err(|error| error.refusal_of("failed to convert entry"))?;
-        self.0.create_entry(ctx, id, draft).await
+    /// One outcome for each, in order.
+    async fn create(&self, ctx: &Extensions, entries: Vec<types::Entry>) -> Vec<Result<Created, Status>> {
+        let mut refusals = Vec::with_capacity(entries.len());
+        let mut drafts = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match convert::draft(entry) {
+                Ok(draft) => {
+                    drafts.push(draft);
+                    refusals.push(None);
+                }
+                Err(error) => refusals.push(Some(error.refusal_of("failed to convert entry"))),
+            }
+        }
+        let mut outcomes = self.0.create_entries(ctx, drafts).await.into_iter();
+        let outcome = |refusal: Option<Status>| match refusal {
+            Some(refusal) => Err(refusal),
+            None => outcomes.next().unwrap_or_else(|| Err(Status::internal("an entry has no outcome"))),
+        };
+        refusals.into_iter().map(outcome).collect()
     }
 
     async fn update(
@@ -149,7 +164,7 @@ impl entry_server::Entry for Adapter {
     ) -> Result<Response<proto::BatchCreateEntryResponse>, Status> {
         let (ctx, request) = split(request);
         batch::check("entries", request.entries.len())?;
-        let outcomes = join_all(request.entries.into_iter().map(|entry| self.create(&ctx, entry))).await;
+        let outcomes = self.create(&ctx, request.entries).await;
         let results = outcomes.into_iter().map(|outcome| {
             let (status, entry) = match outcome {
                 Ok(Created { entry, existed: false }) => (status::ok(), Some(entry)),

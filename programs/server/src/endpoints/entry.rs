@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use finial_authorize::authorized_entries;
 use finial_identity::{Entry, EntryDraft, EntryId};
-use finial_store::StoreError;
+use finial_store::{Revision, Snapshot, StoreError};
 use finial_wire::server::{Created, EntryApi};
 use finial_wire::{EntryFilter, EntryUpdate, Page, Paged};
 use futures_util::future::BoxFuture;
@@ -28,6 +28,25 @@ impl EntryEndpoint {
     async fn stored(&self, id: &EntryId) -> Result<Entry, Status> {
         let mut entries = self.core.store.entries(std::slice::from_ref(id)).await.map_err(status::store)?;
         entries.pop().ok_or_else(|| status::no_entry(id))
+    }
+
+    /// What the caller is told of an entry that was to be made; the snapshot has all that were.
+    async fn created(
+        &self,
+        id: &EntryId,
+        stored: Result<Revision, StoreError>,
+        snapshot: &Result<Arc<Snapshot>, Status>,
+    ) -> Result<Created, Status> {
+        match stored {
+            Ok(_) => {
+                let entry = snapshot.as_ref().map_err(Status::clone)?.entry(id);
+                Ok(Created { entry: entry.cloned().ok_or_else(|| status::no_entry(id))?, existed: false })
+            }
+            Err(StoreError::Duplicate { existing, .. }) => {
+                Ok(Created { entry: self.existing(&existing).await?, existed: true })
+            }
+            Err(error) => Err(status::store(error)),
+        }
     }
 
     /// The entry that is in the way of a new one.
@@ -84,26 +103,38 @@ impl EntryApi for EntryEndpoint {
         snapshot.entry(&id).cloned().ok_or_else(|| status::no_entry(&id))
     }
 
-    async fn create_entry(
+    async fn create_entries(
         &self,
         _: &Extensions,
-        id: Option<EntryId>,
-        draft: EntryDraft,
-    ) -> Result<Created, Status> {
-        let id = id.unwrap_or_else(EntryId::random);
-        let entry = Entry::new(draft, id.clone(), &self.core.trust_domain, self.core.clock.now());
-        let entry = entry.map_err(|error| status::entry(&error))?;
-        match self.core.store.create_entry(entry).await {
-            Ok(revision) => {
-                let snapshot = self.core.visible(revision).await?;
-                let entry = snapshot.entry(&id).cloned().ok_or_else(|| status::no_entry(&id))?;
-                Ok(Created { entry, existed: false })
+        drafts: Vec<(Option<EntryId>, EntryDraft)>,
+    ) -> Vec<Result<Created, Status>> {
+        let (now, trust_domain) = (self.core.clock.now(), &self.core.trust_domain);
+        let checked = drafts.into_iter().map(|(id, draft)| {
+            let entry = Entry::new(draft, id.unwrap_or_else(EntryId::random), trust_domain, now);
+            entry.map_err(|error| status::entry(&error))
+        });
+        let checked: Vec<Result<Entry, Status>> = checked.collect();
+        let entries = checked.iter().flatten().cloned().collect();
+        let stored = match self.core.store.create_entries(entries).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                let failure = status::store(error);
+                return checked.into_iter().map(|entry| entry.and(Err(failure.clone()))).collect();
             }
-            Err(StoreError::Duplicate { existing, .. }) => {
-                Ok(Created { entry: self.existing(&existing).await?, existed: true })
-            }
-            Err(error) => Err(status::store(error)),
+        };
+        let newest = stored.iter().flatten().max().copied();
+        let snapshot = self.core.visible(newest.unwrap_or_default()).await;
+        let (mut stored, mut outcomes) = (stored.into_iter(), Vec::with_capacity(checked.len()));
+        for entry in checked {
+            outcomes.push(match entry {
+                Ok(entry) => {
+                    let stored = stored.next().unwrap_or(Err(StoreError::Closed));
+                    self.created(&entry.id, stored, &snapshot).await
+                }
+                Err(refusal) => Err(refusal),
+            });
         }
+        outcomes
     }
 
     async fn update_entry(

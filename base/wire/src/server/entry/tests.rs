@@ -43,6 +43,20 @@ fn not_found() -> Status {
     Status::not_found("entry not found")
 }
 
+impl Fake {
+    fn create(&self, id: Option<EntryId>, draft: EntryDraft) -> Result<Created, Status> {
+        let mut entries = self.0.lock().unwrap();
+        if let Some(entry) = entries.values().find(|entry| entry.spiffe_id == draft.spiffe_id) {
+            return Ok(Created { entry: Arc::clone(entry), existed: true });
+        }
+        let id = id.unwrap_or_else(|| EntryId::new("chosen").unwrap());
+        let entry = Entry::new(draft, id.clone(), &trust_domain(), noon());
+        let entry = Arc::new(entry.map_err(|error| Status::invalid_argument(error.to_string()))?);
+        entries.insert(id, Arc::clone(&entry));
+        Ok(Created { entry, existed: false })
+    }
+}
+
 #[async_trait]
 impl EntryApi for Fake {
     async fn count_entries(&self, _: &Extensions, filter: EntryFilter) -> Result<u64, Status> {
@@ -65,21 +79,12 @@ impl EntryApi for Fake {
         self.0.lock().unwrap().get(&id).cloned().ok_or_else(not_found)
     }
 
-    async fn create_entry(
+    async fn create_entries(
         &self,
         _: &Extensions,
-        id: Option<EntryId>,
-        draft: EntryDraft,
-    ) -> Result<Created, Status> {
-        let mut entries = self.0.lock().unwrap();
-        if let Some(entry) = entries.values().find(|entry| entry.spiffe_id == draft.spiffe_id) {
-            return Ok(Created { entry: Arc::clone(entry), existed: true });
-        }
-        let id = id.unwrap_or_else(|| EntryId::new("chosen").unwrap());
-        let entry = Entry::new(draft, id.clone(), &trust_domain(), noon());
-        let entry = Arc::new(entry.map_err(|error| Status::invalid_argument(error.to_string()))?);
-        entries.insert(id, Arc::clone(&entry));
-        Ok(Created { entry, existed: false })
+        drafts: Vec<(Option<EntryId>, EntryDraft)>,
+    ) -> Vec<Result<Created, Status>> {
+        drafts.into_iter().map(|(id, draft)| self.create(id, draft)).collect()
     }
 
     async fn update_entry(
