@@ -23,8 +23,10 @@
 mod decode;
 mod environment;
 mod json;
+mod keys;
 mod lexer;
 mod parser;
+mod plugin;
 mod value;
 
 #[cfg(test)]
@@ -34,6 +36,8 @@ use std::sync::Arc;
 
 pub use decode::FromHcl;
 pub use environment::expand_env;
+pub use keys::{Key, KeyState};
+pub use plugin::Plugin;
 pub use value::{Block, HclError, Position, Value};
 
 /// The largest text that is read, in bytes.

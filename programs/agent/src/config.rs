@@ -2,6 +2,7 @@
 
 mod delivery;
 mod file;
+mod keys;
 mod node_attestor;
 mod servers;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use finial_provide::SdsOptions;
 use zeroize::Zeroizing;
 
 pub use delivery::DeliveryConfig;
+pub use keys::keys;
 pub use node_attestor::NodeAttestorConfig;
 pub(crate) use servers::MAX_SERVERS;
 pub use servers::{ServerAddress, Servers, ServersError};
@@ -90,6 +92,8 @@ pub struct Config {
     pub log_format: Format,
     /// Where log lines go. Default: standard output.
     pub log_file: Option<PathBuf>,
+    /// What the writer of the file should know, each a sentence. [`build`](crate::build) leaves it to its caller.
+    pub warnings: Vec<String>,
 }
 
 /// Where the agent's own private keys are kept.
@@ -143,6 +147,7 @@ impl Config {
             log_level: Level::default(),
             log_format: Format::default(),
             log_file: None,
+            warnings: Vec::new(),
         }
     }
 

@@ -31,6 +31,6 @@ mod storage;
 pub use app::{App, build};
 pub use config::{
     BundleFormat, BundleUrl, BundleUrlError, Config, DeliveryConfig, KeysConfig, NodeAttestorConfig,
-    RebootstrapMode, ServerAddress, Servers, ServersError, TrustBundle,
+    RebootstrapMode, ServerAddress, Servers, ServersError, TrustBundle, keys,
 };
 pub use loss::Loss;

@@ -84,6 +84,7 @@ impl Run {
         let config = self.settings.read()?;
         let _level =
             self.settings.logging.begin(config.log.level, config.log.format, config.log.output.clone())?;
+        config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let app = finial_server::build(config, &Clock::system()).await.context("the server cannot start")?;
         let (supervised, status) = (Supervised::from_env(), format!("serving on {}", app.address()));
         supervised.run(&status, app.run(supervised.terminated())).await
@@ -98,7 +99,8 @@ pub(crate) struct Validate {
 
 impl Validate {
     fn run(self) -> Result<()> {
-        self.settings.read()?;
+        let config = self.settings.read()?;
+        config.warnings.iter().for_each(|warning| output::complain(format_args!("Warning: {warning}\n")));
         output::print("SPIRE server configuration file is valid.\n");
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What the operator decides about a server: defaults, and where they may be changed.
 
 mod file;
+mod keys;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,8 @@ use finial_daemon::log;
 use finial_daemon::telemetry::TelemetryConfig;
 use finial_identity::{SpiffeId, TrustDomain};
 use finial_issue::IssueConfig;
+
+pub use keys::keys;
 
 /// The configuration of a server. The names in the file are SPIRE's.
 #[derive(Clone, Debug)]
@@ -50,6 +53,8 @@ pub struct Config {
     pub health: Option<HealthConfig>,
     /// What is logged, and where. [`build`](crate::build) leaves it to its caller.
     pub log: LogConfig,
+    /// What the writer of the file should know, each a sentence. [`build`](crate::build) leaves it to its caller.
+    pub warnings: Vec<String>,
 }
 
 /// Where entries, nodes and bundles are kept.
@@ -130,6 +135,7 @@ impl Config {
             telemetry: TelemetryConfig::default(),
             health: None,
             log: LogConfig::default(),
+            warnings: Vec::new(),
         }
     }
 

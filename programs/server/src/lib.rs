@@ -23,4 +23,4 @@ mod rate;
 mod status;
 
 pub use app::{App, build};
-pub use config::{Config, KeysConfig, LogConfig, NodeAttestorsConfig, RateLimits, StoreConfig};
+pub use config::{Config, KeysConfig, LogConfig, NodeAttestorsConfig, RateLimits, StoreConfig, keys};

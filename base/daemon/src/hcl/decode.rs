@@ -30,6 +30,21 @@ impl Block {
         }
     }
 
+    /// What [`take`](Self::take) would give, and the key stays.
+    ///
+    /// # Errors
+    /// When the value is not of the type.
+    pub fn peek<T: FromHcl>(&self, key: &str) -> Result<Option<T>, HclError> {
+        let fields = self.fields.iter().filter(|field| field.key == key);
+        let Some(field) = fields.filter(|field| !matches!(field.value.data, Data::Null)).last() else {
+            return Ok(None);
+        };
+        match T::from_hcl(&field.value) {
+            Some(taken) => Ok(Some(taken)),
+            None => Err(self.mismatch(key, &field.value, &T::expected())),
+        }
+    }
+
     /// Takes a key whose text is parsed by the type itself, such as a trust domain.
     ///
     /// # Errors
@@ -110,9 +125,10 @@ impl Block {
         Ok(labelled)
     }
 
-    /// An error that points at a key that was taken, for checks that need more than a type.
+    /// An error that points at a key, for checks that need more than a type.
     pub fn error_at(&self, key: &str, problem: &str) -> HclError {
-        let at = self.known.iter().rev().find_map(|(known, at)| at.filter(|_| *known == key));
+        let taken = self.known.iter().rev().find_map(|(known, at)| at.filter(|_| *known == key));
+        let at = taken.or_else(|| self.fields.iter().find(|field| field.key == key).map(|field| field.at));
         HclError::one(&self.file, at.unwrap_or(self.at), problem)
     }
 
@@ -156,7 +172,7 @@ impl Block {
         Ok(true)
     }
 
-    fn unknown(&self, key: &str) -> String {
+    pub(super) fn unknown(&self, key: &str) -> String {
         let place = if self.name.is_empty() { "at the top level" } else { &format!("in {}", self.name) };
         format!("unknown key \"{key}\" {place}{}", self.remedy(key))
     }
@@ -174,7 +190,7 @@ impl Block {
         distances.filter(|(distance, known)| *distance <= near(known)).min().map(|(_, known)| known)
     }
 
-    fn take_fields(&mut self, key: &'static str) -> Vec<Field> {
+    pub(super) fn take_fields(&mut self, key: &'static str) -> Vec<Field> {
         let (taken, left) = std::mem::take(&mut self.fields).into_iter().partition(|field| field.key == key);
         self.fields = left;
         let taken: Vec<Field> = taken;
@@ -182,7 +198,7 @@ impl Block {
         taken
     }
 
-    fn take_value(&mut self, key: &'static str) -> Result<Option<Value>, HclError> {
+    pub(super) fn take_value(&mut self, key: &'static str) -> Result<Option<Value>, HclError> {
         let mut fields = self.take_fields(key);
         if let [first, second, ..] = fields.as_slice() {
             let problem = format!("`{key}` appears twice, first at {}: keep one of the lines", first.at);
@@ -270,7 +286,7 @@ impl<T: FromHcl> FromHcl for Vec<T> {
     }
 }
 
-/// Integers, written plainly, in hexadecimal, or either in quotes.
+/// Integers, written plainly, in hexadecimal, in octal with a leading zero, or any of them in quotes.
 macro_rules! integers {
     ($($integer:ty),*) => {$(
         impl FromHcl for $integer {
@@ -290,10 +306,13 @@ integers!(u8, u16, u32, u64, usize, i32, i64);
 fn integer(text: &str) -> Option<i128> {
     let (digits, sign) = text.strip_prefix('-').map_or((text, 1), |digits| (digits, -1));
     let hex = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
-    let (digits, radix) = hex.map_or((digits, 10), |digits| (digits, 16));
-    // A leading zero would mean octal to some readers and nothing to others.
-    let ambiguous = radix == 10 && digits.len() > 1 && digits.starts_with('0');
-    if ambiguous || !digits.starts_with(|c: char| c.is_ascii_hexdigit()) {
+    let (digits, radix) = match (hex, digits.strip_prefix('0').filter(|octal| !octal.is_empty())) {
+        (Some(hex), _) => (hex, 16),
+        (None, Some(octal)) => (octal, 8),
+        (None, None) => (digits, 10),
+    };
+    // What is parsed below may begin with a sign, too.
+    if !digits.starts_with(|c: char| c.is_ascii_hexdigit()) {
         return None;
     }
     i128::from_str_radix(digits, radix).ok().map(|magnitude| sign * magnitude)

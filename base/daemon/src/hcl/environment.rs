@@ -1,33 +1,59 @@
 //! Environment variables in a configuration.
 
 /// Replaces `$NAME` and `${NAME}` by what `lookup` gives, and `$$` by `$`, as SPIRE's `-expandEnv` does over the
-/// whole text before it is parsed. A name that `lookup` does not know becomes nothing; a `$` without a name stays.
+/// whole text before it is parsed, comments included. A name that `lookup` does not know becomes nothing; a `$` without
+/// a name stays.
+///
+/// As with Go's `os.Expand`, the one character after `$` is a whole name when the shell has such a variable (`$1`,
+/// `$?`, …), and what is no name in braces is left out: `${}`, and the `${` that nothing closes.
 pub fn expand_env(text: &str, lookup: impl Fn(&str) -> Option<String>) -> String {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
         expanded.push_str(before);
-        let (replacement, remainder) = variable(after, &lookup);
-        expanded.push_str(&replacement);
+        let (name, remainder) = name(after);
+        match name {
+            Name::None => expanded.push('$'),
+            Name::Broken => {}
+            Name::Of("$") => expanded.push('$'),
+            Name::Of(name) => expanded.push_str(&lookup(name).unwrap_or_default()),
+        }
         rest = remainder;
     }
     expanded.push_str(rest);
     expanded
 }
 
-/// What replaces a `$` and the name `after` it, and what follows.
-fn variable(after: &str, lookup: impl Fn(&str) -> Option<String>) -> (String, &str) {
-    if let Some(rest) = after.strip_prefix('$') {
-        return ("$".to_owned(), rest);
+/// What follows a `$`.
+enum Name<'a> {
+    /// A variable.
+    Of(&'a str),
+    /// A brace without a variable.
+    Broken,
+    /// Something else.
+    None,
+}
+
+/// The name at the beginning of `after`, and what follows it.
+fn name(after: &str) -> (Name<'_>, &str) {
+    if let Some(braced) = after.strip_prefix('{') {
+        return match braced.split_once('}') {
+            Some(("", rest)) => (Name::Broken, rest),
+            Some((name, rest)) => (Name::Of(name), rest),
+            None => (Name::Broken, braced),
+        };
     }
-    if let Some((name, rest)) = after.strip_prefix('{').and_then(|after| after.split_once('}')) {
-        return (lookup(name).unwrap_or_default(), rest);
-    }
-    let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
-    // A digit is a whole name in a shell, and so it is here.
-    let end = if after.starts_with(|c: char| c.is_ascii_digit()) { 1 } else { end };
+    let end = match after.chars().next() {
+        Some(c) if is_special(c) => 1,
+        _ => after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len()),
+    };
     match after.split_at(end) {
-        ("", rest) => ("$".to_owned(), rest),
-        (name, rest) => (lookup(name).unwrap_or_default(), rest),
+        ("", rest) => (Name::None, rest),
+        (name, rest) => (Name::Of(name), rest),
     }
+}
+
+/// The variables of a shell that have one character.
+fn is_special(c: char) -> bool {
+    matches!(c, '*' | '#' | '$' | '@' | '!' | '?' | '-' | '0'..='9')
 }

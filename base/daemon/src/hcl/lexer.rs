@@ -33,12 +33,15 @@ pub(super) struct Lexer<'a> {
     rest: Peekable<Chars<'a>>,
     at: Position,
     file: Arc<str>,
+    is_json: bool,
 }
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str, file: Arc<str>) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        Self { rest: text.chars().peekable(), at: Position { line: 1, column: 1 }, file }
+        // In JSON a `${` is text like any other.
+        let is_json = text.trim_start().starts_with('{');
+        Self { rest: text.chars().peekable(), at: Position { line: 1, column: 1 }, file, is_json }
     }
 
     /// The next token; [`Kind::End`] for ever after the last.
@@ -53,7 +56,7 @@ impl<'a> Lexer<'a> {
             }
             Some('"') => Kind::Text(self.string(at)?),
             Some('<') => Kind::Text(self.heredoc(at)?),
-            Some(c) if c.is_ascii_digit() || c == '-' => Kind::Number(self.number(at)?),
+            Some(c) if c.is_ascii_digit() || matches!(c, '-' | '.') => Kind::Number(self.number(at)?),
             Some(c) if c.is_alphabetic() || c == '_' => Kind::Word(self.take_while(is_word)),
             Some(c) => return Err(self.error(at, &format!("unexpected character `{}`", c.escape_debug()))),
         };
@@ -142,6 +145,10 @@ impl<'a> Lexer<'a> {
         if is_number(&number) {
             return Ok(number);
         }
+        if is_bad_octal(&number) {
+            let problem = format!("`{number}` is no octal number: leave out the leading zero");
+            return Err(self.error(at, &problem));
+        }
         Err(self.error(at, &format!("`{number}` is no number: put text into quotes")))
     }
 
@@ -153,6 +160,10 @@ impl<'a> Lexer<'a> {
             match self.advance() {
                 Some('"') => return Ok(text),
                 Some('\\') => text.push(self.escape(at)?),
+                Some('$') if !self.is_json && self.peek() == Some('{') => {
+                    text.push('$');
+                    self.interpolation(at, &mut text)?;
+                }
                 Some(c) if c != '\n' => text.push(c),
                 _ => {
                     return Err(
@@ -161,6 +172,21 @@ impl<'a> Lexer<'a> {
                 }
             }
         }
+    }
+
+    /// `${…}` is taken as it is written, to the brace that closes it: quotes and line breaks in it end nothing.
+    fn interpolation(&mut self, begin: Position, text: &mut String) -> Result<(), HclError> {
+        let mut open = 0;
+        while let Some(c) = self.advance() {
+            text.push(c);
+            match c {
+                '{' => open += 1,
+                '}' if open == 1 => return Ok(()),
+                '}' => open -= 1,
+                _ => {}
+            }
+        }
+        Err(self.error(begin, "the ${ in this string is not closed: end it with }, or write \\x24 for the $"))
     }
 
     fn escape(&mut self, at: Position) -> Result<char, HclError> {
@@ -175,6 +201,7 @@ impl<'a> Lexer<'a> {
             Some('b') => '\u{8}',
             Some('f') => '\u{c}',
             Some('v') => '\u{b}',
+            Some(c @ '0'..='7') => self.octal(at, c)?,
             Some('x') => self.code_point(at, 2)?,
             Some('u') => self.code_point(at, 4)?,
             Some('U') => self.code_point(at, 8)?,
@@ -195,6 +222,13 @@ impl<'a> Lexer<'a> {
         }
         char::from_u32(code)
             .ok_or_else(|| self.error(at, &format!("the escape names no character: {code:x}")))
+    }
+
+    /// Three digits, of which `first` was read.
+    fn octal(&mut self, at: Position, first: char) -> Result<char, HclError> {
+        let digits = [Some(first), self.advance(), self.advance()].map(|c| c.and_then(|c| c.to_digit(8)));
+        let code = digits.into_iter().try_fold(0, |code, digit| digit.map(|digit| code << 3 | digit));
+        code.and_then(char::from_u32).ok_or_else(|| self.error(at, "the escape needs 3 octal digits"))
     }
 
     fn hex(&mut self, at: Position, digits: usize) -> Result<u32, HclError> {
@@ -264,5 +298,12 @@ fn is_number(text: &str) -> bool {
     if let Some(hex) = hex {
         return !hex.is_empty() && hex.chars().all(|c| c.is_ascii_hexdigit());
     }
-    digits.starts_with(|c: char| c.is_ascii_digit()) && digits.parse::<f64>().is_ok_and(f64::is_finite)
+    let begins = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    begins && !is_bad_octal(text) && digits.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+/// A leading zero makes a whole number octal.
+fn is_bad_octal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    digits.starts_with('0') && digits.chars().all(|c| c.is_ascii_digit()) && digits.contains(['8', '9'])
 }

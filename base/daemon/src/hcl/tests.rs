@@ -34,17 +34,34 @@ const GOOD: &[(&str, &str)] = &[
     (r#"a = "q\" b\\ n\n t\t s\/ \x41 \u00e9 \U0001f600""#, "q\" b\\ n\n t\t s/ A é 😀"),
     ("a = \"# not // a /* comment\"", "# not // a /* comment"),
     ("a = \"${NOT_EXPANDED} here\"", "${NOT_EXPANDED} here"),
+    (r#"a = "x${f("y", { z = "\q" })}\ty" b = 1"#, "x${f(\"y\", { z = \"\\q\" })}\ty"),
+    ("a = \"${\n}\"", "${\n}"),
+    (r#"a = "\x24{ $$ $""#, "${ $$ $"),
+    (r#"a = "\101\060 \a\f\v'""#, "A0 \u{7}\u{c}\u{b}'"),
     ("a = \"\"", ""),
     ("a = 7", "7"),
     ("a = -7", "-7"),
     ("a = 0x1F", "0x1F"),
+    ("a = 0644", "0644"),
+    ("a = -0", "-0"),
     ("a = 1.5", "1.5"),
+    ("a = -.5", "-.5"),
+    ("a = 08.5", "08.5"),
+    ("a = 1E+3", "1E+3"),
     ("a = 1e-3", "1e-3"),
     ("a = <<EOF\none\n  two\nEOF\n", "one\n  two\n"),
     ("a = <<EOF\r\none\r\nEOF", "one\r\n"),
     ("a = <<EOF\nEOF", ""),
     ("a = <<-EOF\n    one\n\n      two\n    EOF\nb = 1", "one\n\n  two\n"),
     ("a = <<-EOF\n  one\n    EOF", "  one\n"),
+    ("a = <<EOF\n\"${ # // /*\nEOF\nb = 1", "\"${ # // /*\n"),
+    ("b = [<<EOF\none\nEOF\n, \"two\"] a = \"x\"", "x"),
+    ("b = { \"c\" = { d = 1 }, \"e f\" = [] } a = \"x\"", "x"),
+    ("b = [{ c = 1 d = 2 }, { c = 3 }, [[]],] a = \"x\"", "x"),
+    ("b \"c d\" \"e\" {} b \"c d\" \"f\" {} a = \"x\"", "x"),
+    ("bé-1.x = 1 \"b c\" = 2 a = \"x\"", "x"),
+    ("# a = 1\r\na = \"x\"\r\n/**/", "x"),
+    ("{\"a\": \"${x\"}", "${x"),
     ("{\"a\": \"x\"}", "x"),
     (" \n{\"b\": [1, {}], \"a\": \"x\",}", "x"),
     (r#"{"a": "\ud83d\ude00 \b"}"#, "😀 \u{8}"),
@@ -70,6 +87,15 @@ const BAD: &[(&str, &str)] = &[
     ("a = 1.2.3.4", "1:5: `1.2.3.4` is no number: put text into quotes"),
     ("a = -", "1:5: `-` is no number: put text into quotes"),
     ("a = 0x", "1:5: `0x` is no number: put text into quotes"),
+    ("a = 1_000", "1:5: `1_000` is no number: put text into quotes"),
+    ("a = .", "1:5: `.` is no number: put text into quotes"),
+    ("a = +1", "1:5: unexpected character `+`"),
+    ("a = 1e999", "1:5: `1e999` is no number: put text into quotes"),
+    ("a = 0855", "1:5: `0855` is no octal number: leave out the leading zero"),
+    ("a = \"x ${y\"", "1:8: the ${ in this string is not closed: end it with }, or write \\x24 for the $"),
+    (r#"a = "\18""#, "1:6: the escape needs 3 octal digits"),
+    (r#"a = "\xg0""#, "1:6: the escape needs 2 hexadecimal digits"),
+    (r#"a = "x\"#, "1:7: the string is not closed: end it with \""),
     ("a = 'x'", "1:5: unexpected character `\\'`"),
     ("a = 1;", "1:6: unexpected character `;`"),
     ("a = \0", "1:5: unexpected character `\\0`"),
@@ -87,6 +113,10 @@ const BAD: &[(&str, &str)] = &[
     ("}", "1:1: expected a key, found `}`"),
     ("a = 1,, b = 2", "1:7: expected a key, found `,`"),
     ("a \"b\" = 1", "1:9: expected `{` after `a \"b\"`"),
+    ("a b c = 1", "1:9: expected `{` after `b \"c\"`"),
+    ("a { } }", "1:7: expected a key, found `}`"),
+    ("a = { b 1 }", "1:9: expected `=` or `{` after `b`, found `1`"),
+    ("a = <<EOF x\nEOF", "1:5: the heredoc has no marker: write <<EOF and begin a new line"),
     ("a /* b", "1:3: the comment is not closed: end it with */"),
     ("a / b", "1:3: unexpected character `/`: a comment begins with // or /*"),
     ("a = <EOF", "1:5: unexpected character `<`: a heredoc begins with <<EOF"),
@@ -227,7 +257,7 @@ fn every_unknown_key_is_named_with_the_nearest_known_one() {
 
 #[test]
 fn values_of_the_wrong_type_are_refused_with_what_is_expected() {
-    let text = "port = \"eighty\"\nbig = 65536\nhalf = 1.5\noctal = 0644\n\
+    let text = "port = \"eighty\"\nbig = 65536\nhalf = 1.5\noctal = \"0844\"\n\
                 flag = \"yes\"\nttl = 60\nlist = [1, {}]\nblock = 1\npath = \"\"";
     let mut file = read(text);
     let errors = [
@@ -245,7 +275,7 @@ fn values_of_the_wrong_type_are_refused_with_what_is_expected() {
         "1:8: port must be a whole number from 0 to 65535, not `eighty`",
         "2:7: big must be a whole number from 0 to 65535, not 65536",
         "3:8: half must be a whole number from -2147483648 to 2147483647, not 1.5",
-        "4:9: octal must be a whole number from 0 to 4294967295, not 0644",
+        "4:9: octal must be a whole number from 0 to 4294967295, not `0844`",
         "5:8: flag must be true or false, not `yes`",
         "6:7: ttl must be a duration in quotes, such as \"90s\" or \"1h30m\", not 60",
         "7:8: list must be a list [ ], each item a text in quotes, not a list",
@@ -259,12 +289,39 @@ fn values_of_the_wrong_type_are_refused_with_what_is_expected() {
 
 #[test]
 fn whole_numbers_are_read_in_every_notation() {
-    for (text, expected) in [("7", 7), ("\"7\"", 7), ("0", 0), ("0x1f", 31), ("\"0X1F\"", 31), ("-0x10", -16)]
-    {
+    for (text, expected) in [
+        ("7", 7),
+        ("\"7\"", 7),
+        ("0", 0),
+        ("-0", 0),
+        ("0x1f", 31),
+        ("\"0X1F\"", 31),
+        ("-0x10", -16),
+        ("0644", 420),
+        ("\"-0010\"", -8),
+    ] {
         assert_eq!(read(&format!("a = {text}")).take::<i64>("a").unwrap(), Some(expected), "{text}");
     }
     assert_eq!(read("a = 18446744073709551615").take::<u64>("a").unwrap(), Some(u64::MAX));
-    assert!(read("a = \"+7\"").take::<i64>("a").is_err());
+    for bad in ["+7", "0x-7", "0x", "-", "--7", "07.0", "1e3", " 7", ""] {
+        assert!(read(&format!("a = \"{bad}\"")).take::<i64>("a").is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn truth_is_written_in_more_than_one_way() {
+    for (text, expected) in [
+        ("true", Some(true)),
+        ("\"TRUE\"", Some(true)),
+        ("1", Some(true)),
+        ("\"0\"", Some(false)),
+        ("\"False\"", Some(false)),
+        ("2", None),
+        ("\"yes\"", None),
+        ("\"\"", None),
+    ] {
+        assert_eq!(read(&format!("a = {text}")).take::<bool>("a").ok().flatten(), expected, "{text}");
+    }
 }
 
 #[test]
@@ -311,7 +368,10 @@ fn environment_is_expanded_as_the_shell_would() {
         ("$$NAME costs $$5", "$NAME costs $5"),
         ("[$UNKNOWN][${UNKNOWN}]", "[][]"),
         ("$5 $", " $"),
-        ("a $ b $. ${NAME", "a $ b $. ${NAME"),
+        ("$?$*$#$@$!$-$12", "2"),
+        ("a $ b $. c", "a $ b $. c"),
+        ("[${}][${$}][${NAME", "[][$][NAME"),
+        ("${NAME OF} ${NAME}}", " value}"),
         ("é$NAME€", "évalue€"),
     ] {
         assert_eq!(expand_env(text, lookup), expected, "{text}");

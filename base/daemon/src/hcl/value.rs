@@ -79,11 +79,14 @@ impl Value {
         }
     }
 
-    /// A truth value, or the strings `true` and `false`.
+    /// A truth value, or one as text or number: `true`, `false`, `1` and `0`, in any case.
     pub fn as_bool(&self) -> Option<bool> {
-        match &self.data {
-            Data::Bool(value) => Some(*value),
-            Data::Text(text) => text.parse().ok(),
+        if let Data::Bool(value) = &self.data {
+            return Some(*value);
+        }
+        match self.as_text()?.to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
             _ => None,
         }
     }

@@ -15,6 +15,7 @@ use finial_daemon::hcl::{self, Block, HclError};
 use finial_identity::TrustDomain;
 
 use super::Config;
+use super::keys::AGENT;
 
 pub(super) fn read(text: &str, file: &str) -> Result<Config, HclError> {
     let mut top = hcl::parse(text, file)?;
@@ -41,6 +42,7 @@ fn read_agent(mut agent: Block) -> Result<Config, HclError> {
     delivery::read(&mut agent, &mut config)?;
     sds::read(&mut agent, &mut config)?;
     read_log(&mut agent, &mut config)?;
+    config.warnings.extend(agent.take_unserved(AGENT, "agent")?);
     agent.finish()?;
     Ok(config)
 }

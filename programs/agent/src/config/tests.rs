@@ -113,24 +113,32 @@ fn bad_configurations_are_refused_by_name_and_line() {
             with("join_token = \"a\"\n  join_token_file = \"b\""),
             "agent.conf:6:3: join_token and join_token_file",
         ),
-        (
-            full.replace("\"disk\"", "\"tpm\""),
-            "KeyManager \"tpm\" is not served by this version: use disk or memory",
-        ),
+        (full.replace("\"disk\"", "\"tpm\""), "KeyManager \"tpm\" is unknown: use \"disk\" or \"memory\""),
         (full.replace("directory =", "folder ="), "directory is missing"),
         (
             full.replace("\"join_token\"", "\"sshpop\""),
-            "NodeAttestor \"sshpop\" is not served by this version: use join_token or x509pop",
+            "NodeAttestor \"sshpop\" is not supported yet: use \"join_token\" or \"x509pop\"",
         ),
         (
             full.replace("WorkloadAttestor", "WorkloadAttester"),
             "there is no WorkloadAttestor: add WorkloadAttestor \"unix\" { }",
         ),
         (
-            full.replace("  NodeAttestor", "  SVIDStore \"a\" { }\n  NodeAttestor"),
-            "unknown key \"SVIDStore\" in plugins",
+            full.replace("  NodeAttestor", "  SVIDStore \"aws_secretsmanager\" { }\n  NodeAttestor"),
+            "SVIDStore \"aws_secretsmanager\" is not supported yet: remove it",
         ),
-        (full.clone() + "telemetry { }", "unknown key \"telemetry\" at the top level"),
+        (
+            full.clone() + "telemtry { }",
+            "unknown key \"telemtry\" at the top level (did you mean \"telemetry\"?)",
+        ),
+        (
+            with("profiling_enabled = true"),
+            "agent.conf:5:3: profiling_enabled is not supported yet: remove it, and use perf",
+        ),
+        (
+            with("experimental { broker { socket_path = \"/s\" } }"),
+            "agent.conf:5:18: broker is not supported yet",
+        ),
     ];
     for (text, problem) in bad {
         let error = Config::from_hcl(&text, "agent.conf").expect_err(problem).to_string();

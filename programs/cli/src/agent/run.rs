@@ -126,6 +126,7 @@ impl Run {
             config.log_format,
             config.log_file.clone().map_or(Output::Stdout, Output::File),
         )?;
+        config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let app = finial_agent::build(config, &Clock::system()).await.context("the agent cannot start")?;
         let supervised = Supervised::from_env();
         let status = format!("serving on {}", app.socket_path().display());
@@ -141,7 +142,8 @@ pub(crate) struct Validate {
 
 impl Validate {
     pub(crate) fn run(self) -> Result<()> {
-        self.settings.read()?;
+        let config = self.settings.read()?;
+        config.warnings.iter().for_each(|warning| output::complain(format_args!("Warning: {warning}\n")));
         output::print("SPIRE agent configuration file is valid.\n");
         Ok(())
     }

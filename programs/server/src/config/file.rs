@@ -1,16 +1,21 @@
 //! The configuration file: SPIRE's keys, as far as they are served.
 
 mod authorities;
+mod experimental;
+mod federation;
 mod node_attestors;
+mod plugins;
 mod watching;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use finial_daemon::hcl::{self, Block, HclError};
 use finial_daemon::log;
 use finial_identity::TrustDomain;
 
-use super::{Config, KeysConfig, StoreConfig};
+use super::Config;
+use super::keys::SERVER;
 
 pub(super) fn read(text: &str, file: &str) -> Result<Config, HclError> {
     let mut top = hcl::parse(text, file)?;
@@ -20,7 +25,7 @@ pub(super) fn read(text: &str, file: &str) -> Result<Config, HclError> {
     top.finish()?;
     let mut config = read_server(server)?;
     watching.set(&mut config);
-    read_plugins(plugins, &mut config)?;
+    plugins::read(plugins, &mut config)?;
     Ok(config)
 }
 
@@ -48,90 +53,12 @@ fn read_server(mut server: Block) -> Result<Config, HclError> {
     }
     set(&mut config.audit_log, server.take("audit_log_enabled")?);
     authorities::read(&mut server, &mut config.issue)?;
+    server.peek::<Duration>("max_attested_node_info_staleness")?;
+    config.warnings.extend(experimental::read(&mut server)?);
+    config.warnings.extend(federation::read(&mut server)?);
+    config.warnings.extend(server.take_unserved(SERVER, "server")?);
     server.finish()?;
     Ok(config)
-}
-
-fn read_plugins(mut plugins: Block, config: &mut Config) -> Result<(), HclError> {
-    let (mut data, at) = only_plugin(&mut plugins, "DataStore", &["sql"])?;
-    config.store = read_store(&mut data)?;
-    finish_plugin(data, at)?;
-
-    let (mut data, at) = only_plugin(&mut plugins, "KeyManager", &["memory", "disk"])?;
-    config.keys = match at.name.as_str() {
-        "disk" => match data.take("keys_path")? {
-            Some(path) => KeysConfig::Disk(path),
-            None => {
-                return Err(data.error("KeyManager \"disk\" has no keys_path: name the file for the keys"));
-            }
-        },
-        _ => KeysConfig::Memory,
-    };
-    finish_plugin(data, at)?;
-
-    config.node_attestors = node_attestors::read(&mut plugins)?;
-    plugins.finish()
-}
-
-/// A plugin whose `plugin_data` is being read.
-struct Plugin {
-    name: String,
-    block: Block,
-}
-
-/// Takes the one plugin of a kind of which a server has exactly one, and its `plugin_data`.
-fn only_plugin(
-    plugins: &mut Block,
-    kind: &'static str,
-    served: &[&str],
-) -> Result<(Block, Plugin), HclError> {
-    let mut labelled = plugins.take_labelled(kind)?;
-    let Some((name, mut block)) = labelled.pop() else {
-        return Err(plugins.error(&format!("plugins has no {kind}: add {kind} \"{}\"", served[0])));
-    };
-    if !labelled.is_empty() {
-        return Err(block.error(&format!("a server has one {kind}: keep one of them")));
-    }
-    if !served.contains(&name.as_str()) {
-        return Err(not_served(&block, kind, &name, served));
-    }
-    let data = match block.take_block("plugin_data")? {
-        Some(data) => data,
-        None => return Err(block.error(&format!("{kind} \"{name}\" has no plugin_data {{ }}"))),
-    };
-    Ok((data, Plugin { name, block }))
-}
-
-fn finish_plugin(data: Block, plugin: Plugin) -> Result<(), HclError> {
-    data.finish()?;
-    plugin.block.finish()
-}
-
-fn not_served(block: &Block, kind: &str, name: &str, served: &[&str]) -> HclError {
-    let served = served.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(" or ");
-    block.error(&format!("{kind} \"{name}\" is not served by this version: use {served}"))
-}
-
-fn read_store(data: &mut Block) -> Result<StoreConfig, HclError> {
-    let database: Option<String> = data.take("database_type")?;
-    match database.as_deref() {
-        Some("sqlite3") => {}
-        Some(other) => {
-            let problem = format!("database_type \"{other}\" is not served by this version: use \"sqlite3\"");
-            return Err(data.error_at("database_type", &problem));
-        }
-        None => return Err(data.error("DataStore \"sql\" has no database_type: set \"sqlite3\"")),
-    }
-    let connection: Option<String> = data.take("connection_string")?;
-    match connection.as_deref() {
-        Some(":memory:") => Ok(StoreConfig::Memory),
-        Some(uri) if uri.starts_with("file:") || uri.contains('?') => Err(data.error_at(
-            "connection_string",
-            "connection_string must be the path of a file, without parameters",
-        )),
-        Some(path) if !path.is_empty() => Ok(StoreConfig::Sqlite(path.into())),
-        _ => Err(data.error("DataStore \"sql\" has no connection_string: name the database file")),
-    }
 }
 
 fn required_block(top: &mut Block, key: &'static str) -> Result<Block, HclError> {

@@ -114,13 +114,62 @@ fn bad_server_block_is_refused_with_line_and_remedy() {
         ),
         (&format!("{head}ca_subject {{ locality = \"x\" }}"), "server.conf:4:", "unknown key \"locality\""),
         (&format!("{head}admin_ids = [\"ops\"]"), "server.conf:4:", "admin_ids"),
-        (&format!("{head}federation {{ }}"), "server.conf:4:", "unknown key \"federation\""),
+        (
+            &format!("{head}federation {{ federates_with \"a.test\" {{ }} }}"),
+            "server.conf:4:",
+            "federates_with is not supported yet: remove it",
+        ),
+        (
+            &format!("{head}proxy_protocol_trusted_cidrs = [\"10.0.0.0/8\"]"),
+            "server.conf:4:",
+            "is not supported yet",
+        ),
+        (
+            &format!("{head}experimental {{ event_timeout = \"1m\" sql_transaction_timeout = \"1m\" }}"),
+            "server.conf:4:",
+            "are the same setting",
+        ),
+        (
+            &format!("{head}experimental {{ cache_reload_interval = \"24h\" }}"),
+            "server.conf:4:",
+            "must be longer than cache_reload_interval",
+        ),
+        (
+            &format!("{head}experimental {{ cache_reload_interval = 5 }}"),
+            "server.conf:4:",
+            "a duration in quotes",
+        ),
+        (
+            &format!("{head}experimental {{ named_pipe_name = \"x\" }}"),
+            "server.conf:4:",
+            "it is for Windows, use socket_path",
+        ),
         (&format!("{head}log_level = \"loud\""), "server.conf:4:", "log_level"),
     ];
     for (server, place, remedy) in table {
         let problem = read(server).unwrap_err();
         assert!(problem.starts_with(place) && problem.contains(remedy), "{server}: {problem}");
     }
+}
+
+#[test]
+fn what_asks_for_nothing_is_accepted_and_what_has_no_effect_is_told() {
+    let head = "trust_domain = \"example.org\"\ndata_dir = \"/data\"\n";
+    let warnings = |lines: &str| read(&format!("{head}{lines}")).unwrap().warnings;
+    let nothing = "profiling_enabled = false profiling_names = [] proxy_protocol_trusted_cidrs = []\n\
+                   max_attested_node_info_staleness = \"0s\" federation { }\n\
+                   experimental { events_based_cache = false require_pq_kem = false feature_flags = [] }";
+    assert_eq!(warnings(nothing), Vec::<String>::new());
+    let told = warnings(
+        "experimental { events_based_cache = true cache_reload_intervall = \"1s\" }\nfederation { x = 1 }\nprofiling_port = 1",
+    );
+    let expected = [
+        "server.conf:4:16: events_based_cache has no effect: the index follows each write at once",
+        "server.conf:4:42: unknown key \"cache_reload_intervall\" in experimental (did you mean \"cache_reload_interval\"?); it has no effect",
+        "server.conf:5:14: unknown key \"x\" in federation: remove it, or check the spelling; it has no effect",
+        "server.conf:6:1: profiling_port has no effect: there is no profiler: use perf",
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]
@@ -132,10 +181,22 @@ fn bad_plugins_are_refused_with_line_and_remedy() {
         (keys.to_owned(), "plugins has no DataStore"),
         (store.to_owned(), "plugins has no KeyManager"),
         (format!("{store}\n{keys}\nKeyManager \"disk\" {{ plugin_data {{ }} }}"), "one KeyManager"),
-        (format!("{store}\nKeyManager \"aws_kms\" {{ plugin_data {{ }} }}"), "is not served by this version"),
+        (
+            format!("{store}\nKeyManager \"aws_kms\" {{ plugin_data {{ }} }}"),
+            "KeyManager \"aws_kms\" is not supported yet: use \"memory\" or \"disk\"",
+        ),
         (format!("{store}\nKeyManager \"disk\" {{ plugin_data {{ }} }}"), "no keys_path"),
-        (format!("{store}\n{keys}\nNodeAttestor \"x509pop\" {{ }}"), "has no plugin_data"),
-        (format!("{store}\n{keys}\nUpstreamAuthority \"disk\" {{ }}"), "unknown key \"UpstreamAuthority\""),
+        (format!("{store}\n{keys}\nNodeAttestor \"x509pop\" {{ }}"), "has no ca_bundle_path"),
+        (
+            format!("{store}\n{keys}\nUpstreamAuthority \"disk\" {{ }}"),
+            "UpstreamAuthority \"disk\" is not supported yet: remove it",
+        ),
+        (format!("{store}\n{keys}\nNodeAttestor \"tpm\" {{ }}"), "NodeAttestor \"tpm\" is unknown: use"),
+        (format!("{store}\n{keys}\nNotifer \"x\" {{ }}"), "did you mean \"Notifier\"?"),
+        (
+            format!("{store}\n{keys}\nNodeAttestor \"x\" {{ plugin_cmd = \"/x\" }}"),
+            "plugin_cmd is not supported yet",
+        ),
         (
             format!("{keys}\nDataStore \"sql\" {{ plugin_data {{ database_type = \"mysql\" }} }}"),
             "use \"sqlite3\"",
@@ -250,6 +311,6 @@ fn join_tokens_are_served_unless_others_are_named_alone() {
         ["sshpop", "http_challenge", "k8s_psat", "tpm_devid", "aws_iid", "gcp_iit", "azure_msi", "azure_imds"]
     {
         let problem = plugins(&format!("NodeAttestor \"{other}\" {{ plugin_data {{ }} }}")).unwrap_err();
-        assert!(problem.contains(&format!("\"{other}\" is not served by this version")), "{problem}");
+        assert!(problem.contains(&format!("\"{other}\" is not supported yet")), "{problem}");
     }
 }

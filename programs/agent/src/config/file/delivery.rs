@@ -7,6 +7,7 @@ use finial_daemon::hcl::{Block, HclError};
 use finial_identity::KeyKind;
 use finial_provide::RateLimits;
 
+use crate::config::keys::EXPERIMENTAL;
 use crate::config::{Config, DeliveryConfig};
 
 /// The least availability target (SPIRE's).
@@ -24,12 +25,14 @@ pub(super) fn read(agent: &mut Block, config: &mut Config) -> Result<(), HclErro
     set(&mut delivery.allowed_foreign_jwt_claims, agent.take("allowed_foreign_jwt_claims")?);
     set(&mut delivery.disable_workload_api, agent.take("disable_workload_api")?);
     if let Some(experimental) = agent.take_block("experimental")? {
-        read_experimental(experimental, delivery)?;
+        let warnings = read_experimental(experimental, delivery)?;
+        config.warnings.extend(warnings);
     }
     Ok(())
 }
 
-fn read_experimental(mut block: Block, delivery: &mut DeliveryConfig) -> Result<(), HclError> {
+/// Gives what the operator should know. As in SPIRE, a key that nobody knows does not keep the agent from starting.
+fn read_experimental(mut block: Block, delivery: &mut DeliveryConfig) -> Result<Vec<String>, HclError> {
     if let Some(interval) = block.take::<Duration>("sync_interval")? {
         if interval.is_zero() {
             let problem = "sync_interval must be longer than 0s: the server would be asked without end";
@@ -38,14 +41,12 @@ fn read_experimental(mut block: Block, delivery: &mut DeliveryConfig) -> Result<
         delivery.sync_interval = interval;
     }
     set(&mut delivery.jwt_svid_cache_hit_timeout, hit_timeout(&mut block)?);
-    if block.take::<bool>("use_sync_authorized_entries")? == Some(false) {
-        let problem = "use_sync_authorized_entries = false is not served by this version: remove it";
-        return Err(block.error_at("use_sync_authorized_entries", problem));
-    }
     if let Some(limits) = block.take_block("ratelimit")? {
         read_rate_limits(limits, &mut delivery.rate_limits)?;
     }
-    block.finish()
+    let mut warnings = block.take_unserved(EXPERIMENTAL, "agent.experimental")?;
+    warnings.extend(block.pass_over());
+    Ok(warnings)
 }
 
 /// A limit that is not given keeps its default; 0 switches it off.

@@ -3,16 +3,20 @@
 use std::path::PathBuf;
 
 use finial_attest::X509PopFiles;
-use finial_daemon::hcl::{Block, HclError};
+use finial_daemon::hcl::{Block, HclError, Plugin};
 use finial_receive::Endpoint;
 
-use super::plugins::{Plugin, only};
+use super::plugins::at_most_one;
 use super::required;
 use crate::config::NodeAttestorConfig;
 
+/// Without any, by a join token: that may come by a flag.
 pub(super) fn read(plugins: &mut Block) -> Result<NodeAttestorConfig, HclError> {
-    let Plugin { name, mut settings } = only(plugins, "NodeAttestor", &["join_token", "x509pop"])?;
-    let config = match name {
+    let served = ["join_token", "x509pop"];
+    let Some(Plugin { name, mut settings, .. }) = at_most_one(plugins, "NodeAttestor", &served)? else {
+        return Ok(NodeAttestorConfig::JoinToken);
+    };
+    let config = match name.as_str() {
         "x509pop" => read_x509pop(&mut settings)?,
         _ => NodeAttestorConfig::JoinToken,
     };

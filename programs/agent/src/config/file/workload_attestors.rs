@@ -6,28 +6,27 @@ mod k8s;
 use finial_attest::UnixConfig;
 use finial_daemon::hcl::{Block, HclError};
 
-use super::plugins::plugin_data;
 use crate::config::Config;
+use crate::config::keys::PLUGINS;
+
+const SERVED: [&str; 4] = ["unix", "docker", "k8s", "systemd"];
 
 pub(super) fn read(plugins: &mut Block, config: &mut Config) -> Result<(), HclError> {
-    let found = plugins.take_labelled(KIND)?;
+    let found = plugins.take_plugins("WorkloadAttestor")?;
     if found.is_empty() {
         return Err(plugins.error("there is no WorkloadAttestor: add WorkloadAttestor \"unix\" { }"));
     }
     config.unix = None;
-    for (name, block) in found {
-        match name.as_str() {
-            "unix" => config.unix = Some(read_unix(plugin_data(block)?)?),
-            "docker" => config.docker = Some(docker::read(plugin_data(block)?)?),
-            "k8s" => config.k8s = Some(k8s::read(plugin_data(block)?)?),
+    for plugin in found {
+        match plugin.name.as_str() {
+            "unix" => config.unix = Some(read_unix(plugin.settings)?),
+            "docker" => config.docker = Some(docker::read(plugin.settings)?),
+            "k8s" => config.k8s = Some(k8s::read(plugin.settings)?),
             "systemd" => {
-                plugin_data(block)?.finish()?;
+                plugin.settings.finish()?;
                 config.systemd = true;
             }
-            _ => {
-                let problem = format!("{KIND} \"{name}\" is not served by this version: use {SERVED}");
-                return Err(block.error(&problem));
-            }
+            _ => return Err(plugin.unserved(PLUGINS, &SERVED)),
         }
     }
     Ok(())
@@ -41,6 +40,3 @@ fn read_unix(mut settings: Block) -> Result<UnixConfig, HclError> {
     settings.finish()?;
     Ok(unix)
 }
-
-const KIND: &str = "WorkloadAttestor";
-const SERVED: &str = "unix, docker, k8s or systemd";

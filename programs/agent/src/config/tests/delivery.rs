@@ -79,9 +79,12 @@ fn bad_values_are_refused_by_name() {
             "experimental { jwt_svid_cache_hit_timeout = \"30s\" }",
             "30s must be at least 5s and less than 30s",
         ),
-        ("experimental { use_sync_authorized_entries = false }", "is not served by this version: remove it"),
+        (
+            "experimental { use_sync_authorized_entries = false }",
+            "use_sync_authorized_entries is not supported yet: remove it",
+        ),
         ("experimental { ratelimit { fetch = 1 } }", "unknown key \"fetch\" in ratelimit"),
-        ("experimental { require_pq_kem = true }", "unknown key \"require_pq_kem\" in experimental"),
+        ("experimental { require_pq_kem = true }", "require_pq_kem is not supported yet: remove it"),
     ];
     for (line, problem) in bad {
         let error = Config::from_hcl(&with(line), "agent.conf").expect_err(problem).to_string();

@@ -65,7 +65,7 @@ fn bad_node_attestors_are_refused_with_a_remedy() {
     {
         let refused = with_attestor(AGENT, name, "").unwrap_err();
         let problem =
-            format!("NodeAttestor \"{name}\" is not served by this version: use join_token or x509pop");
+            format!("NodeAttestor \"{name}\" is not supported yet: use \"join_token\" or \"x509pop\"");
         assert!(refused.contains(&problem), "{refused}");
     }
 }

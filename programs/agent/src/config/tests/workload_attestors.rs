@@ -45,11 +45,11 @@ fn only_what_is_configured_attests() {
 #[test]
 fn bad_attestors_are_refused_by_name_and_line() {
     for (attestors, problem) in [
+        ("WorkloadAttestor \"windows\" { }", "is not supported: it is for Windows, use unix"),
         (
-            "WorkloadAttestor \"windows\" { }",
-            "is not served by this version: use unix, docker, k8s or systemd",
+            "WorkloadAttestor \"slurm\" { }",
+            "WorkloadAttestor \"slurm\" is not supported yet: use \"unix\" or \"docker\" or \"k8s\" or \"systemd\"",
         ),
-        ("WorkloadAttestor \"slurm\" { }", "WorkloadAttestor \"slurm\" is not served by this version"),
         ("WorkloadAttestor \"unix\" { }\n WorkloadAttestor \"unix\" { }", "\"unix\"` appears twice"),
         ("WorkloadAttestor \"systemd\" { plugin_data { id = 1 } }", "unknown key \"id\""),
     ] {

@@ -5,32 +5,23 @@ use std::path::PathBuf;
 use finial_attest::{X509PopConfig, X509PopMode};
 use finial_daemon::hcl::{Block, HclError};
 
-use super::{not_served, set};
+use super::set;
 use crate::config::NodeAttestorsConfig;
-
-const KIND: &str = "NodeAttestor";
-const SERVED: &[&str] = &["join_token", "x509pop"];
+use crate::config::keys::PLUGINS;
 
 /// Those that are named; when none is, the join token.
 pub(super) fn read(plugins: &mut Block) -> Result<NodeAttestorsConfig, HclError> {
-    let labelled = plugins.take_labelled(KIND)?;
-    let mut config = NodeAttestorsConfig { join_token: labelled.is_empty(), x509pop: None };
-    for (name, mut plugin) in labelled {
-        let data = plugin.take_block("plugin_data")?;
-        match (name.as_str(), data) {
-            ("join_token", data) => {
+    let found = plugins.take_plugins("NodeAttestor")?;
+    let mut config = NodeAttestorsConfig { join_token: found.is_empty(), x509pop: None };
+    for plugin in found {
+        match plugin.name.as_str() {
+            "join_token" => {
                 config.join_token = true;
-                data.map_or(Ok(()), Block::finish)?;
+                plugin.settings.finish()?;
             }
-            ("x509pop", Some(data)) => config.x509pop = Some(read_x509pop(data)?),
-            ("x509pop", None) => {
-                return Err(
-                    plugin.error("NodeAttestor \"x509pop\" has no plugin_data { }: name a ca_bundle_path")
-                );
-            }
-            _ => return Err(not_served(&plugin, KIND, &name, SERVED)),
+            "x509pop" => config.x509pop = Some(read_x509pop(plugin.settings)?),
+            _ => return Err(plugin.unserved(PLUGINS, &["join_token", "x509pop"])),
         }
-        plugin.finish()?;
     }
     Ok(config)
 }

@@ -3,6 +3,8 @@
 use finial_daemon::hcl::{Block, HclError};
 use finial_plugin_docker::{DockerConfig, IdPatterns};
 
+use crate::config::keys::PLUGINS;
+
 pub(super) fn read(mut settings: Block) -> Result<DockerConfig, HclError> {
     let mut docker = DockerConfig::default();
     if let Some(socket) = settings.take_parsed("docker_socket_path")? {
@@ -14,7 +16,7 @@ pub(super) fn read(mut settings: Block) -> Result<DockerConfig, HclError> {
     docker.podman_socket_template = settings.take_parsed("podman_socket_path_template")?;
     docker.api_version = settings.take_parsed("docker_version")?;
     docker.id_patterns = read_id_patterns(&mut settings)?;
-    refuse(&mut settings)?;
+    settings.take_unserved(PLUGINS, "plugins.WorkloadAttestor.docker")?;
     settings.finish()?;
     Ok(docker)
 }
@@ -31,24 +33,6 @@ fn read_id_patterns(settings: &mut Block) -> Result<Option<IdPatterns>, HclError
     }
     let patterns = IdPatterns::parse(patterns.iter().map(String::as_str));
     patterns.map(Some).map_err(|problem| settings.error_at(MATCHERS, &format!("{MATCHERS}: {problem}")))
-}
-
-/// What SPIRE's attestor has and this one has not.
-fn refuse(settings: &mut Block) -> Result<(), HclError> {
-    if let Some(sigstore) = settings.take_block("sigstore")? {
-        let problem =
-            "sigstore is not served by this version: remove it, and entries with docker:image-signature";
-        return Err(sigstore.error(problem));
-    }
-    if settings.take::<bool>("verbose_container_locator_logs")? == Some(true) {
-        let problem = "verbose_container_locator_logs is not served by this version: remove it";
-        return Err(settings.error_at("verbose_container_locator_logs", problem));
-    }
-    if settings.take::<String>("docker_host")?.is_some() {
-        let problem = "docker_host is for Windows: use docker_socket_path";
-        return Err(settings.error_at("docker_host", problem));
-    }
-    Ok(())
 }
 
 const MATCHERS: &str = "container_id_cgroup_matchers";

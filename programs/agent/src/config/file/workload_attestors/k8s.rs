@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use finial_daemon::hcl::{Block, HclError};
 use finial_plugin_k8s::{Credentials, K8sConfig, KubeletPort, Verification};
 
+use crate::config::keys::PLUGINS;
+
 pub(super) fn read(mut settings: Block) -> Result<K8sConfig, HclError> {
-    refuse_unserved(&mut settings)?;
+    refuse_old_locator(&mut settings)?;
+    settings.take_unserved(PLUGINS, "plugins.WorkloadAttestor.k8s")?;
     let defaults = K8sConfig::default();
     let config = K8sConfig {
         port: read_port(&mut settings)?,
@@ -70,22 +73,12 @@ fn read_credentials(settings: &mut Block) -> Result<Credentials, HclError> {
     }
 }
 
-fn refuse_unserved(settings: &mut Block) -> Result<(), HclError> {
-    for key in ["sigstore", "experimental"] {
-        if let Some(block) = settings.take_block(key)? {
-            return Err(block.error(&format!("{key} {{ }} is not served by this version: leave it out")));
-        }
+/// There is but one locator here, and it is the new one.
+fn refuse_old_locator(settings: &mut Block) -> Result<(), HclError> {
+    if settings.take("use_new_container_locator")?.unwrap_or(true) {
+        return Ok(());
     }
-    for key in ["enable_namespace_labels", "disable_kubelet_client", "verbose_container_locator_logs"] {
-        if settings.take(key)?.unwrap_or_default() {
-            return Err(settings.error_at(key, &format!("{key} is not served by this version: leave it out")));
-        }
-    }
-    // There is but one locator here, and it is the new one.
-    if !settings.take("use_new_container_locator")?.unwrap_or(true) {
-        let problem =
-            "the container locator before SPIRE 1.9 is not served: leave use_new_container_locator out";
-        return Err(settings.error_at("use_new_container_locator", problem));
-    }
-    Ok(())
+    let problem =
+        "the container locator before SPIRE 1.9 is not supported: leave use_new_container_locator out";
+    Err(settings.error_at("use_new_container_locator", problem))
 }

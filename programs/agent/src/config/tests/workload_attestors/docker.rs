@@ -31,9 +31,13 @@ fn bad_settings_are_refused_with_a_remedy() {
         ("docker_socket_path = \"/d.sock\"", "docker_socket_path: `/d.sock` is no Unix socket"),
         ("podman_socket_path_template = \"unix:///p\"", "must have one %d"),
         ("docker_version = \"latest\"", "docker_version: `latest` is no version"),
-        ("sigstore { }", "sigstore is not served by this version"),
-        ("verbose_container_locator_logs = true", "verbose_container_locator_logs is not served"),
-        ("docker_host = \"npipe://x\"", "docker_host is for Windows"),
+        ("sigstore { }", "sigstore is not supported yet"),
+        ("experimental { sigstore { } }", "experimental is not supported yet"),
+        ("verbose_container_locator_logs = true", "verbose_container_locator_logs is not supported yet"),
+        (
+            "docker_host = \"npipe://x\"",
+            "docker_host is not supported: it is for Windows, use docker_socket_path",
+        ),
         ("container_id_cgroup_matchers = [\"/docker/<id>\"]", "only with use_new_container_locator = false"),
         (
             "use_new_container_locator = false\ncontainer_id_cgroup_matchers = [\"/docker\"]",
