@@ -35,7 +35,7 @@ struct How {
     #[arg(long)]
     verbose: bool,
     /// Deprecated by SPIRE, and without effect
-    #[arg(long, hide = true)]
+    #[arg(long)]
     shallow: bool,
     #[command(flatten)]
     output: Output,

@@ -31,6 +31,9 @@ pub(crate) enum Operator {
     /// Not supported yet: authorities above this server's
     #[command(hide = true, name = "upstreamauthority")]
     UpstreamAuthority(NotYet),
+    /// Not supported yet: WIT-SVIDs
+    #[command(hide = true)]
+    Wit(NotYet),
 }
 
 impl Operator {
@@ -44,6 +47,7 @@ impl Operator {
             Self::Jwt(command) => command.run().await,
             Self::Federation(command) => command.refuse("federation"),
             Self::UpstreamAuthority(command) => command.refuse("upstreamauthority"),
+            Self::Wit(command) => command.refuse("wit"),
         }
     }
 }

@@ -18,15 +18,15 @@ const DELEGATE: &str = "spiffe://example.org/delegate";
 const NODE: &str = "spiffe://example.org/node";
 
 /// A server, and an agent whose delegate is every process of this user.
-struct Case {
+pub(crate) struct Case {
     agent: Process,
     _server: Process,
-    pair: Pair,
+    pub(crate) pair: Pair,
     private: TempDir,
 }
 
 impl Case {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let pair = Pair::new();
         let server = pair.server();
         let private = tempfile::Builder::new().prefix("finial.").tempdir_in("/tmp").unwrap();
@@ -37,7 +37,7 @@ impl Case {
         Self { agent, _server: server, pair, private }
     }
 
-    fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.private.path().join("admin.sock")
     }
 

@@ -1,7 +1,7 @@
 //! From an empty folder to an identity that proves itself, follows its entry, and goes with it.
 
 use finial_daemon::Clock;
-use finial_identity::{Audience, Role};
+use finial_identity::{Audience, JwtSvid, Role};
 use futures_util::StreamExt;
 use tonic::Code;
 
@@ -87,6 +87,48 @@ async fn a_forced_rotation_reaches_an_open_stream() {
     let now = domain.clock.now();
     reissued.credentials[0].svid().verify(&trusted, now, Role::Server).unwrap();
     before.credentials[0].svid().verify(&trusted, now, Role::Server).unwrap_err();
+
+    agent.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tainted_jwt_authority_signs_nothing_that_a_workload_still_gets() {
+    let domain = Domain::start(&Clock::system()).await;
+    let agent = domain.start_agent().await;
+    domain.entry_for_this_process("/web").await;
+    drop(domain.x509_svids().await);
+    let audience = Audience::new(["db"]).unwrap();
+    let fetch = async || domain.workload().jwt_svids(&audience, None).await.unwrap().remove(0);
+    let before = fetch().await;
+    let mut bundles = domain.workload().jwt_bundles().await.unwrap();
+    let old = domain.authorities().jwt_authorities().await.unwrap().active.unwrap();
+    let new = domain.authorities().prepare_jwt().await.unwrap();
+    domain.authorities().activate_jwt(&new.id).await.unwrap();
+    assert_eq!(fetch().await.token(), before.token(), "what the agent holds is good until it is tainted");
+
+    domain.authorities().taint_jwt(&old.id).await.unwrap();
+    let mut after = fetch().await;
+    for _ in 0..10_000 {
+        if after.token() != before.token() {
+            break;
+        }
+        after = fetch().await;
+    }
+    assert_ne!(after.token(), before.token(), "the agent still hands out what the tainted authority signed");
+
+    domain.authorities().revoke_jwt(&old.id).await.unwrap();
+    let trusted = loop {
+        let bundles = bundles.next().await.unwrap().unwrap();
+        let keys: Vec<_> = bundles.bundle(&domain.trust_domain).unwrap().jwt_authorities.iter().collect();
+        if keys.iter().all(|key| key.key_id != old.id) {
+            break bundles;
+        }
+    };
+    let now = domain.clock.now();
+    assert_eq!(JwtSvid::verify(after.token(), "db", &trusted, now).unwrap().id(), &domain.id("/web"));
+    JwtSvid::verify(before.token(), "db", &trusted, now).unwrap_err();
+    let refused = domain.workload().validate_jwt_svid("db", before.token()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
 
     agent.stop().await.unwrap();
 }

@@ -1,5 +1,8 @@
 //! `finial agent purge`: forget the agents that ended long ago and can attest again.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -52,7 +55,7 @@ impl Purge {
             ended.push(Ended { id: agent.id, outcome });
         }
         self.output.print(
-            self.text(&ended),
+            text_of(&ended, self.dry_run),
             || json!({"expired_agents": ended.iter().map(Ended::json).collect::<Vec<_>>()}),
         );
         if ended.iter().any(|agent| matches!(agent.outcome, Some(Err(_)))) {
@@ -60,30 +63,30 @@ impl Purge {
         }
         Ok(())
     }
+}
 
-    fn text(&self, ended: &[Ended]) -> String {
-        if ended.is_empty() {
-            return "No agents to purge.\n".to_owned();
-        }
-        let found = text::counted(ended.len(), "expired agent", "expired agents");
-        let mut out = format!("Found {found}\n\n");
-        let line = |label: &str, value: &dyn std::fmt::Display| format!("{label:<18}: {value}\n");
-        let listed = |title: &str, is_one: &dyn Fn(&Ended) -> bool| {
-            let lines = ended.iter().filter(|agent| is_one(agent)).map(|agent| {
-                let error = agent.error().map(|error| line("Error", &error)).unwrap_or_default();
-                line("SPIFFE ID", &agent.id) + &error
-            });
-            let lines: String = lines.collect();
-            if lines.is_empty() { lines } else { format!("{title}:\n{lines}") }
-        };
-        if self.dry_run {
-            out += &listed("\nAgents that can be purged", &|_| true);
-            return out;
-        }
-        out += &listed("Agents purged", &|agent| matches!(agent.outcome, Some(Ok(()))));
-        out += &listed("Agents not purged", &|agent| matches!(agent.outcome, Some(Err(_))));
-        out
+fn text_of(ended: &[Ended], is_dry_run: bool) -> String {
+    if ended.is_empty() {
+        return "No agents to purge.\n".to_owned();
     }
+    let found = text::counted(ended.len(), "expired agent", "expired agents");
+    let mut out = format!("Found {found}\n\n");
+    let line = |label: &str, value: &dyn std::fmt::Display| format!("{label:<18}: {value}\n");
+    let listed = |title: &str, is_one: &dyn Fn(&Ended) -> bool| {
+        let lines = ended.iter().filter(|agent| is_one(agent)).map(|agent| {
+            let error = agent.error().map(|error| line("Error", &error)).unwrap_or_default();
+            line("SPIFFE ID", &agent.id) + &error
+        });
+        let lines: String = lines.collect();
+        if lines.is_empty() { lines } else { format!("{title}:\n{lines}") }
+    };
+    if is_dry_run {
+        out += &listed("\nAgents that can be purged", &|_| true);
+        return out;
+    }
+    out += &listed("Agents purged", &|agent| matches!(agent.outcome, Some(Ok(()))));
+    out += &listed("Agents not purged", &|agent| matches!(agent.outcome, Some(Err(_))));
+    out
 }
 
 impl Ended {

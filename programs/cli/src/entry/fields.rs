@@ -35,11 +35,11 @@ pub(super) struct Fields {
     /// The workload may use the server's administrative API
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     admin: bool,
-    /// The workload is a downstream server
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    /// Not supported yet: the workload is a downstream server
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     downstream: bool,
-    /// Put its SVIDs in a secret store
-    #[arg(long = "storeSVID", visible_alias = "store-svid", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    /// Not supported yet: put its SVIDs in a secret store
+    #[arg(long = "storeSVID", alias = "store-svid", hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     store_svid: bool,
     /// When the entry ends, in seconds since 1970
     #[arg(long = "entryExpiry", visible_alias = "entry-expiry", value_name = "SECONDS", default_value_t = 0)]
