@@ -4,6 +4,7 @@
 //! files of this repository, so that a row that lies is named, and so is one that is missing.
 
 mod calls;
+mod keys;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
@@ -27,6 +28,10 @@ const PAGE: &str = "docs/compatibility.md";
 /// A file of this repository.
 fn read(path: &str) -> String {
     std::fs::read_to_string(place(path)).unwrap()
+}
+
+fn write(path: &str, text: &str) {
+    std::fs::write(place(path), text).unwrap();
 }
 
 fn place(path: &str) -> PathBuf {

@@ -9,8 +9,8 @@
 //! ? 1                                   how it ends, when not with 0
 //! ```
 //!
-//! What differs from run to run stands there as `{uuid}`, `{time}`, `{span}`, `{secret}` or `{dir}`. With `FINIAL_TRANSCRIBE=1`
-//! the files are written anew, for somebody to look at what has changed.
+//! What differs from run to run stands there as `{uuid}`, `{time}`, `{span}`, `{secret}`, `{version}` or `{dir}`. With
+//! `FINIAL_TRANSCRIBE=1` the files are written anew, for somebody to look at what has changed.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::symlink;
@@ -90,7 +90,8 @@ fn came(dev: &Dev, bin: &Path, commands: &str) -> String {
     command.env("LC_ALL", "C").env_remove("COLUMNS");
     let finished = run(&mut command);
     let folder = dev.folder().display().to_string();
-    let mask = |text: &str| masked(&text.replace(&folder, "{dir}"));
+    let mask =
+        |text: &str| masked(&text.replace(&folder, "{dir}").replace(env!("CARGO_PKG_VERSION"), "{version}"));
     // The empty line at the end of an entry looks like one between commands.
     let mut said = mask(finished.stdout.trim_end_matches('\n'));
     for line in mask(&finished.stderr).lines() {
@@ -158,7 +159,8 @@ fn masked_run(run: &str) -> String {
 fn is_secret(run: &str) -> bool {
     let is_all = |also: &str| run.chars().all(|it| it.is_ascii_alphanumeric() || also.contains(it));
     let is_short = run.len() < if run.contains('_') { 40 } else { 32 };
-    (!is_short && is_all("-_+/=.") && !run.contains("//")) || (run.len() >= 100 && is_all("+/="))
+    // A slash is more often that of a path.
+    (!is_short && is_all("-_=.")) || (run.len() >= 100 && is_all("+/="))
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -260,6 +262,7 @@ fn what_differs_from_run_to_run_is_masked_and_nothing_else() {
         ("  Authority ID: 5a1f0e5bd0f6c3b1b2a4c9d8e7f60123456789ab", "  Authority ID: {secret}"),
         ("\"x\": \"1-2345678-abcdefghijklmnopqrstuvwxyzABCDEFGH\"", "\"x\": \"{secret}\""),
         ("$SPIRE_SERVER_PRIVATE_SOCKET_TEMPLATE", "$SPIRE_SERVER_PRIVATE_SOCKET_TEMPLATE"),
+        ("\"/tmp/spire-server/private/api.sock\"", "\"/tmp/spire-server/private/api.sock\""),
         ("eyJhbGciOiJFUzI1NiJ9.eyJhdWQiOlsiZGIiXX0.c2lnbmF0dXJl", "{secret}"),
         ("Selector                : unix:uid:1000", "Selector                : unix:uid:1000"),
         (

@@ -13,12 +13,8 @@ const REMOVE: &str = "remove it";
 const STATES: [&str; 6] = ["works", "differs", "no effect", "not yet", "never", "ours"];
 
 #[test]
-fn each_key_of_the_server_is_on_the_page() {
+fn each_key_is_on_the_page_with_what_becomes_of_it() {
     check("server", &finial_server::keys().collect::<Vec<_>>());
-}
-
-#[test]
-fn each_key_of_the_agent_is_on_the_page() {
     check("agent", &finial_agent::keys().collect::<Vec<_>>());
 }
 
@@ -42,7 +38,8 @@ fn check(program: &str, keys: &[&Key]) {
 fn table(keys: &[&Key]) -> String {
     let refused: Vec<&str> =
         keys.iter().filter(|key| ["not yet", "never"].contains(&told(key).0)).map(|key| key.path).collect();
-    let is_below = |key: &Key, path: &str| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+    let is_below =
+        |key: &Key, path: &str| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
     let keys: Vec<&Key> =
         keys.iter().copied().filter(|key| !refused.iter().any(|path| is_below(key, path))).collect();
     let mut blocks: Vec<&str> = Vec::new();
@@ -53,11 +50,12 @@ fn table(keys: &[&Key]) -> String {
     }
     let mut out = String::from("| block | state | keys |\n|---|---|---|\n");
     for block in blocks {
-        let mut title = title(block);
+        let mut title = format!(" {}", title(block));
         for state in STATES {
-            let names: Vec<_> = keys.iter().filter(|key| key.block() == block && told(key).0 == state).collect();
+            let names: Vec<_> =
+                keys.iter().filter(|key| key.block() == block && told(key).0 == state).collect();
             if !names.is_empty() {
-                let _ = writeln!(out, "| {title} | {state} | {} |", list(&names));
+                let _ = writeln!(out, "|{title} | {state} | {} |", list(&names));
                 title.clear();
             }
         }
