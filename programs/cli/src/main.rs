@@ -34,7 +34,7 @@ mod x509;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::names::Program;
 use crate::runtime::block_on;
@@ -116,8 +116,8 @@ fn run(noun: Noun) -> anyhow::Result<ExitCode> {
         Noun::Api(command) => block_on(command.run())?,
         // Confines itself before there are threads.
         Noun::Proxy(command) => command.run()?,
-        Noun::Completions(command) => command.run(&mut Finial::command()),
-        Noun::Man(command) => command.run(Finial::command())?,
+        Noun::Completions(command) => command.run(),
+        Noun::Man(command) => command.run()?,
         Noun::Healthcheck(command) => block_on(command.run())?,
     }
     Ok(ExitCode::SUCCESS)

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Command, CommandFactory, Parser, Subcommand};
 
 use self::line::Line;
 use crate::{agent, api, operator, output, runtime::block_on, server};
@@ -73,6 +73,16 @@ impl Program for Agent {
             AgentCommand::Api(command) => command.run().await,
         }
     }
+}
+
+/// The commands of `spire-server`, for its manual and for shells.
+pub(crate) fn server_command() -> Command {
+    Server::command()
+}
+
+/// Those of `spire-agent`.
+pub(crate) fn agent_command() -> Command {
+    Agent::command()
 }
 
 /// `spire-server`, from its command line to its exit status.
