@@ -71,6 +71,12 @@ impl TestCa {
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
+    /// One that has this key, on P-256 and in PKCS#8.
+    pub(crate) fn with_key(params: CertificateParams, key: &[u8]) -> Self {
+        let key = KeyPair::from_pkcs8_der_and_sign_algo(&key.to_vec().into(), &rcgen::PKCS_ECDSA_P256_SHA256);
+        Self(CertifiedIssuer::self_signed(params, key.unwrap()).unwrap())
+    }
+
     pub(crate) fn intermediate(&self, params: CertificateParams) -> Self {
         Self(CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &self.0).unwrap())
     }

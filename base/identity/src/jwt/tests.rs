@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 
 use super::{Audience, JwtClaims, JwtError, JwtSigningInput, JwtSvid};
 use crate::{
-    Bundle, BundleSet, JwtAuthority, KeyKind, PrivateKey, PublicKey, SpiffeId, Verified,
-    testing::{now, td},
+    Bundle, BundleSet, JwtAuthority, KeyKind, PrivateKey, PublicKey, Role, SpiffeId, Verified, X509Svid,
+    testing::{TestCa, authority, bundles, leaf, now, td, uri},
 };
 
 const NOW: u64 = 1_781_481_600;
@@ -460,6 +460,22 @@ fn jsv_12_sid_22_key_comes_from_the_bundle_of_the_subjects_trust_domain() {
     assert!(matches!(outcome(&of_a, &both), Err(JwtError::Signature)));
     let only_a = bundle_set("a", vec![of_a.authority("k"), of_b.authority("k")]);
     assert!(matches!(outcome(&of_b, &only_a), Err(JwtError::NoBundle(name)) if name.name() == "b"));
+}
+
+#[test]
+fn wap_12_an_authority_of_one_kind_vouches_for_documents_of_that_kind_only() {
+    let signer = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let ca = TestCa::with_key(authority("root"), signer.to_pkcs8v1().unwrap().as_ref());
+    let signer = Signer::Ecdsa(signer);
+    let token = signer.token("ES256", &header().to_string(), &payload().to_string());
+    let svid = X509Svid::from_chain(vec![ca.sign(&leaf(vec![uri("spiffe://td/a")]))]).unwrap();
+    let for_jwt = bundle_set("td", vec![signer.authority("k")]);
+    let for_x509 = bundles("td", [ca.x509_authority()]);
+    let verified = |bundles: &BundleSet| {
+        let token = JwtSvid::verify(&token, "service", bundles, now());
+        (token.is_ok(), svid.verify(bundles, now(), Role::Client).is_ok())
+    };
+    assert_eq!((verified(&for_jwt), verified(&for_x509)), ((true, false), (false, true)));
 }
 
 #[test]

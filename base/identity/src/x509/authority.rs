@@ -29,6 +29,7 @@ struct Inner {
     /// None when it is of a kind that this crate does not know.
     public_key: Option<PublicKey>,
     may_sign: bool,
+    may_sign_lists: bool,
     path_length: Option<u8>,
 }
 
@@ -51,6 +52,7 @@ impl X509Authority {
             not_before: view.not_before,
             not_after: view.not_after,
             may_sign: view.may_sign() && !view.has_unknown_critical,
+            may_sign_lists: view.may_sign_lists(),
             path_length: view.path_length(),
             subject_key_id: view.subject_key_id.unwrap_or_else(key_hash),
             public_key,
@@ -108,6 +110,10 @@ impl X509Authority {
         self.inner.may_sign
             && self.inner.not_before <= at
             && at < self.inner.not_after + Duration::from_secs(1)
+    }
+
+    pub(super) fn may_sign_lists(&self) -> bool {
+        self.inner.may_sign_lists
     }
 
     /// What path validation reads of it.

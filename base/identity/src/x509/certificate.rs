@@ -33,7 +33,9 @@ pub(crate) struct CertificateView {
     pub(crate) common_name: Option<String>,
     /// Those of the subject that are texts that can be read.
     pub(crate) organizational_units: Vec<String>,
+    pub(crate) has_subject: bool,
     pub(crate) subject_alt_names: Option<Vec<GeneralName>>,
+    pub(crate) are_alt_names_critical: bool,
     pub(crate) key_usage: Option<KeyUsage>,
     pub(crate) basic_constraints: Option<BasicConstraints>,
     pub(crate) subject_key_id: Option<Vec<u8>>,
@@ -44,6 +46,9 @@ pub(crate) struct CertificateView {
 impl CertificateView {
     pub(crate) fn parse(der: &[u8]) -> Result<Self, CertificateError> {
         let certificate = Certificate::from_der(der).map_err(CertificateError::Der)?;
+        if certificate.to_der().map_err(CertificateError::Der)? != der {
+            return Err(CertificateError::OtherForm);
+        }
         let tbs = certificate.tbs_certificate();
         let mut view = Self {
             not_before: tbs.validity().not_before.to_system_time(),
@@ -52,7 +57,9 @@ impl CertificateView {
             spki: tbs.subject_public_key_info().to_der().map_err(CertificateError::Der)?,
             common_name: texts(tbs.subject(), rfc4519::COMMON_NAME).pop().flatten(),
             organizational_units: texts(tbs.subject(), rfc4519::OU).into_iter().flatten().collect(),
+            has_subject: !tbs.subject().is_empty(),
             subject_alt_names: None,
+            are_alt_names_critical: false,
             key_usage: None,
             basic_constraints: None,
             subject_key_id: None,
@@ -64,6 +71,9 @@ impl CertificateView {
                 return Err(CertificateError::DuplicateExtension(extension.extn_id));
             }
             view.read(extension).map_err(CertificateError::Der)?;
+            if view.constraints_have_other_form(extension) {
+                return Err(CertificateError::OtherForm);
+            }
         }
         Ok(view)
     }
@@ -71,7 +81,10 @@ impl CertificateView {
     fn read(&mut self, extension: &Extension) -> Result<(), der::Error> {
         let value = extension.extn_value.as_bytes();
         match extension.extn_id {
-            SubjectAltName::OID => self.subject_alt_names = Some(SubjectAltName::from_der(value)?.0),
+            SubjectAltName::OID => {
+                self.subject_alt_names = Some(SubjectAltName::from_der(value)?.0);
+                self.are_alt_names_critical = extension.critical;
+            }
             KeyUsage::OID => self.key_usage = Some(KeyUsage::from_der(value)?),
             BasicConstraints::OID => self.basic_constraints = Some(BasicConstraints::from_der(value)?),
             SubjectKeyIdentifier::OID => {
@@ -84,6 +97,13 @@ impl CertificateView {
         Ok(())
     }
 
+    /// Whether these are basic constraints that write out a default, say.
+    fn constraints_have_other_form(&self, extension: &Extension) -> bool {
+        extension.extn_id == BasicConstraints::OID
+            && self.basic_constraints.as_ref().and_then(|constraints| constraints.to_der().ok()).as_deref()
+                != Some(extension.extn_value.as_bytes())
+    }
+
     pub(crate) fn is_ca(&self) -> bool {
         self.basic_constraints.as_ref().is_some_and(|constraints| constraints.ca)
     }
@@ -91,6 +111,11 @@ impl CertificateView {
     /// Whether the certificate may sign others (RFC 5280 §6.1.4 k and n).
     pub(crate) fn may_sign(&self) -> bool {
         self.is_ca() && self.key_usage.as_ref().is_none_or(|usage| usage.key_cert_sign())
+    }
+
+    /// Whether it may sign lists of revoked certificates (RFC 5280 §6.3.3 f).
+    pub(crate) fn may_sign_lists(&self) -> bool {
+        self.key_usage.as_ref().is_none_or(|usage| usage.crl_sign())
     }
 
     /// How many certificate authorities may stand between this one and a leaf.
@@ -127,6 +152,10 @@ pub enum CertificateError {
     /// It is no DER certificate, or one of its extensions is malformed.
     #[error("certificate is malformed")]
     Der(#[source] der::Error),
+    /// It can be read, and is not in the one form that DER has for what it says: it writes out a default, say. Readers
+    /// would differ on whether that is a certificate.
+    #[error("certificate is not in the form that der asks for; have its issuer encode it anew")]
+    OtherForm,
     /// It has an extension twice; readers would differ in which of them counts. Holds the extension's OID.
     #[error("certificate has the extension {0} twice")]
     DuplicateExtension(ObjectIdentifier),

@@ -8,6 +8,7 @@ use crate::SpiffeId;
 /// Checks the leaf, and gives the ID it is for.
 pub(super) fn check(leaf: &CertificateView) -> Result<SpiffeId, X509Error> {
     check_usage(leaf)?;
+    check_subject(leaf)?;
     let id = SpiffeId::parse(only_uri_name(leaf)?).map_err(X509Error::SpiffeId)?;
     if !id.has_path() {
         return Err(X509Error::Leaf("has the id of a trust domain; a workload's id has a path"));
@@ -34,6 +35,15 @@ pub(super) fn check_usage(leaf: &CertificateView) -> Result<(), X509Error> {
         return Err(X509Error::Leaf("lacks key usage digitalSignature"));
     }
     Ok(())
+}
+
+/// Without a subject the names are critical (§3.1, RFC 5280 §4.1.2.6): who cannot read them must not take the leaf for
+/// anybody's.
+pub(super) fn check_subject(leaf: &CertificateView) -> Result<(), X509Error> {
+    match leaf.has_subject || leaf.are_alt_names_critical {
+        true => Ok(()),
+        false => Err(X509Error::Leaf("has neither a subject nor critical names")),
+    }
 }
 
 /// Exactly one URI name, whatever its scheme, among names of any other type (§2).

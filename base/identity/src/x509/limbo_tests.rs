@@ -1,92 +1,35 @@
 //! Path validation against a public corpus of hard cases (tests/data/README.md says where it comes from).
 //!
-//! Every case has the outcome the corpus asks for, or stands in a list below with the reason why not. A case that
-//! changes sides fails, whichever way it goes.
+//! docs/conformance/x509-limbo.md lists every case: what is right, what is decided here, and whether it applies to SPIFFE,
+//! or one of a few reasons why not. A case that applies is decided rightly; any that changes sides fails, whichever way
+//! it goes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, pem::PemObject};
 use serde::Deserialize;
 use x509_cert::der::DateTime;
 
 use super::{
-    Role, X509Authority,
+    RevocationLists, Role, X509Authority,
     certificate::CertificateView,
-    leaf::check_usage,
+    leaf::{check_subject, check_usage},
     svid::signers,
     verify::{Anchors, verify_path},
 };
 use crate::{PublicKey, testing::now};
 
 const CORPUS: &str = include_str!("../../../../tests/data/x509-limbo.json");
+const PAGE: &str = include_str!("../../../../docs/conformance/x509-limbo.md");
 
-/// Valid by the corpus, refused here.
-const STRICTER: &[(&str, &str)] = &[
-    ("pathlen::validation-ignores-pathlen-in-leaf", CA_LEAF),
-    ("pathlen::self-issued-certs-pathlen", SELF_ISSUED),
-    ("rfc5280::nc::permitted-dn-match", NAME_CONSTRAINTS),
-    ("rfc5280::nc::permitted-self-issued", SELF_ISSUED),
-    ("rfc5280::nc::nc-permits-email-exact", NAME_CONSTRAINTS),
-    ("rfc5280::nc::nc-permits-email-domain", NAME_CONSTRAINTS),
-    ("rfc5280::nc::nc-permits-email-literal-asterisk-exact-match", NAME_CONSTRAINTS),
-    ("rfc5280::nc::nc-permits-email-literal-double-asterisk", NAME_CONSTRAINTS),
-    ("rfc5280::nc::nc-permits-email-literal-mid-asterisk", NAME_CONSTRAINTS),
-    ("rfc5280::ca-as-leaf", CA_LEAF),
-];
-
-const CA_LEAF: &str = "a certificate authority is never a leaf (X509-SVID §5.2)";
-const SELF_ISSUED: &str =
-    "webpki gives self-issued certificates no exemption; key rollover needs none in SPIFFE";
-const NAME_CONSTRAINTS: &str =
-    "webpki evaluates constraints on DNS names and addresses only, and refuses others";
-
-/// Not valid by the corpus, accepted here.
-const LAXER: &[(&str, &str)] = &[
-    (
-        "pathological::nc-dos-3",
-        "valid but for its cost, and of no cost here: subjects are not compared with the constraints",
-    ),
-    ("rfc5280::aki::leaf-missing-aki", ISSUER),
-    ("rfc5280::aki::intermediate-missing-aki", ISSUER),
-    ("rfc5280::aki::cross-signed-root-missing-aki", ISSUER),
-    (
-        "rfc5280::nc::permitted-dns-match-noncritical",
-        "the constraint is applied all the same; the web PKI allows it",
-    ),
-    ("rfc5280::nc::invalid-dnsname-leading-period", "webpki reads the form that is common in the web PKI"),
-    ("rfc5280::nc::not-allowed-in-ee-noncritical", ISSUER),
-    ("rfc5280::nc::not-allowed-in-ee-critical", ISSUER),
-    (
-        "rfc5280::pc::ica-noncritical-pc",
-        "policies are not evaluated; a critical constraint on them is refused",
-    ),
-    ("rfc5280::serial::zero", ISSUER),
-    ("rfc5280::ski::critical-ski", ISSUER),
-    ("rfc5280::ski::root-missing-ski", ISSUER),
-    ("rfc5280::ski::intermediate-missing-ski", ISSUER),
-    ("rfc5280::ca-empty-subject", ISSUER),
-    ("rfc5280::root-non-critical-basic-constraints", ISSUER),
-    ("webpki::aki::root-with-aki-missing-keyidentifier", WEB),
-    ("webpki::aki::root-with-aki-authoritycertissuer", WEB),
-    ("webpki::aki::root-with-aki-authoritycertserialnumber", WEB),
-    ("webpki::aki::root-with-aki-all-fields", WEB),
-    ("webpki::aki::root-with-aki-ski-mismatch", WEB),
-    ("webpki::eku::ee-anyeku", WEB),
-    ("webpki::eku::ee-critical-eku", WEB),
-    ("webpki::eku::ee-without-eku", WEB),
-    ("webpki::eku::root-has-eku", WEB),
-    ("webpki::nc::intermediate-permitted-excluded-subtrees-both-null", WEB),
-    ("webpki::nc::intermediate-permitted-excluded-subtrees-both-empty-sequences", WEB),
-    ("webpki::malformed-aia", "nothing here looks at where to fetch issuers"),
-    ("webpki::forbidden-rsa-not-divisible-by-8-in-root", WEB),
-    ("webpki::forbidden-rsa-key-not-divisible-by-8-in-leaf", WEB),
-];
-
-const ISSUER: &str = "RFC 5280 asks this of issuers; its path validation (§6) does not look at it";
-const WEB: &str = "a rule of the web PKI, not of RFC 5280 or SPIFFE";
+/// Why a case does not apply; the page says what each means.
+const REASONS: &[&str] =
+    &["host name", "web PKI", "issuing", "constraints", "leaf", "depth", "self-issued", "cost"];
 
 #[derive(Deserialize)]
 struct Corpus {
@@ -96,33 +39,50 @@ struct Corpus {
 #[derive(Deserialize)]
 struct Case {
     id: String,
-    role: String,
-    valid: bool,
-    time: Option<String>,
-    trusted: Vec<String>,
-    intermediates: Vec<String>,
-    leaf: String,
+    validation_kind: String,
+    trusted_certs: Vec<String>,
+    untrusted_intermediates: Vec<String>,
+    peer_certificate: String,
+    validation_time: Option<String>,
+    expected_result: String,
+    crls: Vec<String>,
 }
 
 impl Case {
+    fn is_right_to_accept(&self) -> bool {
+        self.expected_result == "SUCCESS"
+    }
+
     /// As an X.509-SVID is read and verified, but for the leaf's SPIFFE ID and its key usage, which few cases have.
     fn is_accepted(&self) -> bool {
-        let (at, role) = (self.at(), if self.role == "client" { Role::Client } else { Role::Server });
-        let authorities: Vec<X509Authority> =
-            self.trusted.iter().filter_map(|text| X509Authority::parse_der(der(text)).ok()).collect();
+        let at = self.at();
+        let role = if self.validation_kind == "CLIENT" { Role::Client } else { Role::Server };
+        let authorities: Vec<X509Authority> = self
+            .trusted_certs
+            .iter()
+            .filter_map(|text| X509Authority::parse_der(der(text).to_vec()).ok())
+            .collect();
         let anchors = Anchors::at(&authorities, at);
-        let leaf = CertificateDer::from(der(&self.leaf));
-        let intermediates: Vec<_> = self.intermediates.iter().map(|text| der(text).into()).collect();
+        let leaf = der(&self.peer_certificate);
+        let intermediates: Vec<_> = self.untrusted_intermediates.iter().map(|text| der(text)).collect();
         let (Ok(view), Ok(signers)) = (CertificateView::parse(&leaf), signers(&intermediates)) else {
             return false;
         };
+        let lists = match self.crls.is_empty() {
+            true => Ok(RevocationLists::default()),
+            false => RevocationLists::parse(self.crls.join("\n").as_bytes()),
+        };
+        let Ok(lists) = lists else { return false };
+        let verified =
+            verify_path(&leaf, &signers, &anchors, at, role, |path| lists.check(path, &anchors, at));
         PublicKey::from_spki_der(&view.spki).is_ok()
+            && check_subject(&view).is_ok()
             && view.key_usage.as_ref().is_none_or(|_| check_usage(&view).is_ok())
-            && verify_path(&leaf, &signers, &anchors, at, role, |_| ()).is_ok()
+            && verified.is_ok_and(|unrevoked| unrevoked.is_ok())
     }
 
     fn at(&self) -> SystemTime {
-        let Some(text) = &self.time else { return now() };
+        let Some(text) = &self.validation_time else { return now() };
         let text = text.strip_suffix("+00:00").expect("UTC");
         let (seconds, millis) = text.split_once('.').unwrap_or((text, "0"));
         let whole: DateTime = format!("{seconds}Z").parse().unwrap();
@@ -130,8 +90,31 @@ impl Case {
     }
 }
 
-fn der(text: &str) -> Vec<u8> {
-    STANDARD.decode(text).unwrap()
+/// A row of the page.
+struct Row {
+    is_right_to_accept: bool,
+    is_accepted: bool,
+    applies: &'static str,
+}
+
+fn rows() -> BTreeMap<&'static str, Row> {
+    let lines = PAGE.lines().filter(|line| line.starts_with("| `"));
+    let row = |line: &'static str| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let accepts = |cell: &str| match cell.trim_matches('*') {
+            "accepts" => true,
+            "refuses" => false,
+            other => panic!("{line}: {other} is no verdict"),
+        };
+        let row =
+            Row { is_right_to_accept: accepts(cells[2]), is_accepted: accepts(cells[3]), applies: cells[5] };
+        (cells[0].trim_matches('`'), row)
+    };
+    lines.map(row).collect()
+}
+
+fn der(text: &str) -> CertificateDer<'static> {
+    CertificateDer::from_pem_slice(text.as_bytes()).unwrap()
 }
 
 fn cases() -> Vec<Case> {
@@ -139,22 +122,35 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn xsv_17_corpus_is_decided_as_it_asks_but_for_the_listed_cases() {
-    let mut stricter = Vec::new();
-    let mut laxer = Vec::new();
-    for case in cases() {
-        match (case.valid, case.is_accepted()) {
-            (true, false) => stricter.push(case.id),
-            (false, true) => laxer.push(case.id),
-            _ => {}
-        }
-    }
-    let ids = |list: &[(&str, &str)]| list.iter().map(|(id, _)| (*id).to_owned()).collect::<Vec<_>>();
-    assert_eq!(stricter, ids(STRICTER), "valid by the corpus, refused here");
-    assert_eq!(laxer, ids(LAXER), "not valid by the corpus, accepted here");
+fn xsv_17_limbo_is_decided_as_the_page_says() {
+    let rows = rows();
+    let differing = cases().into_iter().filter_map(|case| {
+        let (right, ours) = (case.is_right_to_accept(), case.is_accepted());
+        let row = rows.get(case.id.as_str());
+        let is_same = row.is_some_and(|row| (row.is_right_to_accept, row.is_accepted) == (right, ours));
+        (!is_same).then(|| format!("{}: right {right}, ours {ours}", case.id))
+    });
+    let differing: Vec<_> = differing.collect();
+    assert!(differing.is_empty(), "the page says otherwise of\n{}", differing.join("\n"));
 }
 
 #[test]
-fn corpus_is_whole() {
-    assert_eq!(cases().len(), 162);
+fn xsv_17_limbo_cases_that_apply_are_decided_rightly() {
+    let rows = rows();
+    let applying: Vec<_> = rows.iter().filter(|(_, row)| row.applies == "yes").collect();
+    let wrong = applying.iter().filter(|(_, row)| row.is_accepted != row.is_right_to_accept);
+    assert_eq!(wrong.map(|(id, _)| **id).collect::<Vec<_>>(), Vec::<&str>::new());
+    assert!(applying.len() >= 78, "{} apply", applying.len());
+}
+
+#[test]
+fn limbo_page_lists_every_case_with_yes_or_a_known_reason() {
+    let rows = rows();
+    assert_eq!((cases().len(), rows.len()), (208, 208));
+    for (id, row) in rows {
+        assert!(row.applies == "yes" || REASONS.contains(&row.applies), "{id}: {}", row.applies);
+    }
+    for reason in REASONS {
+        assert!(PAGE.contains(&format!("- **{reason}**: ")), "the page does not explain {reason}");
+    }
 }

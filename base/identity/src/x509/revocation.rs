@@ -93,6 +93,7 @@ impl RevocationLists {
         issuers.push(anchors.ends_of(path).next().map(|authority| Issuer {
             key: authority.public_key().cloned(),
             key_id: authority.subject_key_id().to_vec(),
+            may_sign_lists: authority.may_sign_lists(),
         }));
         let leaf: &Cert<'_> = path.end_entity();
         std::iter::once(leaf)
@@ -131,6 +132,7 @@ struct Issuer {
     /// `None` when it is of a kind that is not known here.
     key: Option<PublicKey>,
     key_id: Vec<u8>,
+    may_sign_lists: bool,
 }
 
 impl Issuer {
@@ -138,8 +140,9 @@ impl Issuer {
         let view = CertificateView::parse(&certificate.der()).ok()?;
         let key = PublicKey::from_spki_der(&view.spki).ok();
         let hash = || key.as_ref().map(|key| key.subject_key_id().to_vec()).unwrap_or_default();
+        let may_sign_lists = view.may_sign_lists();
         let key_id = view.subject_key_id.unwrap_or_else(hash);
-        Some(Self { key, key_id })
+        Some(Self { key, key_id, may_sign_lists })
     }
 }
 
@@ -162,9 +165,13 @@ impl List {
         Ok(Self { der, index: index.into(), issuer_key_id, next_update })
     }
 
+    /// RFC 5280 §6.3.3 (f) and (g): by its key, which may sign lists.
     fn is_signed_by(&self, issuer: &Issuer) -> bool {
         let parts = SignedParts::take_apart(&self.der).ok();
-        parts.zip(issuer.key.as_ref()).is_some_and(|(parts, key)| parts.are_signed_by(key) == Some(true))
+        issuer.may_sign_lists
+            && parts
+                .zip(issuer.key.as_ref())
+                .is_some_and(|(parts, key)| parts.are_signed_by(key) == Some(true))
     }
 
     /// Authorities that follow one another often share a name.
@@ -223,7 +230,10 @@ pub enum Revoked {
     /// The issuer's list is past its nextUpdate.
     #[error("the revocation list of its issuer has expired: fetch the next one")]
     Expired,
-    /// A list that bears the issuer's name is not signed by its key, and says of no other that it is.
-    #[error("the revocation list in the name of its issuer is not signed by it")]
+    /// A list that bears the issuer's name is not signed by its key, or the key may not sign lists, and the list says of no
+    /// other that it is.
+    #[error(
+        "the revocation list in the name of its issuer is not signed by it, or by a key that may not sign lists"
+    )]
     Unproven,
 }

@@ -18,6 +18,7 @@ use crate::{
 
 const ID: &str = "spiffe://td/workload";
 const SAN: &[u64] = &[2, 5, 29, 17];
+const SUBJECT_ALT_NAME: &[u64] = &[2, 5, 29, 17];
 const BASIC_CONSTRAINTS: &[u64] = &[2, 5, 29, 19];
 const NAME_CONSTRAINTS: &[u64] = &[2, 5, 29, 30];
 
@@ -108,6 +109,27 @@ fn xsv_06_name_extension_is_accepted_critical_and_not() {
     let mut no_subject = workload();
     no_subject.distinguished_name = rcgen::DistinguishedName::new();
     assert!(present(&no_subject).is_ok());
+}
+
+#[test]
+fn xsv_06_leaf_without_subject_needs_critical_names() {
+    let mut params = workload();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    assert!(present(&params).is_ok(), "rcgen makes the names critical then");
+    let names = [&[0x30, 2 + ID.len() as u8, 0x86, ID.len() as u8], ID.as_bytes()].concat();
+    params.subject_alt_names = vec![];
+    params.custom_extensions = vec![CustomExtension::from_oid_content(SUBJECT_ALT_NAME, names)];
+    assert_eq!(leaf_rule(&params), "has neither a subject nor critical names");
+}
+
+#[test]
+fn certificate_that_writes_out_a_default_is_refused() {
+    let mut params = workload();
+    params.is_ca = IsCa::NoCa;
+    params.custom_extensions =
+        vec![CustomExtension::from_oid_content(BASIC_CONSTRAINTS, vec![0x30, 3, 1, 1, 0])];
+    let outcome = present(&params);
+    assert!(matches!(outcome, Err(X509Error::Certificate(CertificateError::OtherForm))), "{outcome:?}");
 }
 
 #[test]

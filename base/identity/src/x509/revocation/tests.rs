@@ -62,6 +62,20 @@ fn refusal(svid: &X509Svid, bundles: &BundleSet, lists: &RevocationLists, at: Sy
 }
 
 #[test]
+fn list_of_an_issuer_that_may_sign_no_lists_proves_nothing() {
+    let mut params_of_root = authority("root");
+    params_of_root.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+    // Made by a twin that may: same name and key.
+    let key = rcgen::KeyPair::generate().unwrap();
+    let root = TestCa::with_key(params_of_root, key.serialized_der());
+    let twin = TestCa::with_key(authority("root"), key.serialized_der());
+    let svid = svid(vec![root.sign(&params())]);
+    let refused = refusal(&svid, &bundle(&[&root]), &lists(&twin, &[]), now());
+    assert_eq!(refused, Some(Revoked::Unproven));
+    assert_eq!(refusal(&svid, &bundle(&[&twin]), &lists(&twin, &[]), now()), None);
+}
+
+#[test]
 fn certificate_in_the_list_of_its_issuer_is_refused_and_others_are_not() {
     let ca = TestCa::root("root");
     let (svid, bundles) = (svid(vec![ca.sign(&params())]), bundle(&[&ca]));
