@@ -4,7 +4,7 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/finial
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export FINIAL_VENV ?= $(abspath $(CARGO_TARGET_DIR)/../venv)
 
-.PHONY: help quickstart test peers-containers peers-systemd peers-k8s lint bench soak fmt proto
+.PHONY: help quickstart test conformance peers-containers peers-systemd peers-k8s lint bench soak fmt proto
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -48,6 +48,10 @@ soak: ## the bad days at full size: two thousand agents parted from their server
 
 fmt: ## format the code
 	cargo fmt --all
+
+conformance: ## write our corpus of X.509-SVIDs, and what each verifier makes of it, anew
+	cargo run --locked --quiet --package finial-conformance -- corpus
+	FINIAL_BLESS=1 cargo run --locked --quiet --package finial-conformance -- pages
 
 proto: ## generate the gRPC code again after a change in proto/
 	cargo xtask proto
