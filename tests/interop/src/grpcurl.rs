@@ -28,7 +28,7 @@ impl Grpcurl {
 }
 
 #[test]
-fn grpcurl_lists_the_services_of_both_sockets() {
+fn wep_15_grpcurl_lists_the_services_of_both_sockets() {
     let Some(grpcurl) = Grpcurl::found() else { return };
     let dev = Dev::start();
     let server = grpcurl.ask(&dev.server_socket(), &[], "list").expect_success();
@@ -54,7 +54,7 @@ fn grpcurl_finds_both_sockets_healthy() {
 }
 
 #[test]
-fn grpcurl_fetches_an_svid_when_it_sends_the_security_header() {
+fn wep_02_wep_05_grpcurl_fetches_an_svid_without_tls_when_it_sends_the_security_header() {
     let Some(grpcurl) = Grpcurl::found() else { return };
     let dev = Dev::start();
     dev.identity(ID);

@@ -1,5 +1,6 @@
 //! Server and agent as processes of their own, each killed in its turn; and a journal that was damaged meanwhile.
 
+use std::fs;
 use std::process::{Command, Stdio};
 
 use finial_testkit::Pair;
@@ -13,6 +14,28 @@ fn a_killed_server_is_missed_by_nobody_and_found_again() {
     pair.cli(&["api", "fetch", "x509"]).expect_success();
     let _server = pair.server();
     pair.identity("after");
+}
+
+#[test]
+fn wep_01_an_agent_can_be_reached_on_its_own_machine_only() {
+    let pair = Pair::new();
+    let server = pair.server();
+    let agent = pair.join();
+    assert_ne!(listening(server.id()), 0, "the server listens on a port, or nothing is seen here");
+    assert_eq!(listening(agent.id()), 0, "the agent listens on Unix sockets only");
+}
+
+/// On how many TCP ports a process listens.
+fn listening(process: u32) -> usize {
+    let sockets = fs::read_dir(format!("/proc/{process}/fd")).unwrap();
+    let sockets = sockets.filter_map(|file| fs::read_link(file.unwrap().path()).ok());
+    let sockets: Vec<String> = sockets.map(|link| link.to_string_lossy().into_owned()).collect();
+    let tables = ["tcp", "tcp6"]
+        .map(|kind| fs::read_to_string(format!("/proc/{process}/net/{kind}")).unwrap_or_default());
+    let rows = tables.iter().flat_map(|table| table.lines().skip(1));
+    let rows = rows.map(|row| row.split_whitespace().collect::<Vec<_>>());
+    // 0A is LISTEN; the tenth field is the socket's inode.
+    rows.filter(|row| row[3] == "0A" && sockets.contains(&format!("socket:[{}]", row[9]))).count()
 }
 
 #[test]

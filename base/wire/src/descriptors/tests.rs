@@ -98,7 +98,7 @@ fn server_apis_equal_upstream() {
 }
 
 #[test]
-fn workload_api_equals_upstream() {
+fn wep_14_wap_02_workload_api_equals_upstream() {
     let theirs = compiled("spiffe", "src/proto", &["workload.proto"]);
     let ours = FileDescriptorSet::decode(WORKLOAD_DESCRIPTORS).unwrap();
     let (ours, theirs) = (facts(&ours, ""), facts(&theirs, ""));

@@ -131,7 +131,7 @@ async fn tokens_are_verified_against_the_live_bundles() {
 }
 
 #[tokio::test]
-async fn the_agent_validates_on_request() {
+async fn wap_22_the_agent_validates_on_request() {
     let agent = FakeAgent::serve();
     let source = source(&agent);
     let svid = token(&key(), WEB, "db", later());

@@ -157,7 +157,7 @@ async fn kept_tokens_are_handed_out_without_a_wait_and_only_to_whom_they_belong(
 }
 
 #[tokio::test]
-async fn foreign_token_is_no_good_to_a_caller_that_does_not_federate_with_its_domain() {
+async fn wap_11_foreign_token_is_no_good_to_a_caller_that_does_not_federate_with_its_domain() {
     let (trust_domain, token, bundle) = foreign();
     let mut federating = draft("db", &["test:db"]);
     federating.federates_with = vec![trust_domain];
