@@ -1,5 +1,6 @@
 //! go-spiffe: the client library that most consumers of the Workload API are built with.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -9,6 +10,7 @@ use crate::peers::peer;
 use crate::proxy::{Backend, client_proxy, server_proxy};
 
 const ID: &str = "spiffe://example.org/ns/interop/sa/go";
+const INTERNAL: &str = "spiffe://example.org/ns/interop/sa/go-internal";
 const SOMEBODY_ELSE: &str = "spiffe://example.org/somebody-else";
 
 struct Workload {
@@ -28,6 +30,17 @@ impl Workload {
         let mut command = Command::new(&self.program);
         command.args(args).env("SPIFFE_ENDPOINT_SOCKET", self.dev.endpoint());
         command
+    }
+
+    /// One more identity of this user, which goes by a hint.
+    fn also(&self, id: &str, hint: &str) {
+        let user = std::fs::metadata("/proc/self").expect("the owner of this process").uid();
+        let selector = format!("unix:uid:{user}");
+        let node = ["entry", "create", "-parentID", "spiffe://example.org/dev/node", "-spiffeID", id];
+        self.dev.cli(&[&node[..], &["-selector", &selector, "-hint", hint]].concat()).expect_success();
+        finial_testkit::until("both identities", || {
+            self.dev.cli(&["api", "fetch", "x509"]).stdout.contains(id).then_some(())
+        });
     }
 
     /// A server that admits the one SPIFFE ID, and its port.
@@ -55,6 +68,37 @@ fn its_x509_source_follows_a_rotation_of_the_authority() {
         let last = log.lines().last()?;
         (serial(last)? != old && last.ends_with(" 1")).then_some(())
     });
+}
+
+#[test]
+fn its_client_is_told_every_identity_with_its_hint() {
+    let Some(workload) = Workload::found() else { return };
+    workload.also(INTERNAL, "internal");
+    let answer = run(&mut workload.command(&["list"])).expect_success();
+    let mut lines: Vec<&str> = answer.lines().map(str::trim_end).collect();
+    lines.sort_unstable();
+    let expected =
+        ["jwt", "x509"].map(|kind| [format!("{kind} {ID}"), format!("{kind} {INTERNAL} internal")]);
+    assert_eq!(lines, expected.concat());
+}
+
+#[test]
+fn its_sources_take_the_identity_of_a_hint() {
+    let Some(workload) = Workload::found() else { return };
+    workload.also(INTERNAL, "internal");
+    let answer = run(&mut workload.command(&["pick", "internal"])).expect_success();
+    assert_eq!(answer.trim(), format!("{INTERNAL} {INTERNAL}"));
+}
+
+#[test]
+fn its_client_reaches_its_server() {
+    let Some(workload) = Workload::found() else { return };
+    let (_server, port) = workload.server(ID);
+    let address = format!("127.0.0.1:{port}");
+    let answer = run(&mut workload.command(&["dial", &address, ID])).expect_success();
+    assert!(answer.contains(&format!("hello, {ID}")), "{answer}");
+    let refused = run(&mut workload.command(&["dial", &address, SOMEBODY_ELSE]));
+    assert!(refused.stderr.contains("unexpected ID"), "{refused:?}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 // A workload on go-spiffe, the library that most consumers of the Workload API are built with.
 //
 //	workload follow             prints the serial number of each X.509-SVID that its source receives
+//	workload list               prints SPIFFE ID and hint of each X.509-SVID and JWT-SVID
+//	workload pick HINT          prints the identity that its sources take by that hint
 //	workload validate           fetches a JWT-SVID, validates it here and by the Workload API
 //	workload serve ID           answers "hello, <peer>" to the one SPIFFE ID that it admits, on a port that it prints
 //	workload dial HOST:PORT ID  prints what the server with that SPIFFE ID answers
@@ -20,6 +22,7 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffetls"
 	"github.com/spiffe/go-spiffe/v2/spiffetls/tlsconfig"
 	"github.com/spiffe/go-spiffe/v2/svid/jwtsvid"
+	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
 	"github.com/spiffe/go-spiffe/v2/workloadapi"
 )
 
@@ -32,6 +35,10 @@ func main() {
 	switch arguments[0] {
 	case "follow":
 		check(follow(ctx))
+	case "list":
+		check(list(ctx))
+	case "pick":
+		check(pick(ctx, arguments[1]))
 	case "validate":
 		check(validate(ctx))
 	case "serve":
@@ -65,6 +72,57 @@ func follow(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+func list(ctx context.Context) error {
+	client, err := workloadapi.New(ctx)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	certificates, err := client.FetchX509SVIDs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, svid := range certificates {
+		fmt.Println("x509", svid.ID, svid.Hint)
+	}
+	tokens, err := client.FetchJWTSVIDs(ctx, jwtsvid.Params{Audience: audience})
+	for _, svid := range tokens {
+		fmt.Println("jwt", svid.ID, svid.Hint)
+	}
+	return err
+}
+
+func pick(ctx context.Context, hint string) error {
+	x509Source, err := workloadapi.NewX509Source(ctx, workloadapi.WithDefaultX509SVIDPicker(
+		func(svids []*x509svid.SVID) *x509svid.SVID {
+			for _, svid := range svids {
+				if svid.Hint == hint {
+					return svid
+				}
+			}
+			return nil
+		}))
+	if err != nil {
+		return err
+	}
+	defer x509Source.Close()
+	certificate, err := x509Source.GetX509SVID()
+	if err != nil {
+		return err
+	}
+	jwtSource, err := workloadapi.NewJWTSource(ctx)
+	if err != nil {
+		return err
+	}
+	defer jwtSource.Close()
+	token, err := jwtSource.FetchJWTSVID(ctx, jwtsvid.Params{Audience: audience, Subject: certificate.ID})
+	if err != nil {
+		return err
+	}
+	fmt.Println(certificate.ID, token.ID)
+	return nil
 }
 
 func validate(ctx context.Context) error {
