@@ -52,6 +52,8 @@ pub(crate) enum WireError {
     OtherId { document: &'static str, stated: String, actual: String },
     #[error("{count} {what} sent; at most {limit} are allowed, send fewer at a time")]
     TooMany { what: &'static str, count: usize, limit: usize },
+    #[error("{what} of {bytes} bytes sent; at most {limit} are allowed")]
+    TooLong { what: &'static str, bytes: usize, limit: usize },
     #[error("{field} must not be negative: {value}")]
     Negative { field: &'static str, value: i64 },
     #[error("{field} is past the year 9999: {value}")]

@@ -4,12 +4,14 @@
 //! the caller as it is.
 
 mod agent;
+mod arrivals;
 mod attest;
 mod authority;
 mod bundle;
 mod changes;
 mod debug;
 mod delegated;
+mod ending;
 mod entry;
 mod explain;
 mod gathered;
@@ -30,12 +32,14 @@ use tonic::server::NamedService;
 use tonic::{Extensions, Status};
 
 pub use agent::{AgentApi, agent_service};
+pub use arrivals::Arrivals;
 pub use attest::Dialogue;
 pub use authority::MendedAuthority;
 pub use bundle::{BundleApi, bundle_service};
 pub use changes::{ChangesApi, changes_service};
 pub use debug::{AgentDebugApi, ServerDebugApi, agent_debug_service, server_debug_service};
 pub use delegated::{DelegatedIdentityApi, delegated_identity_service};
+pub use ending::Ending;
 pub use entry::{Created, EntryApi, entry_service};
 pub use explain::{ExplainApi, explain_service};
 pub use gathered::Gathered;

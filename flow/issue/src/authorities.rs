@@ -19,6 +19,8 @@ use finial_identity::{JwtAuthority, PublicKey, X509Authority};
 use serde::{Deserialize, Serialize};
 
 pub use active::ActiveAuthorities;
+#[cfg(feature = "testing")]
+pub use journal::rewritten_journal;
 pub use manager::AuthorityManager;
 
 /// Which documents an authority signs.

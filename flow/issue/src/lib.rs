@@ -19,6 +19,8 @@ mod testing;
 mod x509;
 
 pub use authorities::{ActiveAuthorities, Authority, AuthorityKind, AuthorityManager, AuthorityStates};
+#[cfg(feature = "testing")]
+pub use authorities::rewritten_journal;
 pub use config::{CaSubject, IssueConfig};
 pub use error::IssueError;
 pub use issuer::Issuer;

@@ -19,12 +19,12 @@ use finial_wire::server::{
     agent_debug_service, agent_logger_service, delegated_identity_service, explain_service,
 };
 use tonic::transport::Server;
-use tonic::transport::server::Router;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
 use self::debug::AgentDebug;
 use self::logger::ProcessLogger;
 use crate::Config;
+use crate::arrivals::{ArrivalLayer, SocketRouter};
 
 /// The most calls at a time on one connection, and the largest headers of one.
 const MAX_CALLS: u32 = 1_000;
@@ -52,7 +52,7 @@ pub(crate) struct Parts<'a> {
 }
 
 /// What the socket serves.
-pub(crate) fn router<H: Health>(parts: Parts<'_>, health: HealthServer<H>) -> anyhow::Result<Router> {
+pub(crate) fn router<H: Health>(parts: Parts<'_>, health: HealthServer<H>) -> anyhow::Result<SocketRouter> {
     let Parts { config, cache, attestors, source, id, clock } = parts;
     let delegates = config.authorized_delegates.iter().cloned().collect();
     let limits = StreamLimits::default();
@@ -62,6 +62,7 @@ pub(crate) fn router<H: Health>(parts: Parts<'_>, health: HealthServer<H>) -> an
     Ok(Server::builder()
         .max_concurrent_streams(MAX_CALLS)
         .http2_max_header_list_size(MAX_HEADER_BYTES)
+        .layer(ArrivalLayer::new(clock))
         .add_service(delegated_identity_service(Arc::new(delegated)))
         .add_service(explain_service(Arc::new(explainer)))
         .add_service(agent_debug_service(Arc::new(AgentDebug::new(source, cache.clone(), clock))))

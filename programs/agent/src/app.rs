@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use finial_attest::{PeerPidfd, WorkloadAttestors};
-use finial_daemon::socket::{self, Access, UnixSocket};
+use finial_attest::WorkloadAttestors;
+use finial_daemon::socket::{self, Access};
 use finial_daemon::{Clock, Tasks, memory};
 use finial_identity::SpiffeId;
 use finial_provide::{Cache, Secrets, ServerUpstream, Workloads};
@@ -18,10 +18,11 @@ use finial_wire::server::{secret_service, workload_service};
 use finial_wire::{SECRET_DESCRIPTORS, WORKLOAD_DESCRIPTORS};
 use tokio::sync::oneshot;
 use tonic::transport::Server;
-use tonic::transport::server::Router;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::admin::{self, Parts};
+use crate::arrivals::{ArrivalLayer, SocketRouter};
+use crate::listener::Door;
 use crate::loss::Loss;
 use crate::rebootstrap::Rebootstrap;
 use crate::{Config, attestation, attestors, health, listener, renewal};
@@ -37,10 +38,9 @@ const MAX_HEADER_BYTES: u32 = 16 << 10;
 pub struct App {
     id: SpiffeId,
     socket_path: PathBuf,
-    socket: UnixSocket,
-    admin: Option<(UnixSocket, Router)>,
-    peer_pidfd: PeerPidfd,
-    router: Router,
+    door: Door,
+    admin: Option<(Door, SocketRouter)>,
+    router: SocketRouter,
     tasks: Tasks,
     lost: oneshot::Receiver<Loss>,
 }
@@ -72,7 +72,8 @@ pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
         Some(socket) => {
             let (source, id) = (identity.source(), id.clone());
             let (config, cache, attestors) = (&config, &cache, &attestors);
-            Some((socket, admin::router(Parts { config, cache, attestors, source, id, clock }, health)?))
+            let door = Door::new(socket, config.peer_pidfd, clock);
+            Some((door, admin::router(Parts { config, cache, attestors, source, id, clock }, health)?))
         }
         None => None,
     };
@@ -87,7 +88,8 @@ pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
         }
     });
     let Config { socket_path, peer_pidfd, .. } = config;
-    Ok(App { id, socket_path, socket, admin, peer_pidfd, router, tasks, lost })
+    let door = Door::new(socket, peer_pidfd, clock);
+    Ok(App { id, socket_path, door, admin, router, tasks, lost })
 }
 
 /// What the public socket serves: the Workload API, Envoy's SDS, health, and reflection of all of them.
@@ -97,7 +99,7 @@ fn router<H: Health>(
     attestors: &Arc<WorkloadAttestors>,
     health: HealthServer<H>,
     clock: &Clock,
-) -> anyhow::Result<Router> {
+) -> anyhow::Result<SocketRouter> {
     let secrets = config.sds.clone().map(|mut options| {
         options.rates = config.delivery.rate_limits;
         let secrets = Secrets::new(cache.clone(), Arc::clone(attestors), options, clock.clone());
@@ -110,6 +112,7 @@ fn router<H: Health>(
     Ok(Server::builder()
         .max_concurrent_streams(MAX_CALLS)
         .http2_max_header_list_size(MAX_HEADER_BYTES)
+        .layer(ArrivalLayer::new(clock))
         .add_optional_service(workloads)
         .add_optional_service(secrets)
         .add_service(health)
@@ -144,9 +147,9 @@ impl App {
     /// # Errors
     /// When the agent's identity was lost, with the command that brings it back; when a part of the agent failed.
     pub async fn run(self, until: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { id, socket_path, socket, admin, peer_pidfd, router, tasks, lost } = self;
+        let Self { id, socket_path, door, admin, router, tasks, lost } = self;
         let drain = tasks.drain();
-        let serving = router.serve_with_incoming_shutdown(listener::connections(socket, peer_pidfd), {
+        let serving = router.serve_with_incoming_shutdown(listener::connections(door), {
             let drain = drain.clone();
             async move { drain.requested().await }
         });
@@ -156,8 +159,8 @@ impl App {
                 tracing::error!(error, "a connection to the Workload API could not be served");
             }
         });
-        if let Some((socket, router)) = admin {
-            serve_admin(socket, router, peer_pidfd, &tasks);
+        if let Some((door, router)) = admin {
+            serve_admin(door, router, &tasks);
         }
         tracing::info!(spiffe_id = %id, socket = %socket_path.display(), "the Workload API is served");
         memory::settle();
@@ -176,11 +179,11 @@ impl App {
 }
 
 /// Serves the admin socket beside the public one.
-fn serve_admin(socket: UnixSocket, router: Router, peer_pidfd: PeerPidfd, tasks: &Tasks) {
-    let path = socket.path().to_owned();
+fn serve_admin(door: Door, router: SocketRouter, tasks: &Tasks) {
+    let path = door.path().to_owned();
     let drain = tasks.drain();
     let until = async move { drain.requested().await };
-    let serving = router.serve_with_incoming_shutdown(listener::connections(socket, peer_pidfd), until);
+    let serving = router.serve_with_incoming_shutdown(listener::connections(door), until);
     tasks.spawn("admin-socket", async {
         if let Err(error) = serving.await {
             let error: &(dyn std::error::Error + 'static) = &error;

@@ -13,6 +13,7 @@
 
 mod admin;
 mod app;
+mod arrivals;
 mod attestation;
 mod attestors;
 mod bootstrap;
@@ -34,3 +35,5 @@ pub use config::{
     RebootstrapMode, ServerAddress, Servers, ServersError, TrustBundle, keys,
 };
 pub use loss::Loss;
+#[cfg(feature = "testing")]
+pub use storage::rewritten_agent_data;

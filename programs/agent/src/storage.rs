@@ -140,6 +140,12 @@ impl Stored {
     }
 }
 
+/// Reads the bytes of an `agent-data.json` and writes them again; `None` when they are none. For tests of other crates.
+#[cfg(feature = "testing")]
+pub fn rewritten_agent_data(bytes: &[u8], trust_domain: &TrustDomain) -> Option<Vec<u8>> {
+    Stored::parse(bytes, trust_domain).ok().map(|stored| stored.to_bytes())
+}
+
 /// The PEM text of a list of certificates; `None` when the list is absent or empty.
 fn pem(field: &'static str, list: Option<Vec<String>>) -> Result<Option<Vec<u8>>, StorageError> {
     let Some(list) = list.filter(|list| !list.is_empty()) else { return Ok(None) };

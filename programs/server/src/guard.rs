@@ -13,7 +13,8 @@ use finial_attest::Caller;
 use finial_authorize::{Authorizer, Denial, Permit};
 use finial_identity::{Node, SpiffeId};
 use finial_store::StoreError;
-use finial_wire::AgentDenial;
+use finial_wire::server::Arrivals;
+use finial_wire::{AgentDenial, MAX_ARRIVAL};
 use http::{Request, Response};
 use tonic::Status;
 use tonic::body::Body;
@@ -23,6 +24,9 @@ use crate::core::{ATTEMPTS, Core};
 use crate::listener::Origin;
 use crate::status;
 
+/// Most bytes at a time of requests of which a part is there.
+const MAX_ARRIVING_BYTES: usize = 128 * 1024 * 1024;
+
 /// Puts the door in front of services.
 #[derive(Clone, Debug)]
 pub(crate) struct GuardLayer {
@@ -31,7 +35,7 @@ pub(crate) struct GuardLayer {
 
 impl GuardLayer {
     pub(crate) fn new(core: Arc<Core>, authorizer: Authorizer) -> Self {
-        Self { gate: Arc::new(Gate { core, authorizer }) }
+        Self { gate: Arc::new(Gate { core, authorizer, arrivals: Arrivals::new(MAX_ARRIVING_BYTES) }) }
     }
 }
 
@@ -73,7 +77,7 @@ where
             match gate.admit(origin.as_ref(), &method).await {
                 Ok(permit) => {
                     request.extensions_mut().insert(permit);
-                    inner.call(request).await
+                    inner.call(request.map(|body| gate.follow(body))).await
                 }
                 Err(refusal) => Ok(refusal.into_http()),
             }
@@ -86,9 +90,16 @@ where
 struct Gate {
     core: Arc<Core>,
     authorizer: Authorizer,
+    arrivals: Arrivals,
 }
 
 impl Gate {
+    /// The body of a request, which must arrive in time.
+    fn follow(&self, body: Body) -> Body {
+        let clock = self.core.clock.clone();
+        self.arrivals.follow(body, async move { clock.sleep(MAX_ARRIVAL).await })
+    }
+
     async fn admit(&self, origin: Option<&Origin>, method: &str) -> Result<Permit, Status> {
         let caller = origin.ok_or_else(status::no_permit)?.caller();
         let permit = self.permit(caller, method).await.inspect_err(|refusal| {

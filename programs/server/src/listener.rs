@@ -1,6 +1,7 @@
 //! The two doors to the street: TCP with TLS for agents and administrators, a Unix socket for operators.
 
 mod connection;
+mod crowd;
 mod tcp;
 mod unix;
 
@@ -42,8 +43,12 @@ const CONNECTION_GRACE: Duration = Duration::from_secs(8);
 /// How long what is under way on a TCP connection may go on beyond its age. Streams of changes end themselves sooner.
 const LINGER: Duration = Duration::from_secs(2 * 3600);
 
-/// Most connections at a time, of each listener; more wait in the operating system's queue.
+/// Most connections at a time, of each listener. When there are more, the origin that has most gives way: an address, or
+/// at the Unix socket a user. Whoever has proved an identity stays.
 const MAX_CONNECTIONS: usize = 16_384;
+
+/// Most connections at a time of one identity. An agent has one or two.
+pub(crate) const MAX_CONNECTIONS_OF_ONE: usize = 256;
 
 /// Most calls at a time on one connection.
 const MAX_CALLS: u32 = 256;

@@ -9,7 +9,9 @@ pub enum Origin {
     V4(Ipv4Addr),
     /// The first 64 bits.
     V6([u16; 4]),
-    /// By a Unix socket.
+    /// By a Unix socket, from a process of this user.
+    User(u32),
+    /// By a Unix socket, whoever it is.
     ThisMachine,
 }
 

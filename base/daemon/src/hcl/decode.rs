@@ -35,8 +35,8 @@ impl Block {
     /// # Errors
     /// When the value is not of the type.
     pub fn peek<T: FromHcl>(&self, key: &str) -> Result<Option<T>, HclError> {
-        let fields = self.fields.iter().filter(|field| field.key == key);
-        let Some(field) = fields.filter(|field| !matches!(field.value.data, Data::Null)).last() else {
+        let mut fields = self.fields.iter().filter(|field| field.key == key);
+        let Some(field) = fields.rfind(|field| !matches!(field.value.data, Data::Null)) else {
             return Ok(None);
         };
         match T::from_hcl(&field.value) {

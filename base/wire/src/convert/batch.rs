@@ -1,4 +1,4 @@
-//! The limit on repeated items.
+//! The limits on repeated items and on texts.
 
 use tonic::Status;
 
@@ -14,6 +14,14 @@ pub(crate) fn check(what: &'static str, count: usize) -> Result<(), Status> {
 pub(crate) fn at_most(limit: usize, what: &'static str, count: usize) -> Result<(), WireError> {
     if count > limit {
         return Err(WireError::TooMany { what, count, limit });
+    }
+    Ok(())
+}
+
+/// Refuses a text of more bytes than the limit.
+pub(crate) fn no_longer_than(limit: usize, what: &'static str, bytes: usize) -> Result<(), WireError> {
+    if bytes > limit {
+        return Err(WireError::TooLong { what, bytes, limit });
     }
     Ok(())
 }

@@ -2,10 +2,10 @@
 
 use finial_identity::{Selector, SelectorSet, SpiffeId, TrustDomain};
 
-use crate::MAX_SELECTORS;
-use crate::convert::batch::at_most;
+use crate::convert::batch::{at_most, no_longer_than};
 use crate::error::WireError;
 use crate::proto::types;
+use crate::{MAX_SELECTOR_BYTES, MAX_SELECTORS};
 
 /// A SPIFFE ID in two parts, which must be there.
 pub(crate) fn spiffe_id(field: &'static str, id: Option<types::Spiffeid>) -> Result<SpiffeId, WireError> {
@@ -32,9 +32,12 @@ pub(crate) fn trust_domain(field: &'static str, text: &str) -> Result<TrustDomai
     TrustDomain::from_name_or_id(text).map_err(|source| WireError::TrustDomain { field, source })
 }
 
-/// At most [`MAX_SELECTORS`] selectors.
+/// At most [`MAX_SELECTORS`] selectors, none longer than [`MAX_SELECTOR_BYTES`].
 pub(crate) fn selectors(selectors: Vec<types::Selector>) -> Result<SelectorSet, WireError> {
     at_most(MAX_SELECTORS, "selectors", selectors.len())?;
+    for selector in &selectors {
+        no_longer_than(MAX_SELECTOR_BYTES, "selector", selector.r#type.len() + 1 + selector.value.len())?;
+    }
     any_selectors(selectors)
 }
 

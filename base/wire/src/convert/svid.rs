@@ -3,11 +3,12 @@
 use finial_identity::{Audience, EntryId, JwtSvid, SpiffeId, X509Svid};
 use rustls_pki_types::CertificateDer;
 
-use super::{batch::at_most, entry, id, time};
-use crate::MAX_AUDIENCES;
+use super::batch::{at_most, no_longer_than};
+use super::{entry, id, time};
 use crate::error::WireError;
 use crate::proto::svid as proto;
 use crate::proto::types;
+use crate::{MAX_AUDIENCE_BYTES, MAX_AUDIENCES};
 
 pub(crate) fn to_x509_svid(svid: &X509Svid) -> types::X509svid {
     types::X509svid {
@@ -65,9 +66,10 @@ pub(crate) fn csr(csr: Vec<u8>) -> Result<Vec<u8>, WireError> {
     if csr.is_empty() { Err(WireError::Missing("CSR")) } else { Ok(csr) }
 }
 
-/// At least one audience, and at most [`MAX_AUDIENCES`].
+/// At least one audience, and at most [`MAX_AUDIENCES`] of [`MAX_AUDIENCE_BYTES`] together.
 pub(crate) fn audience(audience: Vec<String>) -> Result<Audience, WireError> {
     at_most(MAX_AUDIENCES, "audiences", audience.len())?;
+    no_longer_than(MAX_AUDIENCE_BYTES, "audiences", audience.iter().map(String::len).sum())?;
     Audience::new(audience).map_err(WireError::JwtSvid)
 }
 

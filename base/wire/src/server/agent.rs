@@ -8,11 +8,13 @@ use futures_util::stream::BoxStream;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use super::{Dialogue, GrpcService, attest, split};
+use crate::convert::batch::no_longer_than;
 use crate::convert::{agent as convert, count, page};
 use crate::proto::agent::agent_server::{Agent, AgentServer};
 use crate::proto::{agent as proto, types};
 use crate::{
-    AgentFilter, AttestationResult, JoinToken, JoinTokenRequest, MAX_REQUEST_BYTES, NodeEvidence, Page, Paged,
+    AgentFilter, AttestationResult, JoinToken, JoinTokenRequest, MAX_ATTESTATION_BYTES, MAX_VERSION_BYTES,
+    NodeEvidence, Page, Paged,
 };
 
 /// What a server does for agents, and for those who manage them.
@@ -63,7 +65,7 @@ pub trait AgentApi: Send + Sync + 'static {
 
 /// Puts an [`AgentApi`] on the wire.
 pub fn agent_service(api: Arc<dyn AgentApi>) -> impl GrpcService {
-    AgentServer::new(Adapter(api)).max_decoding_message_size(MAX_REQUEST_BYTES)
+    AgentServer::new(Adapter(api)).max_decoding_message_size(MAX_ATTESTATION_BYTES)
 }
 
 struct Adapter(Arc<dyn AgentApi>);
@@ -152,6 +154,8 @@ impl Agent for Adapter {
         request: Request<proto::PostStatusRequest>,
     ) -> Result<Response<proto::PostStatusResponse>, Status> {
         let (ctx, request) = split(request);
+        no_longer_than(MAX_VERSION_BYTES, "agent version", request.agent_version.len())
+            .map_err(crate::error::WireError::refusal)?;
         self.0.post_status(&ctx, request.agent_version).await?;
         Ok(Response::new(proto::PostStatusResponse {}))
     }

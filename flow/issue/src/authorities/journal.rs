@@ -154,6 +154,12 @@ impl Journal {
     }
 }
 
+/// Reads the bytes of a journal and writes them again; `None` when they are none. For tests of other crates.
+#[cfg(feature = "testing")]
+pub fn rewritten_journal(bytes: &[u8]) -> Option<Vec<u8>> {
+    Journal::parse(bytes).ok().map(|journal| journal.to_bytes())
+}
+
 fn checksum(bytes: &[u8]) -> String {
     hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes))
 }

@@ -4,6 +4,7 @@
 mod agents;
 mod bundles;
 mod fixture;
+mod hostile;
 mod lifecycle;
 mod minting;
 mod nodes;

@@ -12,9 +12,10 @@ use finial_issue::{AuthorityManager, IssueConfig};
 use finial_keys::MemoryKeys;
 use finial_receive::testing::{Authority, start};
 use finial_store::{Changes, Index, Nodes, SqliteStore};
+use finial_wire::server::Arrivals;
 use finial_wire::{AgentDenial, agent_denial};
 
-use super::{Gate, promoted};
+use super::{Gate, MAX_ARRIVING_BYTES, promoted};
 use crate::RateLimits;
 use crate::core::Core;
 use crate::listener::Origin;
@@ -75,7 +76,7 @@ async fn forgetful(nodes: impl IntoIterator<Item = Node>) -> Gate {
         connection_age: Duration::from_secs(3600),
         clock,
     });
-    Gate { core, authorizer: Authorizer::new(trust_domain, []) }
+    Gate { core, authorizer: Authorizer::new(trust_domain, []), arrivals: Arrivals::new(MAX_ARRIVING_BYTES) }
 }
 
 /// An agent by its verified SVID, and the serial number of that.

@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use finial_attest::Caller;
+use finial_daemon::doorstep::{self, Doorstep, Spot};
 use finial_daemon::{Backoff, Clock, Drain, Tasks};
 use finial_tls::{Acceptor, Peer, Secured};
+use finial_wire::MAX_SILENCE;
 use futures_util::stream;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_rustls::server::TlsStream;
 use tonic::service::Routes;
 
 use super::connection::Connection;
-use super::{CONNECTION_GRACE, LINGER, MAX_CONNECTIONS, Origin, http2};
+use super::crowd::{Crowd, Member};
+use super::{CONNECTION_GRACE, LINGER, MAX_CONNECTIONS, MAX_CONNECTIONS_OF_ONE, Origin, http2};
 use crate::guard::GuardLayer;
 
 /// Connections whose handshake is done and that wait to be served.
@@ -52,6 +55,7 @@ impl TcpApi {
             end_at_age: self.age + LINGER,
             clock: clock.clone(),
             tasks: tasks.clone(),
+            crowd: Crowd::default(),
             secured,
         };
         tasks.spawn("tcp listener", accept(self.listener, door));
@@ -78,22 +82,24 @@ struct Door {
     end_at_age: Duration,
     clock: Clock,
     tasks: Tasks,
+    crowd: Crowd,
     secured: mpsc::Sender<Connection<TlsStream<TcpStream>>>,
 }
 
 async fn accept(listener: TcpListener, door: Door) {
     let drain = door.tasks.drain();
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let doorstep = Arc::new(Doorstep::new(MAX_CONNECTIONS, &door.clock));
     let mut backoff = Backoff::new(RETRY.0, RETRY.1);
     loop {
         let accepted = tokio::select! {
             () = drain.requested() => return,
-            accepted = next(&listener, &places) => accepted,
+            accepted = next(&listener, &doorstep) => accepted,
         };
         match accepted {
-            Ok((stream, address, place)) => {
+            Ok((stream, address)) => {
                 backoff.reset();
-                let session = door.clone().secure(stream, address, place);
+                let spot = doorstep.enter(doorstep::Origin::of(address.ip()));
+                let session = door.clone().secure(stream, address, spot);
                 door.tasks.spawn_session("tls handshake", session);
             }
             Err(error) => {
@@ -104,23 +110,20 @@ async fn accept(listener: TcpListener, door: Door) {
     }
 }
 
-/// The next connection, once there is a place for it.
-async fn next(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, address) = listener.accept().await?;
-    Ok((stream, address, place))
+/// The next connection, once there is a place for it, or somebody who gives theirs.
+async fn next(listener: &TcpListener, doorstep: &Doorstep) -> io::Result<(TcpStream, SocketAddr)> {
+    doorstep.has_room().await;
+    listener.accept().await
 }
 
 impl Door {
-    async fn secure(self, stream: TcpStream, address: SocketAddr, place: OwnedSemaphorePermit) {
+    async fn secure(self, stream: TcpStream, address: SocketAddr, mut spot: Spot) {
         let drain = self.tasks.drain();
         // Small messages go out at once; a socket that refuses this is about to fail anyway.
         let _ = stream.set_nodelay(true);
         let handshake = tokio::select! {
             () = drain.requested() => return,
+            () = spot.lost() => return gives_way(address),
             handshake = self.acceptor.accept_optional(stream) => handshake,
         };
         let Secured { stream, peer, mut standing } = match handshake {
@@ -131,13 +134,23 @@ impl Door {
                 return;
             }
         };
+        let member = match &peer {
+            Some(peer) => match self.keep(peer, address, &mut spot) {
+                Some(member) => Some(member),
+                None => return,
+            },
+            None => None,
+        };
         let caller = peer.map_or_else(Caller::anonymous, |peer: Peer| Caller::spiffe(peer.svid().clone()));
         let origin = Origin::new(caller, Some(address.ip()));
         let clock = self.clock.clone();
+        let patience = patience(clock.clone());
         let overdue = overdue(drain, self.clock);
         let end = async move {
+            let _member = member;
             tokio::select! {
                 () = overdue => {}
+                () = spot.lost() => gives_way(address),
                 () = clock.sleep(self.end_at_age) => {
                     tracing::debug!(%address, "a connection is closed, since it lingered beyond its age");
                 }
@@ -147,8 +160,30 @@ impl Door {
             }
         };
         // Nobody serves any more once the server is stopping.
-        let _ = self.secured.send(Connection::new(stream, origin, place, end)).await;
+        let _ = self.secured.send(Connection::new(stream, origin, end, patience)).await;
     }
+
+    /// Whoever has proved an identity keeps the place, unless that identity has too many.
+    fn keep(&self, peer: &Peer, address: SocketAddr, spot: &mut Spot) -> Option<Member> {
+        let id = peer.svid().id();
+        let member = self.crowd.join(id, MAX_CONNECTIONS_OF_ONE);
+        if member.is_none() {
+            tracing::debug!(
+                %address, spiffe_id = %id,
+                "a connection is closed: its identity has {MAX_CONNECTIONS_OF_ONE} already, the most for one",
+            );
+        }
+        member.filter(|_| spot.keep())
+    }
+}
+
+/// Resolves when a client should have asked something.
+pub(super) async fn patience(clock: Clock) {
+    clock.sleep(MAX_SILENCE).await;
+}
+
+fn gives_way(address: SocketAddr) {
+    tracing::debug!(%address, "a connection is closed to make room for another");
 }
 
 /// Resolves when an open connection has had its time to finish.

@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use finial_attest::Caller;
+use finial_daemon::doorstep::{self, Doorstep};
 use finial_daemon::socket::{self, Access, SocketError, UnixSocket};
 use finial_daemon::{Clock, Drain, Tasks};
 use finial_wire::server::MendedAuthority;
 use futures_util::stream;
 use tokio::net::UnixStream;
-use tokio::sync::Semaphore;
 use tonic::service::Routes;
 
 use super::connection::Connection;
-use super::tcp::overdue;
+use super::tcp::{overdue, patience};
 use super::{MAX_CONNECTIONS, Origin, http2};
 use crate::guard::GuardLayer;
 
@@ -37,8 +37,8 @@ impl UnixApi {
     /// Accepts and serves until the tasks are drained.
     pub(crate) fn serve(self, guard: GuardLayer, routes: Routes, clock: &Clock, tasks: &Tasks) {
         let drain = tasks.drain();
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let door = Door { socket: self.socket, places, clock: clock.clone(), drain: drain.clone() };
+        let doorstep = Arc::new(Doorstep::new(MAX_CONNECTIONS, clock));
+        let door = Door { socket: self.socket, doorstep, clock: clock.clone(), drain: drain.clone() };
         let incoming = stream::unfold(door, async |mut door| {
             let connection = door.next().await;
             Some((connection, door))
@@ -58,7 +58,7 @@ impl UnixApi {
 
 struct Door {
     socket: UnixSocket,
-    places: Arc<Semaphore>,
+    doorstep: Arc<Doorstep>,
     clock: Clock,
     drain: Drain,
 }
@@ -67,17 +67,21 @@ impl Door {
     /// The next connection of a process that the kernel names.
     async fn next(&mut self) -> io::Result<Connection<MendedAuthority<UnixStream>>> {
         loop {
-            let place = Arc::clone(&self.places).acquire_owned().await.map_err(io::Error::other)?;
+            self.doorstep.has_room().await;
             let stream = self.socket.accept().await;
             match Caller::local(&stream) {
                 Ok(caller) => {
-                    let end = overdue(self.drain.clone(), self.clock.clone());
-                    return Ok(Connection::new(
-                        MendedAuthority::new(stream),
-                        Origin::new(caller, None),
-                        place,
-                        end,
-                    ));
+                    let mut spot = self.doorstep.enter(origin(&caller));
+                    let patience = patience(self.clock.clone());
+                    let overdue = overdue(self.drain.clone(), self.clock.clone());
+                    let end = async move {
+                        tokio::select! {
+                            () = overdue => {}
+                            () = spot.lost() => {}
+                        }
+                    };
+                    let (stream, origin) = (MendedAuthority::new(stream), Origin::new(caller, None));
+                    return Ok(Connection::new(stream, origin, end, patience));
                 }
                 Err(error) => {
                     let reason = &error as &dyn std::error::Error;
@@ -85,5 +89,12 @@ impl Door {
                 }
             }
         }
+    }
+}
+
+fn origin(caller: &Caller) -> doorstep::Origin {
+    match caller {
+        Caller::Local(process) => doorstep::Origin::User(process.uid()),
+        Caller::Spiffe(_) | Caller::Anonymous => doorstep::Origin::ThisMachine,
     }
 }

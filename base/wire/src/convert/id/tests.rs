@@ -74,3 +74,11 @@ fn too_many_selectors_are_refused_by_the_limit() {
     let error = selectors(vec![one; 257]).unwrap_err().to_string();
     assert_eq!(error, "257 selectors sent; at most 256 are allowed, send fewer at a time");
 }
+
+#[test]
+fn a_selector_that_is_too_long_is_refused_by_the_limit() {
+    let of = |bytes: usize| types::Selector { r#type: "unix".to_owned(), value: "x".repeat(bytes - 5) };
+    assert!(selectors(vec![of(4096)]).is_ok());
+    let error = selectors(vec![of(4097)]).unwrap_err().to_string();
+    assert_eq!(error, "selector of 4097 bytes sent; at most 4096 are allowed");
+}

@@ -70,3 +70,10 @@ fn audience_has_one_to_64_names() {
     let error = audience(vec!["a".to_owned(); 65]).unwrap_err().to_string();
     assert_eq!(error, "65 audiences sent; at most 64 are allowed, send fewer at a time");
 }
+
+#[test]
+fn audiences_are_no_longer_than_a_token_that_somebody_reads() {
+    assert!(audience(vec!["a".repeat(2048); 2]).is_ok());
+    let error = audience(vec!["a".repeat(2048), "b".repeat(2049)]).unwrap_err().to_string();
+    assert_eq!(error, "audiences of 4097 bytes sent; at most 4096 are allowed");
+}

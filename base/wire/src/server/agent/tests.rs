@@ -276,9 +276,21 @@ async fn management_calls_arrive_as_sent() {
 #[tokio::test]
 async fn oversize_request_is_refused() {
     served(agent_service(Fake::new()), async |channel| {
-        let error = AgentClient::new(channel).renew_agent(vec![0; 5 * 1024 * 1024]).await.unwrap_err();
+        let error = AgentClient::new(channel).renew_agent(vec![0; 513 * 1024]).await.unwrap_err();
         assert_eq!(error.code(), Code::OutOfRange, "{error}");
-        assert!(error.message().contains("4194304"), "{error}");
+        assert!(error.message().contains("524288"), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_agents_version_is_no_novel() {
+    served(agent_service(Fake::new()), async |channel| {
+        let client = AgentClient::new(channel);
+        client.post_status("1".repeat(256)).await.unwrap();
+        let error = client.post_status("1".repeat(257)).await.unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument);
+        assert_eq!(error.message(), "agent version of 257 bytes sent; at most 256 are allowed");
     })
     .await;
 }

@@ -207,6 +207,18 @@ async fn batch_keeps_its_order_and_each_item_its_status() {
 }
 
 #[tokio::test]
+async fn request_for_entries_beyond_4_mib_is_refused() {
+    served(entry_service(Arc::new(Fake::default())), async |channel| {
+        let ids = vec!["x".repeat(5 * 1024 * 1024)];
+        let request = proto::BatchDeleteEntryRequest { ids };
+        let error = Stub::new(channel).batch_delete_entry(request).await.unwrap_err();
+        assert_eq!(error.code(), Code::OutOfRange, "{error}");
+        assert!(error.message().contains("4194304"), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn batch_over_the_limit_is_refused() {
     served(entry_service(Arc::new(Fake::default())), async |channel| {
         let mut stub = Stub::new(channel);

@@ -21,6 +21,7 @@ use rustls_pki_types::ServerName;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio_rustls::client::TlsStream;
 use tonic::Status;
 use tonic::transport::Channel;
 
@@ -49,8 +50,8 @@ pub(super) struct Server {
     pub(super) config: Config,
     pub(super) folder: TempDir,
     pub(super) hand: ClockHand,
-    address: SocketAddr,
-    socket: PathBuf,
+    pub(super) address: SocketAddr,
+    pub(super) socket: PathBuf,
     clock: Clock,
     /// How many connections were made to the TCP port.
     pub(super) connections: Arc<AtomicUsize>,
@@ -139,6 +140,21 @@ impl Server {
             }
         });
         Channel::from_static("http://server").connect_with_connector_lazy(connect)
+    }
+
+    /// A connection to the TCP port after its handshake, on which nothing has been said.
+    pub(super) async fn dial(&self, credential: Option<X509Credential>) -> TlsStream<TcpStream> {
+        let bundle = BundleClient::new(self.operator()).bundle().await.unwrap();
+        let bundles: BundleSet = [Arc::new(bundle)].into_iter().collect();
+        let (writer, source) = Source::channel(&self.clock);
+        match credential {
+            Some(credential) => writer.publish(vec![credential], bundles).unwrap(),
+            None => writer.publish_anonymous(bundles),
+        }
+        let connector = Connector::new(&source, Policy::ids([trust_domain().server_id()])).with_alpn(["h2"]);
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let secured = connector.connect(stream, ServerName::try_from("server").unwrap()).await.unwrap();
+        secured.stream
     }
 
     /// A new join token.
