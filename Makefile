@@ -4,7 +4,7 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/finial
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export FINIAL_VENV ?= $(abspath $(CARGO_TARGET_DIR)/../venv)
 
-.PHONY: help quickstart test conformance peers-containers peers-systemd peers-k8s lint bench soak fmt proto
+.PHONY: help quickstart test conformance peers-containers peers-systemd peers-k8s lint bench soak fuzz fmt proto
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -45,6 +45,9 @@ soak: ## the bad days at full size: two thousand agents parted from their server
 	cargo build --release --locked --package finial-cli --bin finial
 	FINIAL_SOAK=1 cargo test --release --locked --package finial-it -- --nocapture storm restarts rotations killed
 	FINIAL_SOAK=1 cargo test --release --locked --package finial-interop -- --nocapture crowd postgres::rotations
+
+fuzz: ## what a fuzzer thinks up, for each parser a minute (FUZZ_SECONDS=60; with a nightly compiler and g++; 10 min to build it at first)
+	@fuzz/run
 
 fmt: ## format the code
 	cargo fmt --all
