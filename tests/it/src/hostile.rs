@@ -106,7 +106,7 @@ fn attack(socket: &Path, bytes: &[u8]) -> UnixStream {
 }
 
 #[test]
-fn broken_frames_and_floods_harm_nobody_else() {
+fn cve_2023_44487_broken_frames_and_floods_harm_nobody_else() {
     let dev = Dev::start();
     dev.identity("spiffe://example.org/web");
     let sides =
@@ -123,7 +123,7 @@ fn broken_frames_and_floods_harm_nobody_else() {
 }
 
 #[test]
-fn clients_that_connect_and_say_nothing_cost_a_descriptor_each_and_give_it_back() {
+fn spi_01_006_clients_that_connect_and_say_nothing_cost_a_descriptor_each_and_give_it_back() {
     let dev = Dev::start();
     dev.identity("spiffe://example.org/web");
     let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", dev.process_id())).unwrap().count();
@@ -133,6 +133,66 @@ fn clients_that_connect_and_say_nothing_cost_a_descriptor_each_and_give_it_back(
     dev.cli(&["api", "fetch", "x509"]).expect_success();
     drop(silent);
     until("as many descriptors as before", || (descriptors() <= before + 5).then_some(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spi_01_006_callers_without_an_identity_leave_no_descriptor_behind() {
+    const PERMISSION_DENIED: &str = "7";
+    let dev = Dev::start();
+    let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", dev.process_id())).unwrap().count();
+    let denied = async || call(&dev, headers(&[("workload.spiffe.io", b"true")]), &[0; 5]).await;
+    assert_eq!(denied().await, PERMISSION_DENIED);
+    let before = descriptors();
+    for _ in 0..300 {
+        assert_eq!(denied().await, PERMISSION_DENIED);
+    }
+    until("as many descriptors as before", || (descriptors() <= before + 5).then_some(()));
+}
+
+/// The settings with which a server begins a connection: numbers and values (RFC 9113 §6.5).
+fn settings(socket: &Path) -> Vec<(u16, u32)> {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.write_all(&opened()).unwrap();
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).unwrap();
+    assert_eq!(head[3], SETTINGS);
+    let mut settings = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+    stream.read_exact(&mut settings).unwrap();
+    let pair = |six: &[u8]| {
+        (u16::from_be_bytes([six[0], six[1]]), u32::from_be_bytes([six[2], six[3], six[4], six[5]]))
+    };
+    settings.chunks(6).map(pair).collect()
+}
+
+#[test]
+fn every_socket_tells_how_many_calls_and_how_much_of_headers_it_takes() {
+    const MAX_CONCURRENT_STREAMS: u16 = 3;
+    const MAX_HEADER_LIST_SIZE: u16 = 6;
+    let dev = Dev::start();
+    for (socket, calls) in [(dev.agent_socket(), 1_000), (dev.server_socket(), 256)] {
+        let told = settings(&socket);
+        assert!(told.contains(&(MAX_CONCURRENT_STREAMS, calls)), "{told:?}");
+        assert!(told.contains(&(MAX_HEADER_LIST_SIZE, 16 * 1024)), "{told:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_beyond_the_limit_are_refused() {
+    let dev = Dev::start();
+    let stream = tokio::net::UnixStream::connect(dev.agent_socket()).await.unwrap();
+    let (mut client, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let mut request = Request::post("http://localhost/SpiffeWorkloadAPI/FetchX509SVID")
+        .body(Full::new(Bytes::from_static(&[0; 5])))
+        .unwrap();
+    request.headers_mut().insert("x-long", HeaderValue::from_bytes(&vec![b'x'; 17 * 1024]).unwrap());
+    tokio::select! {
+        answer = client.send_request(request) => {
+            assert!(answer.is_ok_and(|answer| answer.status() == 431) , "it was taken");
+        }
+        _ = connection => {}
+    }
 }
 
 /// The outcome of one call with these headers and this body: gRPC's code, wherever it stands.

@@ -9,6 +9,7 @@ mod bad_days;
 mod commands;
 mod compatibility;
 mod confined;
+mod documents;
 mod examples;
 mod exchange;
 mod federation;

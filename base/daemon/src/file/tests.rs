@@ -10,7 +10,7 @@ use std::string::FromUtf8Error;
 
 use crate::alone::{alone, run};
 
-use super::{Generation, read_or_previous, write, write_keeping_previous};
+use super::{Generation, MAX_SIZE, read_or_previous, write, write_keeping_previous};
 
 fn text(bytes: &[u8]) -> Result<String, FromUtf8Error> {
     String::from_utf8(bytes.to_vec())
@@ -167,4 +167,15 @@ async fn fill_the_disk() {
     assert_eq!(error.kind(), ErrorKind::FileTooLarge);
     assert_eq!(fs::read(&path).unwrap(), b"old");
     assert_eq!(names(folder.path()), ["keys.json", "keys.json.prev"], "the torn temporary file is gone");
+}
+
+#[test]
+fn a_file_beyond_the_limit_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.json");
+    fs::File::create(&path).unwrap().set_len(MAX_SIZE + 1).unwrap();
+    let read = read_or_previous(&path, |_| -> Result<(), FromUtf8Error> { panic!("it was read") });
+    let error = read.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::FileTooLarge);
+    assert!(error.to_string().starts_with("cannot read "), "{error}");
 }

@@ -71,7 +71,7 @@ fn names_of_foreign_requests_are_read() {
 }
 
 #[test]
-fn xsv_01_request_with_two_uri_names_is_refused() {
+fn xsv_01_cve_2022_40716_request_with_two_uri_names_is_refused() {
     for names in [
         ["spiffe://td/a", "spiffe://td/b"],
         ["spiffe://td/a", "https://x"],

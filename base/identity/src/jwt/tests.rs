@@ -392,6 +392,14 @@ fn jsv_10_expiry_is_a_whole_number_not_in_the_past() {
 }
 
 #[test]
+fn spire_1_12_3_token_without_an_end_is_refused() {
+    let mut endless = payload();
+    endless.as_object_mut().unwrap().remove("exp");
+    let outcome = verify_text(&header().to_string(), &endless.to_string());
+    assert!(matches!(outcome, Err(JwtError::Claim { claim: "exp", problem: "is missing" })));
+}
+
+#[test]
 fn verified_token_is_looked_at_again_but_for_its_signature() {
     let svid = verify_payload(&json!({"nbf": NOW})).unwrap();
     let at = |seconds: u64| std::time::UNIX_EPOCH + Duration::from_secs(seconds);

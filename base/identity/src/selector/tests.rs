@@ -38,7 +38,7 @@ fn bad_selectors_are_refused_by_name() {
 }
 
 #[test]
-fn debug_shows_the_type_only() {
+fn spire_1_14_3_debug_shows_the_type_only() {
     assert_eq!(format!("{:?}", set(&["unix:path:/secret"])), "SelectorSet([Selector(unix:…)])");
 }
 

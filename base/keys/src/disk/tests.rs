@@ -115,7 +115,7 @@ async fn a_file_that_spire_wrote_is_read() {
 }
 
 #[tokio::test]
-async fn a_file_that_others_may_use_is_refused() {
+async fn spi_01_002_file_that_others_may_use_is_refused() {
     for open_mode in [0o640, 0o604, 0o666, 0o610] {
         let folder = Folder::new().await;
         fs::set_permissions(&folder.path, Permissions::from_mode(open_mode)).unwrap();
@@ -268,4 +268,15 @@ async fn rsa_keys_are_read_and_written_as_spire_has_them() {
     let again = DiskKeys::open(&path).unwrap();
     assert_eq!(public_key(&again, "x509-CA-A").await, Some(read));
     assert_eq!(public_key(&again, "x509-CA-B").await.as_ref(), Some(made.public_key()));
+}
+
+#[test]
+fn a_file_of_keys_beyond_the_limit_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    let file = fs::File::create(&path).unwrap();
+    file.set_permissions(Permissions::from_mode(0o600)).unwrap();
+    file.set_len((4 << 20) + 1).unwrap();
+    let error = DiskKeys::open(&path).unwrap_err();
+    assert!(format!("{error:?}").contains("it has 4194305 bytes, and 4194304 are the limit"), "{error:?}");
 }

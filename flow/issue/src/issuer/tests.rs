@@ -99,7 +99,7 @@ fn key() -> PublicKey {
 }
 
 #[tokio::test]
-async fn rule_1_identity_comes_from_the_entry_never_the_csr() {
+async fn rule_1_cve_2021_27098_identity_comes_from_the_entry_never_the_csr() {
     let server = server(|_| ()).await;
     let mut random = fastrand::Rng::with_seed(1);
     for round in 0..40 {

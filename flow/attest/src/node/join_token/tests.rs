@@ -53,7 +53,7 @@ async fn token_makes_an_agent_named_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn rule_7_one_of_64_at_once_gets_in() {
+async fn rule_7_spire_1_14_6_one_of_64_at_once_gets_in() {
     let attestors = attestors(TOKEN, start() + Duration::from_secs(600)).await;
     let mut racers = JoinSet::new();
     for _ in 0..64 {
@@ -82,7 +82,7 @@ async fn expired_token_is_refused_and_gone() {
 }
 
 #[tokio::test]
-async fn token_that_is_no_path_segment_is_refused() {
+async fn cve_2021_27099_token_that_is_no_path_segment_is_refused() {
     for token in ["", ".", "..", "a/b", "a b", "a%2fb", "tok\u{e9}n", "../server"] {
         let attestors = attestors("a", start() + Duration::from_secs(600)).await;
         let refused = join(&attestors, token).await.unwrap_err();

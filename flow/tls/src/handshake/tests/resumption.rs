@@ -69,7 +69,7 @@ async fn two_that_both_want_to_resume_keep_a_removed_authority_alive() {
 }
 
 #[tokio::test]
-async fn rule_4_resumption_is_off() {
+async fn rule_4_cve_2025_68121_resumption_is_off() {
     let pair = Pair::new();
     let server = Arc::new(server_config(&pair.server, &only(CLIENT), ClientAuth::Required, &[]));
     let client = eager_client(&pair);
@@ -86,7 +86,7 @@ async fn rule_4_resumption_is_off() {
 }
 
 #[tokio::test]
-async fn rule_4_an_acceptor_refuses_a_ticket_from_before_its_authority_was_removed() {
+async fn rule_4_spire_1_14_3_an_acceptor_refuses_a_ticket_from_before_its_authority_was_removed() {
     let pair = Pair::new();
     let (acceptor, client) = (pair.acceptor(), eager_client(&pair));
     assert_eq!(visit(&eager_server(&pair), &client).await, Some(HandshakeKind::Full));

@@ -48,7 +48,7 @@ fn more_than_a_field_is_refused_by_name() {
 }
 
 #[test]
-fn path_that_could_leave_the_plugins_folder_is_refused() {
+fn cve_2021_27099_path_that_could_leave_the_plugins_folder_is_refused() {
     for text in [
         "",
         "/",

@@ -134,7 +134,7 @@ async fn bad_payloads_are_refused() {
 }
 
 #[tokio::test]
-async fn limits_are_settings() {
+async fn spire_1_14_2_limits_on_chains_and_keys_are_settings() {
     let pki = Pki::new();
     let leaf = pki.sign(&node_certificate(), &Key::rsa());
     let mut config = pki.config();
