@@ -27,6 +27,7 @@ mod page;
 mod program_info;
 mod proto;
 mod redacted;
+mod retry;
 mod secrets;
 mod x509_context;
 
@@ -49,6 +50,7 @@ pub use limits::{
 pub use log_level::{LogLevel, LogLevels, UnknownLogLevel};
 pub use page::{Page, Paged};
 pub use program_info::{AgentInfo, ServerInfo};
+pub use retry::{refused_until, retry_after};
 pub use secrets::{
     EnvoyNode, Secret, SecretContent, SecretDelta, SecretDeltaRequest, SecretRequest, SecretUpdate,
 };

@@ -17,10 +17,12 @@ mod explain;
 mod gathered;
 mod local_authority;
 mod logger;
+mod names;
 mod secrets;
 mod security_header;
 mod svid;
 mod sync;
+mod watched;
 mod workload;
 
 use std::convert::Infallible;
@@ -45,9 +47,11 @@ pub use explain::{ExplainApi, explain_service};
 pub use gathered::Gathered;
 pub use local_authority::{LocalAuthorityApi, local_authority_service};
 pub use logger::{LoggerApi, agent_logger_service, server_logger_service};
+pub use names::{metric_key, service_and_method};
 pub use secrets::{Messages, SecretApi, secret_service};
 pub(crate) use security_header::NAME as SECURITY_HEADER;
 pub use svid::{SvidApi, svid_service};
+pub use watched::{CallWatcher, Watched, WatchedCall, watched};
 pub use workload::{WorkloadApi, workload_service};
 
 /// A service that `tonic::transport::Server::add_service` takes.
