@@ -1,6 +1,7 @@
 //! Workload attestation: the selectors of the process behind a Unix socket.
 
 mod examination;
+mod meters;
 pub(crate) mod systemd;
 #[cfg(test)]
 mod tests;
@@ -12,10 +13,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use finial_daemon::Clock;
+use finial_daemon::metrics::Metrics;
 use finial_identity::{Selector, SelectorSet};
 use futures_util::future::join_all;
 
 pub use self::examination::{Examination, Outcome};
+use self::meters::Meters;
 use crate::process::Image;
 use crate::{AttestError, PinnedProcess};
 
@@ -42,6 +45,7 @@ pub struct WorkloadAttestors {
     attestors: Arc<[Arc<dyn WorkloadAttestor>]>,
     deadline: Duration,
     clock: Clock,
+    meters: Option<Arc<Meters>>,
 }
 
 impl WorkloadAttestors {
@@ -51,7 +55,14 @@ impl WorkloadAttestors {
         deadline: Duration,
         clock: Clock,
     ) -> Self {
-        Self { attestors: attestors.into_iter().collect(), deadline, clock }
+        Self { attestors: attestors.into_iter().collect(), deadline, clock, meters: None }
+    }
+
+    /// Counts and measures each attestation, and each attestor's part in it, among `metrics`.
+    #[must_use]
+    pub fn measured(self, metrics: &Metrics) -> Self {
+        let meters = Meters::new(metrics, self.attestors.iter().map(|attestor| attestor.kind()));
+        Self { meters: Some(Arc::new(meters)), ..self }
     }
 
     /// Finds the selectors of a process, by all attestors at once.
@@ -64,6 +75,15 @@ impl WorkloadAttestors {
     /// [`AttestError::Gone`] when the process has ended; [`AttestError::Workload`] when no attestor succeeded;
     /// [`AttestError::Restless`] when the process kept running one program after the other.
     pub async fn attest(&self, process: &Arc<PinnedProcess>) -> Result<AttestedProcess, AttestError> {
+        let began = self.clock.monotonic();
+        let attested = self.find_out(process).await;
+        if let Some(meters) = &self.meters {
+            meters.note(&attested, self.clock.monotonic().saturating_sub(began));
+        }
+        attested
+    }
+
+    async fn find_out(&self, process: &Arc<PinnedProcess>) -> Result<AttestedProcess, AttestError> {
         for _ in 0..ATTEMPTS {
             let before = process.image()?;
             let examination = self.examine(process).await;
@@ -127,6 +147,9 @@ impl WorkloadAttestors {
                     foreign: foreign.kind().to_owned(),
                 }),
             });
+        if let Some(meters) = &self.meters {
+            meters.note_part(kind, found.is_ok(), took);
+        }
         Outcome { attestor: kind.to_owned(), found, took }
     }
 }

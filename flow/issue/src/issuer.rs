@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::jwt::JwtRequest;
 use crate::x509::X509Request;
-use crate::{ActiveAuthorities, IssueConfig, IssueError};
+use crate::{ActiveAuthorities, IssueConfig, IssueError, IssueMeters};
 
 /// Signs SVIDs. Cheap to clone; all clones sign with the authorities that are active when they are called.
 #[derive(Clone, Debug)]
@@ -20,6 +20,7 @@ pub struct Issuer {
     config: Arc<IssueConfig>,
     clock: Clock,
     active: watch::Receiver<Arc<ActiveAuthorities>>,
+    meters: IssueMeters,
 }
 
 impl Issuer {
@@ -27,8 +28,9 @@ impl Issuer {
         config: IssueConfig,
         clock: Clock,
         active: watch::Receiver<Arc<ActiveAuthorities>>,
+        meters: IssueMeters,
     ) -> Self {
-        Self { config: Arc::new(config), clock, active }
+        Self { config: Arc::new(config), clock, active, meters }
     }
 
     /// What signs now; for those who must notice when it changes, [`watch::Receiver::changed`] waits for it.
@@ -54,7 +56,7 @@ impl Issuer {
             ttl: grant.x509_svid_ttl().unwrap_or(default),
         };
         let active = self.now_active();
-        active.x509.issue(&request, key, self.clock.now()).await
+        active.x509.issue(&request, key, self.clock.now()).await.inspect(|_| self.meters.x509_svids.add())
     }
 
     /// Signs a JWT-SVID (JWT-SVID §2, §3): identity and lifetime from the grant, and never a life beyond the
@@ -71,7 +73,9 @@ impl Issuer {
             with_token_id: grant.jwt_svid_includes_jti(),
         };
         let active = self.now_active();
-        Ok(active.jwt.issue(request, self.clock.now()).await?.with_hint(grant.hint()))
+        let svid = active.jwt.issue(request, self.clock.now()).await?;
+        self.meters.jwt_svids.add();
+        Ok(svid.with_hint(grant.hint()))
     }
 
     /// A copy, so that no lock is held while a key signs.

@@ -13,6 +13,7 @@ mod config;
 mod error;
 mod issuer;
 mod jwt;
+mod meters;
 mod random;
 #[cfg(test)]
 mod testing;
@@ -24,3 +25,4 @@ pub use authorities::rewritten_journal;
 pub use config::{CaSubject, IssueConfig};
 pub use error::IssueError;
 pub use issuer::Issuer;
+pub use meters::IssueMeters;

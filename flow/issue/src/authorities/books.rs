@@ -136,8 +136,12 @@ impl Books<'_> {
     pub(super) async fn publish_beside(&mut self, bundle: Bundle) -> Result<(), IssueError> {
         let wanted = published::bundle(&self.journal, &bundle, self.now());
         if wanted != self.bundle {
+            let prunes = published::next_prune(&self.bundle).is_some_and(|at| at <= self.now());
             self.shelf.bundles.replace_bundle(wanted).await?;
             self.bundle = self.shelf.stored_bundle().await?;
+            if prunes {
+                self.shelf.meters.pruned.add();
+            }
         }
         Ok(())
     }

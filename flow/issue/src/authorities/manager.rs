@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::books::Books;
 use super::shelf::Shelf;
 use super::{ActiveAuthorities, Authority, AuthorityKind, AuthorityStates};
-use crate::{IssueConfig, IssueError, Issuer};
+use crate::{IssueConfig, IssueError, IssueMeters, Issuer};
 
 /// How many commands may wait.
 const COMMANDS: usize = 16;
@@ -53,11 +53,13 @@ impl AuthorityManager {
         keys: Arc<dyn KeyManager>,
         bundles: Arc<dyn Bundles>,
         journal: Arc<dyn Journal>,
+        meters: IssueMeters,
         clock: &Clock,
         tasks: &Tasks,
     ) -> Result<Self, IssueError> {
         config.check()?;
-        let shelf = Shelf { config: config.clone(), keys, bundles, journal, clock: clock.clone() };
+        let issuing = meters.clone();
+        let shelf = Shelf { config: config.clone(), keys, bundles, journal, meters, clock: clock.clone() };
         let mut books = shelf.open().await?;
         books.keep().await?;
         books.tell_other_kinds();
@@ -65,7 +67,7 @@ impl AuthorityManager {
         let next_look = books.next_look();
         let (publisher, subscriber) = watch::channel(Arc::new(active));
         let (commands, inbox) = mpsc::channel(COMMANDS);
-        let issuer = Issuer::new(config, clock.clone(), subscriber);
+        let issuer = Issuer::new(config, clock.clone(), subscriber, issuing);
         let owner = Owner { shelf, inbox, publisher, next_look, backoff: Backoff::new(RETRY.0, RETRY.1) };
         tasks.spawn("authorities", owner.run(commands.clone(), tasks.drain()));
         Ok(Self { commands, issuer })

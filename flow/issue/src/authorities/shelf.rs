@@ -10,7 +10,7 @@ use finial_store::{Bundles, Journal as JournalStore, JournalRecord};
 use super::books::Books;
 use super::journal::Journal;
 use super::{AuthorityKind, AuthorityRecord, Slot, State};
-use crate::{IssueConfig, IssueError, x509};
+use crate::{IssueConfig, IssueError, IssueMeters, x509};
 
 /// The key manager and the two parts of the store that the authorities need.
 pub(super) struct Shelf {
@@ -18,6 +18,7 @@ pub(super) struct Shelf {
     pub(super) keys: Arc<dyn KeyManager>,
     pub(super) bundles: Arc<dyn Bundles>,
     pub(super) journal: Arc<dyn JournalStore>,
+    pub(super) meters: IssueMeters,
     pub(super) clock: Clock,
 }
 

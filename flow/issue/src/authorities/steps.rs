@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use finial_daemon::metrics::CallStatus;
 use finial_keys::Key;
 
 use super::books::{Books, Due};
@@ -42,6 +43,15 @@ impl Books<'_> {
     /// # Errors
     /// Those of the store and of the keys.
     pub(super) async fn prepare(&mut self, kind: AuthorityKind) -> Result<Authority, IssueError> {
+        let (clock, calls) = (&self.shelf.clock, self.shelf.meters.prepared(kind));
+        let began = clock.monotonic();
+        let prepared = self.try_prepare(kind).await;
+        let status = if prepared.is_ok() { CallStatus::OK } else { CallStatus::UNKNOWN };
+        calls.note(status, clock.monotonic().saturating_sub(began));
+        prepared
+    }
+
+    async fn try_prepare(&mut self, kind: AuthorityKind) -> Result<Authority, IssueError> {
         let plan = self.plan(kind);
         self.vacate(&plan);
         self.record().await?;
@@ -132,6 +142,7 @@ impl Books<'_> {
         self.journal.rotate(kind);
         self.record().await?;
         let left = prepared.not_after.duration_since(self.now()).unwrap_or_default();
+        self.shelf.meters.activated(kind).add();
         tracing::info!(authority_id = prepared.id, left_s = left.as_secs(), "{kind} authority activated");
         Ok(())
     }

@@ -16,8 +16,8 @@ use finial_identity::{
 use finial_store::{DataStore, Index, SqliteStore};
 
 use super::*;
-use crate::AuthorityManager;
 use crate::testing::House;
+use crate::{AuthorityManager, IssueMeters};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -43,9 +43,17 @@ async fn server(edit: impl FnOnce(&mut EntryDraft)) -> Server {
     let now = house.clock.now();
     let tasks = Tasks::new(house.clock.clone());
     let (bundles, journal, keys) = (house.store.clone(), house.store.clone(), house.keys.clone());
-    let manager = AuthorityManager::start(house.config.clone(), keys, bundles, journal, &house.clock, &tasks)
-        .await
-        .unwrap();
+    let manager = AuthorityManager::start(
+        house.config.clone(),
+        keys,
+        bundles,
+        journal,
+        IssueMeters::default(),
+        &house.clock,
+        &tasks,
+    )
+    .await
+    .unwrap();
     let issuer = manager.issuer();
     let agent = id("spiffe://example.org/spire/agent/join_token/a");
     let agent_svid = {

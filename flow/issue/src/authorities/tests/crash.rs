@@ -30,6 +30,7 @@ impl House {
             keys: Arc::clone(&self.keys),
             bundles: self.store.clone(),
             journal: self.store.clone(),
+            meters: crate::IssueMeters::default(),
             clock: self.clock.clone(),
         }
     }

@@ -8,8 +8,8 @@ use finial_daemon::Tasks;
 
 use super::super::*;
 use super::crash::{assert_signs, ids};
-use crate::IssueError;
 use crate::testing::House;
+use crate::{IssueError, IssueMeters};
 
 const X509: AuthorityKind = AuthorityKind::X509;
 const DAY: Duration = Duration::from_hours(24);
@@ -18,9 +18,17 @@ async fn start(house: &House) -> (AuthorityManager, Tasks) {
     let tasks = Tasks::new(house.clock.clone());
     let (bundles, journal) = (house.store.clone(), house.store.clone());
     let keys = house.keys.clone();
-    let manager = AuthorityManager::start(house.config.clone(), keys, bundles, journal, &house.clock, &tasks)
-        .await
-        .unwrap();
+    let manager = AuthorityManager::start(
+        house.config.clone(),
+        keys,
+        bundles,
+        journal,
+        IssueMeters::default(),
+        &house.clock,
+        &tasks,
+    )
+    .await
+    .unwrap();
     (manager, tasks)
 }
 
@@ -248,8 +256,16 @@ async fn configuration_that_cannot_work_is_refused() {
         change(&mut house.config);
         let tasks = Tasks::new(house.clock.clone());
         let (bundles, journal, keys) = (house.store.clone(), house.store.clone(), house.keys.clone());
-        let started =
-            AuthorityManager::start(house.config, keys, bundles, journal, &house.clock, &tasks).await;
+        let started = AuthorityManager::start(
+            house.config,
+            keys,
+            bundles,
+            journal,
+            IssueMeters::default(),
+            &house.clock,
+            &tasks,
+        )
+        .await;
         started.unwrap_err().to_string()
     };
     assert_eq!(
