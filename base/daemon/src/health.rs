@@ -5,6 +5,7 @@
 mod tests;
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -55,6 +56,14 @@ impl Default for HealthConfig {
 }
 
 impl HealthConfig {
+    /// Binds the port.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub async fn bind(&self) -> io::Result<Pages> {
+        Pages::bind((self.bind_address.as_str(), self.bind_port)).await
+    }
+
     /// Takes the block `health_checks { }` of a configuration; `None` without one, or when `listener_enabled` is not true.
     ///
     /// # Errors
