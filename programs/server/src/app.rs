@@ -14,20 +14,24 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use finial_attest::{JoinTokenAttestor, NodeAttestor, NodeAttestors, X509PopAttestor};
 use finial_authorize::Authorizer;
+use finial_daemon::metrics::Metrics;
 use finial_daemon::{Clock, Tasks, memory};
 use finial_identity::TrustDomain;
-use finial_issue::AuthorityManager;
+use finial_issue::{AuthorityManager, IssueMeters};
 use finial_keys::{DiskKeys, KeyManager, MemoryKeys};
 use finial_receive::Source;
-use finial_store::{Changes, Index, SqliteStore};
+use finial_store::{Changes, Index, Measured, SqliteStore};
 use finial_tls::{Acceptor, Policy};
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
 
+use crate::audit::Audit;
 use crate::core::Core;
 use crate::guard::GuardLayer;
-use crate::listener::{TcpApi, UnixApi};
+use crate::listener::{Gate, TcpApi, UnixApi};
 use crate::rate::Limits;
+use crate::telling::{self, Telling};
+use crate::watch::Watch;
 use crate::{Config, KeysConfig, NodeAttestorsConfig, StoreConfig, endpoints, identity, pruning};
 
 /// How long calls may take to finish after the server was told to stop.
@@ -36,8 +40,10 @@ const GRACE: Duration = Duration::from_secs(10);
 /// A server that is ready: everything is open and bound, and [`run`](Self::run) begins to answer.
 pub struct App {
     core: Arc<Core>,
-    store: Arc<SqliteStore>,
-    guard: GuardLayer,
+    store: Arc<Measured<SqliteStore>>,
+    gate: Gate,
+    metrics: Metrics,
+    telling: Telling,
     /// The server's own identity.
     source: Source,
     tcp: TcpApi,
@@ -51,12 +57,14 @@ pub struct App {
 /// Whatever keeps the server from serving. What was begun is stopped again.
 pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
     let tasks = Tasks::new(clock.clone());
-    let store = Arc::new(open_store(&config).await?);
-    match assemble(config, Arc::clone(&store), clock, &tasks).await {
+    let trust_domain = config.issue.trust_domain.to_string();
+    let metrics = Metrics::new(&config.telemetry, "spire_server", &trust_domain, clock);
+    let store = Arc::new(Measured::new(open_store(&config).await?, &metrics, clock));
+    match assemble(config, Arc::clone(&store), metrics, clock, &tasks).await {
         Ok(app) => Ok(app),
         Err(error) => {
             tasks.stop(GRACE).await;
-            store.close().await;
+            store.store().close().await;
             Err(error)
         }
     }
@@ -64,7 +72,8 @@ pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
 
 async fn assemble(
     config: Config,
-    store: Arc<SqliteStore>,
+    store: Arc<Measured<SqliteStore>>,
+    metrics: Metrics,
     clock: &Clock,
     tasks: &Tasks,
 ) -> anyhow::Result<App> {
@@ -72,7 +81,9 @@ async fn assemble(
     let keys = open_keys(&config.keys)?;
     let index = Index::start(store.clone(), clock, tasks).await.context("read the datastore")?;
     let (bundles, journal) = (store.clone(), store.clone());
-    let authorities = AuthorityManager::start(config.issue.clone(), keys, bundles, journal, clock, tasks);
+    let meters = IssueMeters::new(&metrics);
+    let authorities =
+        AuthorityManager::start(config.issue.clone(), keys, bundles, journal, meters, clock, tasks);
     let authorities = authorities.await.context("take up the authorities")?;
     let issuer = authorities.issuer();
     index.reached(store.revision().await?).await?;
@@ -80,6 +91,7 @@ async fn assemble(
     let key_kind = config.issue.ca_key_type;
     let source =
         identity::start(trust_domain.clone(), key_kind, issuer.clone(), &index, clock, tasks).await?;
+    let telling = Telling::bind(&config, &source, clock, tasks).await?;
     let policy = Policy::members_of(trust_domain.clone()).or(&Policy::ids(config.admin_ids.clone()));
     let address = SocketAddr::new(config.bind_address, config.bind_port);
     let tcp = TcpApi::bind(address, Acceptor::new(&source, policy), config.connection_age).await;
@@ -99,8 +111,13 @@ async fn assemble(
         clock: clock.clone(),
     });
     pruning::start(Arc::clone(&core), tasks);
-    let guard = GuardLayer::new(Arc::clone(&core), Authorizer::new(trust_domain, config.admin_ids));
-    Ok(App { core, store, guard, source, tcp, unix, tasks: tasks.clone() })
+    telling::gauges(&metrics, &core);
+    let audit = config.audit_log.then(|| Audit::new(&config.admin_ids));
+    let gate = Gate {
+        watch: Watch::new(&metrics, audit, clock),
+        guard: GuardLayer::new(Arc::clone(&core), Authorizer::new(trust_domain, config.admin_ids)),
+    };
+    Ok(App { core, store, gate, metrics, telling, source, tcp, unix, tasks: tasks.clone() })
 }
 
 impl App {
@@ -114,21 +131,32 @@ impl App {
         self.unix.path()
     }
 
+    /// Where Prometheus may ask; `None` when it may not.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.telling.metrics_address()
+    }
+
+    /// Where orchestrators may ask how the server is; `None` when they may not.
+    pub fn health_address(&self) -> Option<SocketAddr> {
+        self.telling.health_address()
+    }
+
     /// Serves until `until` resolves, then stops accepting, lets calls finish, and closes the store. Calls that take
     /// longer than ten seconds are cut off.
     ///
     /// # Errors
     /// When a part of the server has failed, which ends it too.
     pub async fn run(self, until: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { core, store, guard, source, tcp, unix, tasks } = self;
+        let Self { core, store, gate, metrics, telling, source, tcp, unix, tasks } = self;
         let drain = tasks.drain();
         let (address, socket) = (tcp.address(), unix.path().to_owned());
         let clock = core.clock.clone();
         let common = endpoints::routes(&core, &tasks);
-        let local = endpoints::local_routes(common.clone(), &core, source);
+        let local = endpoints::local_routes(common.clone(), &core, source.clone());
         let local = with_introspection(local, &tasks)?;
-        tcp.serve(guard.clone(), common, &clock, &tasks);
-        unix.serve(guard, local, &clock, &tasks);
+        tcp.serve(gate.clone(), common, &clock, &tasks);
+        unix.serve(gate, local, &clock, &tasks);
+        telling.serve(&metrics, &core, source, &tasks);
         tracing::info!(
             trust_domain = %core.trust_domain,
             %address,
@@ -142,7 +170,7 @@ impl App {
         };
         tracing::info!("the server is stopping");
         tasks.stop(GRACE).await;
-        store.close().await;
+        store.store().close().await;
         match tasks.panicked() {
             Some(task) => bail!("the task {task} has panicked"),
             None if told => Ok(()),
@@ -189,7 +217,7 @@ async fn open_store(config: &Config) -> anyhow::Result<SqliteStore> {
 fn node_attestors(
     config: NodeAttestorsConfig,
     trust_domain: &TrustDomain,
-    store: &Arc<SqliteStore>,
+    store: &Arc<Measured<SqliteStore>>,
     index: &Index,
     clock: &Clock,
 ) -> anyhow::Result<Vec<Arc<dyn NodeAttestor>>> {

@@ -20,6 +20,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use crate::audit::Trail;
 use crate::core::{ATTEMPTS, Core};
 use crate::listener::Origin;
 use crate::status;
@@ -76,6 +77,9 @@ where
         Box::pin(async move {
             match gate.admit(origin.as_ref(), &method).await {
                 Ok(permit) => {
+                    if let Some(trail) = request.extensions().get::<Arc<Trail>>() {
+                        trail.allowed(&permit);
+                    }
                     request.extensions_mut().insert(permit);
                     inner.call(request.map(|body| gate.follow(body))).await
                 }

@@ -11,16 +11,21 @@
 //! listeners; [`App::run`] serves until it is told to stop, and then drains. Whatever is refused at either border is
 //! turned into a gRPC status in one place.
 
+mod admission;
 mod app;
+mod audit;
 mod config;
 mod core;
 mod endpoints;
 mod guard;
+mod health;
 mod identity;
 mod listener;
 mod pruning;
 mod rate;
 mod status;
+mod telling;
+mod watch;
 
 pub use app::{App, build};
 pub use config::{Config, KeysConfig, LogConfig, NodeAttestorsConfig, RateLimits, StoreConfig, keys};

@@ -15,6 +15,9 @@ use tonic::transport::Server;
 pub(crate) use tcp::TcpApi;
 pub(crate) use unix::UnixApi;
 
+use crate::guard::GuardLayer;
+use crate::watch::Watch;
+
 /// Who made the connection that a call came by. Found among the extensions of each request.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
@@ -35,6 +38,13 @@ impl Origin {
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.address
     }
+}
+
+/// What each call passes before it is served: who watches, then who lets it in.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    pub(crate) watch: Watch,
+    pub(crate) guard: GuardLayer,
 }
 
 /// How long an open connection may go on after the server was told to stop; the tasks have a little longer.

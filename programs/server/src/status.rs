@@ -3,14 +3,18 @@
 //! What comes of our own trouble is logged here with its cause, and the caller hears only that there was some.
 
 use std::error::Error;
+use std::time::Duration;
 
 use finial_attest::AttestError;
 use finial_authorize::Denial;
+use finial_daemon::go::format_duration;
 use finial_identity::{CsrError, EntryError, EntryId, SpiffeId, TrustDomain};
 use finial_issue::IssueError;
 use finial_store::{Noun, Revision, Stopped, StoreError};
-use finial_wire::{AgentDenial, denied as agent_denied};
-use tonic::Status;
+use finial_wire::{AgentDenial, denied as agent_denied, refused_until};
+use tonic::{Code, Status};
+
+use crate::rate::Exceeded;
 
 /// What a caller hears who may not.
 pub(crate) fn denial(denial: &Denial) -> Status {
@@ -144,8 +148,28 @@ pub(crate) fn too_slow() -> Status {
     Status::deadline_exceeded("the call took too long")
 }
 
-pub(crate) fn too_many() -> Status {
-    Status::resource_exhausted("rate limit exceeded")
+/// One address asks for more than its share.
+pub(crate) fn rate_exceeded(exceeded: Exceeded) -> Status {
+    match exceeded {
+        Exceeded::Until(after) => {
+            let text = format!("rate limit exceeded: try again in {}", whole_seconds(after));
+            refused_until(Code::ResourceExhausted, text, after)
+        }
+        Exceeded::Burst(most) => {
+            Status::resource_exhausted(format!("rate limit exceeded: ask for at most {most} at a time"))
+        }
+    }
+}
+
+/// All together ask for more than the server can do; `what` there is too much of.
+pub(crate) fn busy(what: &str, after: Duration) -> Status {
+    let text = format!("server is busy: too many {what}, try again in {}", whole_seconds(after));
+    refused_until(Code::ResourceExhausted, text, after)
+}
+
+/// Rounded up: whoever heeds it does not come too early.
+fn whole_seconds(span: Duration) -> String {
+    format_duration(Duration::from_secs(span.as_millis().div_ceil(1000) as u64))
 }
 
 /// The guard puts a permit, and the listener a caller, into every call; only a defect leaves one out.

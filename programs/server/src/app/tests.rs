@@ -9,3 +9,4 @@ mod lifecycle;
 mod minting;
 mod nodes;
 mod operators;
+mod watched;

@@ -17,6 +17,7 @@ use finial_wire::{
 };
 use tonic::{Extensions, Status};
 
+use crate::audit::{self, Facts};
 use crate::core::{Core, permit};
 use crate::listener::Origin;
 use crate::status;
@@ -77,13 +78,21 @@ impl AgentApi for AgentEndpoint {
         csr: Vec<u8>,
         dialogue: &mut dyn Dialogue,
     ) -> Result<AttestationResult, Status> {
+        let kind = evidence.kind.clone();
+        audit::about(ctx, || Facts { node_attestor_type: Some(kind.clone()), ..Facts::default() });
         self.core.limits.attestation.take(ctx, 1).await?;
+        let _turn = self.core.limits.attesting.enter(1).await?;
         // The request is looked at first: a join token is not used up for one that could not be answered.
         let key = public_key(&csr)?;
         let address = ctx.get::<Origin>().and_then(Origin::address);
         let attestation = self.attest(&evidence, address, &key, dialogue);
         let in_time = self.core.clock.timeout(ATTESTATION_LIMIT, attestation).await;
-        in_time.unwrap_or_else(|_| Err(status::too_slow()))
+        let outcome = in_time.unwrap_or_else(|_| Err(status::too_slow()));
+        if let Ok(AttestationResult { svid, .. }) = &outcome {
+            let agent_id = Some(svid.id().as_str().to_owned());
+            audit::about(ctx, || Facts { agent_id, node_attestor_type: Some(kind), ..Facts::default() });
+        }
+        outcome
     }
 
     async fn renew_agent(&self, ctx: &Extensions, csr: Vec<u8>) -> Result<X509Svid, Status> {
@@ -91,7 +100,9 @@ impl AgentApi for AgentEndpoint {
         let grant = Grant::agent_renewal(permit).map_err(|denial| status::denial(&denial))?;
         let current = permit.node().ok_or_else(status::no_permit)?;
         self.core.limits.x509.take(ctx, 1).await?;
+        let turn = self.core.limits.signing.enter(1).await?;
         let svid = self.core.issuer.issue_x509(grant, &public_key(&csr)?).await.map_err(status::issue)?;
+        drop(turn);
         let renew = |node: &mut Node| {
             if node.is_banned() {
                 return Err(status::overtaken(AgentDenial::Banned));
@@ -140,12 +151,14 @@ impl AgentApi for AgentEndpoint {
         Ok(Paged { items: items.into_iter().map(|node| Node::clone(node)).collect(), more })
     }
 
-    async fn agent(&self, _: &Extensions, id: SpiffeId) -> Result<Node, Status> {
+    async fn agent(&self, ctx: &Extensions, id: SpiffeId) -> Result<Node, Status> {
+        audit::about(ctx, || Facts::of_id(&id));
         let snapshot = self.core.index.snapshot();
         snapshot.node(&id).map(|node| Node::clone(node)).ok_or_else(|| status::no_agent(&id))
     }
 
-    async fn delete_agent(&self, _: &Extensions, id: SpiffeId) -> Result<(), Status> {
+    async fn delete_agent(&self, ctx: &Extensions, id: SpiffeId) -> Result<(), Status> {
+        audit::about(ctx, || Facts::of_id(&id));
         let deleted = match self.core.store.delete_node(&id).await {
             Ok(deleted) => deleted,
             Err(StoreError::NotFound { .. }) => return Err(status::no_agent(&id)),
@@ -156,7 +169,8 @@ impl AgentApi for AgentEndpoint {
         Ok(())
     }
 
-    async fn ban_agent(&self, _: &Extensions, id: SpiffeId) -> Result<(), Status> {
+    async fn ban_agent(&self, ctx: &Extensions, id: SpiffeId) -> Result<(), Status> {
+        audit::about(ctx, || Facts::of_id(&id));
         let ban = |node: &mut Node| {
             node.serial_number.clear();
             node.new_serial_number = None;
@@ -170,9 +184,12 @@ impl AgentApi for AgentEndpoint {
 
     async fn create_join_token(
         &self,
-        _: &Extensions,
+        ctx: &Extensions,
         request: JoinTokenRequest,
     ) -> Result<JoinToken, Status> {
+        audit::about(ctx, || {
+            request.agent_id.as_ref().map(Facts::of_id).unwrap_or_default().living(Some(request.ttl))
+        });
         let now = self.core.clock.now();
         let value = request.token.unwrap_or_else(|| EntryId::random().as_str().to_owned());
         let agent = join_token_agent_id(&self.core.trust_domain, &value);

@@ -12,6 +12,7 @@ use finial_wire::{EntryFilter, EntryUpdate, Page, Paged};
 use futures_util::future::BoxFuture;
 use tonic::{Extensions, Status};
 
+use crate::audit::{self, Facts};
 use crate::core::{ATTEMPTS, Core, permit};
 use crate::status;
 
@@ -74,40 +75,9 @@ impl EntryEndpoint {
             Err(error) => Err(status::store(error)),
         }
     }
-}
 
-#[async_trait]
-impl EntryApi for EntryEndpoint {
-    async fn count_entries(&self, _: &Extensions, filter: EntryFilter) -> Result<u64, Status> {
-        let snapshot = self.core.index.snapshot();
-        Ok(snapshot.entries().filter(|entry| filter.matches(entry)).count() as u64)
-    }
-
-    async fn list_entries(
-        &self,
-        _: &Extensions,
-        filter: EntryFilter,
-        page: Page<EntryId>,
-    ) -> Result<Paged<Arc<Entry>>, Status> {
-        let snapshot = self.core.index.snapshot();
-        let matching = |entry: &&Arc<Entry>| filter.matches(entry);
-        let key = |entry: &Arc<Entry>| entry.id.clone();
-        Ok(match &page.after {
-            Some(after) => page.cut(snapshot.entries_after(after).filter(matching).cloned(), key),
-            None => page.cut(snapshot.entries().filter(matching).cloned(), key),
-        })
-    }
-
-    async fn entry(&self, _: &Extensions, id: EntryId) -> Result<Arc<Entry>, Status> {
-        let snapshot = self.core.index.snapshot();
-        snapshot.entry(&id).cloned().ok_or_else(|| status::no_entry(&id))
-    }
-
-    async fn create_entries(
-        &self,
-        _: &Extensions,
-        drafts: Vec<(Option<EntryId>, EntryDraft)>,
-    ) -> Vec<Result<Created, Status>> {
+    /// Makes those that can be made in one go.
+    async fn create(&self, drafts: Vec<(Option<EntryId>, EntryDraft)>) -> Vec<Result<Created, Status>> {
         let (now, trust_domain) = (self.core.clock.now(), &self.core.trust_domain);
         let checked = drafts.into_iter().map(|(id, draft)| {
             let entry = Entry::new(draft, id.unwrap_or_else(EntryId::random), trust_domain, now);
@@ -137,26 +107,75 @@ impl EntryApi for EntryEndpoint {
         outcomes
     }
 
-    async fn update_entry(
-        &self,
-        _: &Extensions,
-        id: EntryId,
-        update: EntryUpdate,
-    ) -> Result<Arc<Entry>, Status> {
+    async fn update(&self, id: &EntryId, update: &EntryUpdate) -> Result<Arc<Entry>, Status> {
         for _ in 0..ATTEMPTS {
-            if let Some(entry) = self.try_update(&id, update.clone()).await? {
+            if let Some(entry) = self.try_update(id, update.clone()).await? {
                 return Ok(entry);
             }
         }
         Err(status::contended())
     }
+}
 
-    async fn delete_entry(&self, _: &Extensions, id: EntryId) -> Result<(), Status> {
-        match self.core.store.delete_entry(&id).await {
+#[async_trait]
+impl EntryApi for EntryEndpoint {
+    async fn count_entries(&self, _: &Extensions, filter: EntryFilter) -> Result<u64, Status> {
+        let snapshot = self.core.index.snapshot();
+        Ok(snapshot.entries().filter(|entry| filter.matches(entry)).count() as u64)
+    }
+
+    async fn list_entries(
+        &self,
+        _: &Extensions,
+        filter: EntryFilter,
+        page: Page<EntryId>,
+    ) -> Result<Paged<Arc<Entry>>, Status> {
+        let snapshot = self.core.index.snapshot();
+        let matching = |entry: &&Arc<Entry>| filter.matches(entry);
+        let key = |entry: &Arc<Entry>| entry.id.clone();
+        Ok(match &page.after {
+            Some(after) => page.cut(snapshot.entries_after(after).filter(matching).cloned(), key),
+            None => page.cut(snapshot.entries().filter(matching).cloned(), key),
+        })
+    }
+
+    async fn entry(&self, ctx: &Extensions, id: EntryId) -> Result<Arc<Entry>, Status> {
+        audit::about(ctx, || Facts::of_entry(&id));
+        let snapshot = self.core.index.snapshot();
+        snapshot.entry(&id).cloned().ok_or_else(|| status::no_entry(&id))
+    }
+
+    async fn create_entries(
+        &self,
+        ctx: &Extensions,
+        drafts: Vec<(Option<EntryId>, EntryDraft)>,
+    ) -> Vec<Result<Created, Status>> {
+        let facts = |(id, draft): &(Option<EntryId>, EntryDraft)| {
+            audit::facts(ctx, || Facts::of_draft(id.as_ref(), draft))
+        };
+        let facts: Vec<_> = drafts.iter().map(facts).collect();
+        let outcomes = self.create(drafts).await.into_iter().zip(&facts);
+        outcomes.map(|(outcome, facts)| audit::part(ctx, facts.as_ref(), outcome)).collect()
+    }
+
+    async fn update_entry(
+        &self,
+        ctx: &Extensions,
+        id: EntryId,
+        update: EntryUpdate,
+    ) -> Result<Arc<Entry>, Status> {
+        let facts = audit::facts(ctx, || Facts::of_entry(&id));
+        audit::part(ctx, facts.as_ref(), self.update(&id, &update).await)
+    }
+
+    async fn delete_entry(&self, ctx: &Extensions, id: EntryId) -> Result<(), Status> {
+        let facts = audit::facts(ctx, || Facts::of_entry(&id));
+        let outcome = match self.core.store.delete_entry(&id).await {
             Ok(revision) => self.core.visible(revision).await.map(drop),
             Err(StoreError::NotFound { .. }) => Err(status::no_entry(&id)),
             Err(error) => Err(status::store(error)),
-        }
+        };
+        audit::part(ctx, facts.as_ref(), outcome)
     }
 
     async fn authorized_entries(&self, ctx: &Extensions) -> Result<Vec<Arc<Entry>>, Status> {

@@ -8,6 +8,7 @@ use finial_wire::server::LocalAuthorityApi;
 use finial_wire::{AuthorityState, AuthorityStates, LocalAuthorityKind};
 use tonic::{Extensions, Status};
 
+use crate::audit::{self, Facts};
 use crate::core::Core;
 use crate::status;
 
@@ -46,28 +47,31 @@ impl LocalAuthorityApi for LocalAuthorityEndpoint {
 
     async fn activate(
         &self,
-        _: &Extensions,
+        ctx: &Extensions,
         kind: LocalAuthorityKind,
         id: String,
     ) -> Result<AuthorityState, Status> {
+        audit::about(ctx, || Facts::of_authority(&id));
         self.visible(self.core.authorities.activate(of(kind), id).await).await
     }
 
     async fn taint(
         &self,
-        _: &Extensions,
+        ctx: &Extensions,
         kind: LocalAuthorityKind,
         id: String,
     ) -> Result<AuthorityState, Status> {
+        audit::about(ctx, || Facts::of_authority(&id));
         self.visible(self.core.authorities.taint(of(kind), id).await).await
     }
 
     async fn revoke(
         &self,
-        _: &Extensions,
+        ctx: &Extensions,
         kind: LocalAuthorityKind,
         id: String,
     ) -> Result<AuthorityState, Status> {
+        audit::about(ctx, || Facts::of_authority(&id));
         self.visible(self.core.authorities.revoke(of(kind), id).await).await
     }
 }

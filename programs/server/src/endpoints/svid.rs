@@ -12,7 +12,10 @@ use finial_wire::server::SvidApi;
 use futures_util::future::join_all;
 use tonic::{Extensions, Status};
 
+use crate::admission::Turn;
+use crate::audit::{self, Facts};
 use crate::core::{Core, permit};
+use crate::rate::RateLimit;
 use crate::status;
 
 pub(super) struct SvidEndpoint {
@@ -34,6 +37,12 @@ impl SvidEndpoint {
         let grant = self.grant(permit, snapshot, entry)?;
         let request = CertificateRequest::parse_der(csr).map_err(|error| status::csr(&error))?;
         self.core.issuer.issue_x509(grant, request.public_key()).await.map_err(status::issue)
+    }
+
+    /// Waits until the caller may have so many signatures, and then until the server can make them.
+    async fn admit(&self, ctx: &Extensions, limit: &RateLimit, count: usize) -> Result<Turn<'_>, Status> {
+        limit.take(ctx, count).await?;
+        self.core.limits.signing.enter(count).await
     }
 
     fn grant(&self, permit: &Permit, snapshot: &Snapshot, entry: &EntryId) -> Result<Grant, Status> {
@@ -65,11 +74,15 @@ impl SvidApi for SvidEndpoint {
             Ok(permit) => permit,
             Err(status) => return requests.iter().map(|_| Err(status.clone())).collect(),
         };
-        if let Err(status) = self.core.limits.x509.take(ctx, requests.len()).await {
-            return requests.iter().map(|_| Err(status.clone())).collect();
-        }
         let snapshot = self.core.index.snapshot();
-        let outcomes = requests.iter().map(|(entry, csr)| self.new_x509_svid(permit, &snapshot, entry, csr));
+        let admitted = self.admit(ctx, &self.core.limits.x509, requests.len()).await;
+        let outcomes = requests.iter().map(async |(entry, csr)| {
+            let outcome = match &admitted {
+                Ok(_turn) => self.new_x509_svid(permit, &snapshot, entry, csr).await,
+                Err(refusal) => Err(refusal.clone()),
+            };
+            audit::part(ctx, audit::facts(ctx, || Facts::of_entry(entry)).as_ref(), outcome)
+        });
         join_all(outcomes).await
     }
 
@@ -79,7 +92,8 @@ impl SvidApi for SvidEndpoint {
         entry: EntryId,
         audience: Audience,
     ) -> Result<JwtSvid, Status> {
-        self.core.limits.jwt.take(ctx, 1).await?;
+        audit::about(ctx, || Facts::of_entry(&entry).meant_for(&audience));
+        let _turn = self.admit(ctx, &self.core.limits.jwt, 1).await?;
         let grant = self.grant(permit(ctx)?, &self.core.index.snapshot(), &entry)?;
         self.core.issuer.issue_jwt(grant, audience).await.map_err(status::issue)
     }
@@ -93,6 +107,7 @@ impl SvidApi for SvidEndpoint {
         let permit = permit(ctx)?;
         let csr = CertificateRequest::parse_der(&csr).map_err(|error| status::csr(&error))?;
         let request = MintRequest::of_csr(&csr, ttl).map_err(|error| status::csr(&error))?;
+        audit::about(ctx, || Facts::default().living(ttl));
         let grant = self.minted(permit, request)?;
         let svid = self.core.issuer.issue_x509(grant, csr.public_key()).await.map_err(status::issue)?;
         log_minted("X.509-SVID", svid.id(), permit, svid.not_after());
@@ -107,6 +122,7 @@ impl SvidApi for SvidEndpoint {
         ttl: Option<Duration>,
     ) -> Result<JwtSvid, Status> {
         let permit = permit(ctx)?;
+        audit::about(ctx, || Facts::of_id(&id).meant_for(&audience).living(ttl));
         let grant = self.minted(permit, MintRequest::new(id, ttl))?;
         let svid = self.core.issuer.issue_jwt(grant, audience).await.map_err(status::issue)?;
         log_minted("JWT-SVID", svid.id(), permit, svid.expires_at());

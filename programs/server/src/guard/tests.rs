@@ -8,7 +8,7 @@ use finial_attest::{Caller, NodeAttestors};
 use finial_authorize::Authorizer;
 use finial_daemon::{Clock, Tasks};
 use finial_identity::{Node, Role, SelectorSet, TrustDomain};
-use finial_issue::{AuthorityManager, IssueConfig};
+use finial_issue::{AuthorityManager, IssueConfig, IssueMeters};
 use finial_keys::MemoryKeys;
 use finial_receive::testing::{Authority, start};
 use finial_store::{Changes, Index, Nodes, SqliteStore};
@@ -62,8 +62,17 @@ async fn forgetful(nodes: impl IntoIterator<Item = Node>) -> Gate {
     let index = Index::start(memory.clone(), &clock, &tasks).await.unwrap();
     let config = IssueConfig::new(trust_domain.clone());
     let keys = Arc::new(MemoryKeys::new());
-    let authorities =
-        AuthorityManager::start(config, keys, memory.clone(), memory.clone(), &clock, &tasks).await.unwrap();
+    let authorities = AuthorityManager::start(
+        config,
+        keys,
+        memory.clone(),
+        memory.clone(),
+        IssueMeters::default(),
+        &clock,
+        &tasks,
+    )
+    .await
+    .unwrap();
     index.reached(memory.revision().await.unwrap()).await.unwrap();
     let core = Arc::new(Core {
         trust_domain: trust_domain.clone(),

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use finial_daemon::{Clock, ClockHand, Tasks};
 use finial_identity::{KeyKind, TrustDomain};
-use finial_issue::{AuthorityKind, AuthorityManager, IssueConfig};
+use finial_issue::{AuthorityKind, AuthorityManager, IssueConfig, IssueMeters};
 use finial_keys::MemoryKeys;
 use finial_receive::Source;
 use finial_store::{Changes, Index, SqliteStore};
@@ -28,7 +28,8 @@ async fn fixture() -> Fixture {
     let trust_domain = TrustDomain::parse("example.org").unwrap();
     let config = IssueConfig::new(trust_domain.clone());
     let (keys, bundles) = (Arc::new(MemoryKeys::new()), store.clone());
-    let authorities = AuthorityManager::start(config, keys, bundles, store.clone(), &clock, &tasks);
+    let authorities =
+        AuthorityManager::start(config, keys, bundles, store.clone(), IssueMeters::default(), &clock, &tasks);
     let authorities = authorities.await.unwrap();
     index.reached(store.revision().await.unwrap()).await.unwrap();
     let issuer = authorities.issuer();

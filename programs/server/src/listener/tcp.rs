@@ -18,8 +18,7 @@ use tonic::service::Routes;
 
 use super::connection::Connection;
 use super::crowd::{Crowd, Member};
-use super::{CONNECTION_GRACE, LINGER, MAX_CONNECTIONS, MAX_CONNECTIONS_OF_ONE, Origin, http2};
-use crate::guard::GuardLayer;
+use super::{CONNECTION_GRACE, Gate, LINGER, MAX_CONNECTIONS, MAX_CONNECTIONS_OF_ONE, Origin, http2};
 
 /// Connections whose handshake is done and that wait to be served.
 const WAITING: usize = 64;
@@ -48,7 +47,7 @@ impl TcpApi {
     }
 
     /// Accepts and serves until the tasks are drained.
-    pub(crate) fn serve(self, guard: GuardLayer, routes: Routes, clock: &Clock, tasks: &Tasks) {
+    pub(crate) fn serve(self, gate: Gate, routes: Routes, clock: &Clock, tasks: &Tasks) {
         let (secured, connections) = mpsc::channel(WAITING);
         let door = Door {
             acceptor: self.acceptor,
@@ -65,7 +64,8 @@ impl TcpApi {
                 let connection = connections.recv().await?;
                 Some((Ok::<_, io::Error>(connection), connections))
             });
-            let server = http2().max_connection_age(self.age).layer(guard).add_routes(routes);
+            let Gate { watch, guard } = gate;
+            let server = http2().max_connection_age(self.age).layer(watch).layer(guard).add_routes(routes);
             if let Err(error) = server.serve_with_incoming_shutdown(incoming, drain.requested()).await {
                 tracing::error!(error = &error as &dyn std::error::Error, "the TCP API has failed");
                 drain.request();

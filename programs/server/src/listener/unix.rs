@@ -15,8 +15,7 @@ use tonic::service::Routes;
 
 use super::connection::Connection;
 use super::tcp::{overdue, patience};
-use super::{MAX_CONNECTIONS, Origin, http2};
-use crate::guard::GuardLayer;
+use super::{Gate, MAX_CONNECTIONS, Origin, http2};
 
 /// The API for operators, bound and not yet accepting.
 pub(crate) struct UnixApi {
@@ -35,7 +34,7 @@ impl UnixApi {
     }
 
     /// Accepts and serves until the tasks are drained.
-    pub(crate) fn serve(self, guard: GuardLayer, routes: Routes, clock: &Clock, tasks: &Tasks) {
+    pub(crate) fn serve(self, gate: Gate, routes: Routes, clock: &Clock, tasks: &Tasks) {
         let drain = tasks.drain();
         let doorstep = Arc::new(Doorstep::new(MAX_CONNECTIONS, clock));
         let door = Door { socket: self.socket, doorstep, clock: clock.clone(), drain: drain.clone() };
@@ -44,7 +43,8 @@ impl UnixApi {
             Some((connection, door))
         });
         tasks.spawn("unix api", async move {
-            let server = http2().layer(guard).add_routes(routes);
+            let Gate { watch, guard } = gate;
+            let server = http2().layer(watch).layer(guard).add_routes(routes);
             if let Err(error) = server.serve_with_incoming_shutdown(incoming, drain.requested()).await {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,

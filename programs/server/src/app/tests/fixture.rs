@@ -53,6 +53,8 @@ pub(super) struct Server {
     pub(super) address: SocketAddr,
     pub(super) socket: PathBuf,
     clock: Clock,
+    pub(super) metrics: Option<SocketAddr>,
+    pub(super) health: Option<SocketAddr>,
     /// How many connections were made to the TCP port.
     pub(super) connections: Arc<AtomicUsize>,
     stop: oneshot::Sender<()>,
@@ -89,13 +91,26 @@ impl Server {
         let (clock, hand) = clock();
         let app = build(config.clone(), &clock).await.unwrap();
         let (address, socket) = (app.address(), app.socket_path().to_owned());
+        let (metrics, health) = (app.metrics_address(), app.health_address());
         let (stop, stopped) = oneshot::channel::<()>();
         let (report, ended) = oneshot::channel();
         Tasks::new(clock.clone()).spawn("server", async move {
             let outcome = app.run(async move { drop(stopped.await) }).await;
             let _ = report.send(outcome);
         });
-        Self { config, folder, hand, address, socket, clock, connections: Arc::default(), stop, ended }
+        Self {
+            config,
+            folder,
+            hand,
+            address,
+            socket,
+            clock,
+            metrics,
+            health,
+            connections: Arc::default(),
+            stop,
+            ended,
+        }
     }
 
     pub(super) async fn stop(self) -> TempDir {
