@@ -25,6 +25,7 @@ use self::debug::AgentDebug;
 use self::logger::ProcessLogger;
 use crate::Config;
 use crate::arrivals::{ArrivalLayer, SocketRouter};
+use crate::watch::Watch;
 
 /// The most calls at a time on one connection, and the largest headers of one.
 const MAX_CALLS: u32 = 1_000;
@@ -45,6 +46,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) config: &'a Config,
     pub(crate) cache: &'a Cache,
     pub(crate) attestors: &'a Arc<WorkloadAttestors>,
+    pub(crate) watch: &'a Watch,
     /// The agent's own identity.
     pub(crate) source: Source,
     pub(crate) id: SpiffeId,
@@ -53,13 +55,14 @@ pub(crate) struct Parts<'a> {
 
 /// What the socket serves.
 pub(crate) fn router<H: Health>(parts: Parts<'_>, health: HealthServer<H>) -> anyhow::Result<SocketRouter> {
-    let Parts { config, cache, attestors, source, id, clock } = parts;
+    let Parts { config, cache, attestors, watch, source, id, clock } = parts;
     let delegates = config.authorized_delegates.iter().cloned().collect();
     let limits = StreamLimits::default();
     let delegated =
         DelegatedIdentity::new(cache.clone(), Arc::clone(attestors), delegates, limits, clock.clone());
     let explainer = Explainer::new(cache.clone(), Arc::clone(attestors), id);
     Ok(Server::builder()
+        .layer(watch.clone())
         .max_concurrent_streams(MAX_CALLS)
         .http2_max_header_list_size(MAX_HEADER_BYTES)
         .layer(ArrivalLayer::new(clock))

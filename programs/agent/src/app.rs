@@ -4,12 +4,15 @@
 mod tests;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use finial_attest::WorkloadAttestors;
+use finial_daemon::health::Checks;
+use finial_daemon::metrics::Metrics;
 use finial_daemon::socket::{self, Access};
 use finial_daemon::{Clock, Tasks, memory};
 use finial_identity::SpiffeId;
@@ -24,7 +27,10 @@ use crate::admin::{self, Parts};
 use crate::arrivals::{ArrivalLayer, SocketRouter};
 use crate::listener::Door;
 use crate::loss::Loss;
+use crate::meters::{self, IdentityMeters, MeasuredUpstream};
 use crate::rebootstrap::Rebootstrap;
+use crate::telling::Telling;
+use crate::watch::Watch;
 use crate::{Config, attestation, attestors, health, listener, renewal};
 
 /// How long what is under way may take to end.
@@ -41,6 +47,10 @@ pub struct App {
     door: Door,
     admin: Option<(Door, SocketRouter)>,
     router: SocketRouter,
+    metrics: Metrics,
+    checks: Checks,
+    telling: Telling,
+    clock: Clock,
     tasks: Tasks,
     lost: oneshot::Receiver<Loss>,
 }
@@ -56,24 +66,30 @@ pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
     // First, so that a second agent is refused before it uses up a token.
     let socket = socket::bind(&config.socket_path, Access::EVERYONE, clock)?;
     let admin_socket = admin::bind(&config, clock)?;
-    let identity = attestation::obtain(&config, clock).await?;
+    let trust_domain = config.trust_domain.clone();
+    let metrics = Metrics::new(&config.telemetry, "spire_agent", trust_domain.name(), clock);
+    let identity = attestation::obtain(&config, IdentityMeters::new(&metrics), clock).await?;
     let id = identity.id().clone();
 
     let tasks = Tasks::new(clock.clone());
-    let upstream = Arc::new(ServerUpstream::new(identity.channels()));
+    let telling = Telling::bind(&config, &identity.source(), clock, &tasks).await?;
+    let upstream = MeasuredUpstream::new(ServerUpstream::new(identity.channels()), &metrics, clock);
     let options = config.delivery.cache(Arc::clone(identity.bundle()));
     let cache = Cache::start(upstream, &options, clock, &tasks);
-    let attestors = attestors::build(&config, clock);
+    meters::gauges(&metrics, &cache, &trust_domain);
+    let (watch, checks) = (Watch::new(&metrics, clock), health::checks(&cache));
+    let attestors = attestors::build(&config, &metrics, clock);
     let (reporter, health) = tonic_health::server::health_reporter();
     health::begin(&reporter).await;
     tasks.spawn("health", health::follow(reporter, cache.clone(), tasks.drain()));
-    let router = router(&config, &cache, &attestors, health.clone(), clock)?;
+    let router = router(&config, &cache, &attestors, &watch, health.clone(), clock)?;
     let admin = match admin_socket {
         Some(socket) => {
             let (source, id) = (identity.source(), id.clone());
-            let (config, cache, attestors) = (&config, &cache, &attestors);
+            let (config, cache, attestors, watch) = (&config, &cache, &attestors, &watch);
             let door = Door::new(socket, config.peer_pidfd, clock);
-            Some((door, admin::router(Parts { config, cache, attestors, source, id, clock }, health)?))
+            let parts = Parts { config, cache, attestors, watch, source, id, clock };
+            Some((door, admin::router(parts, health)?))
         }
         None => None,
     };
@@ -89,7 +105,8 @@ pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
     });
     let Config { socket_path, peer_pidfd, .. } = config;
     let door = Door::new(socket, peer_pidfd, clock);
-    Ok(App { id, socket_path, door, admin, router, tasks, lost })
+    let clock = clock.clone();
+    Ok(App { id, socket_path, door, admin, router, metrics, checks, telling, clock, tasks, lost })
 }
 
 /// What the public socket serves: the Workload API, Envoy's SDS, health, and reflection of all of them.
@@ -97,6 +114,7 @@ fn router<H: Health>(
     config: &Config,
     cache: &Cache,
     attestors: &Arc<WorkloadAttestors>,
+    watch: &Watch,
     health: HealthServer<H>,
     clock: &Clock,
 ) -> anyhow::Result<SocketRouter> {
@@ -110,6 +128,7 @@ fn router<H: Health>(
     let workloads = (!config.delivery.disable_workload_api).then(|| workload_service(Arc::new(workloads)));
 
     Ok(Server::builder()
+        .layer(watch.clone())
         .max_concurrent_streams(MAX_CALLS)
         .http2_max_header_list_size(MAX_HEADER_BYTES)
         .layer(ArrivalLayer::new(clock))
@@ -141,13 +160,24 @@ impl App {
         &self.socket_path
     }
 
+    /// Where Prometheus may ask; `None` when it may not.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.telling.metrics_address()
+    }
+
+    /// Where orchestrators may ask how the agent is; `None` when they may not.
+    pub fn health_address(&self) -> Option<SocketAddr> {
+        self.telling.health_address()
+    }
+
     /// Serves until `until` resolves or the agent's identity is lost, then lets what is under way end, for at most ten
     /// seconds.
     ///
     /// # Errors
     /// When the agent's identity was lost, with the command that brings it back; when a part of the agent failed.
     pub async fn run(self, until: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { id, socket_path, door, admin, router, tasks, lost } = self;
+        let Self { id, socket_path, door, admin, router, tasks, lost, .. } = self;
+        self.telling.serve(self.metrics, self.checks, &self.clock, &tasks);
         let drain = tasks.drain();
         let serving = router.serve_with_incoming_shutdown(listener::connections(door), {
             let drain = drain.clone();

@@ -11,11 +11,13 @@ use tonic::transport::server::Router;
 use tower::layer::util::{Identity, Stack};
 use tower::{Layer, Service};
 
+use crate::watch::Watch;
+
 /// Most bytes at a time of requests of which a part is there, of each socket.
 const MAX_ARRIVING_BYTES: usize = 32 * 1024 * 1024;
 
 /// What a socket serves.
-pub(crate) type SocketRouter = Router<Stack<ArrivalLayer, Identity>>;
+pub(crate) type SocketRouter = Router<Stack<ArrivalLayer, Stack<Watch, Identity>>>;
 
 /// Limits the requests to one socket.
 #[derive(Clone, Debug)]

@@ -20,6 +20,7 @@ use crate::evidence::{self, Admission};
 use crate::identity::{Home, Identity};
 use crate::keys::{AgentKeys, create_private_folder};
 use crate::loss::{Loss, Verdict};
+use crate::meters::{IdentityMeters, timed};
 use crate::storage::Storage;
 
 /// How long the start waits for the server's word on a stored SVID; without it the agent serves all the same.
@@ -31,21 +32,25 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// An identity that the server accepts, or may accept when it is back.
-pub(crate) async fn obtain(config: &Config, clock: &Clock) -> anyhow::Result<Identity> {
+pub(crate) async fn obtain(
+    config: &Config,
+    meters: IdentityMeters,
+    clock: &Clock,
+) -> anyhow::Result<Identity> {
     if config.rebootstrap_mode != RebootstrapMode::Never {
         config.rebootstrap_source()?;
     }
     let must_reattest = config.rebootstrap_mode == RebootstrapMode::Always;
     // Before the token is used up.
     anyhow::ensure!(!(must_reattest && config.has_join_token()), CANNOT_REATTEST);
-    let identity = Box::pin(find(config, clock)).await?;
+    let identity = Box::pin(find(config, meters, clock)).await?;
     anyhow::ensure!(!must_reattest || identity.can_reattest(), CANNOT_REATTEST);
     Ok(identity)
 }
 
-async fn find(config: &Config, clock: &Clock) -> anyhow::Result<Identity> {
+async fn find(config: &Config, meters: IdentityMeters, clock: &Clock) -> anyhow::Result<Identity> {
     let mut bootstrap = Bootstrap::new(config, clock)?;
-    let home = open(config, clock)?;
+    let home = open(config, meters, clock)?;
     let (mut home, loss) = match reuse(home, clock).await? {
         Reuse::Works(identity) => return Ok(identity),
         Reuse::Lost(home, loss) => (home, loss),
@@ -67,7 +72,7 @@ fn is_ban(loss: &anyhow::Error) -> bool {
     matches!(loss.downcast_ref(), Some(Loss::Banned { .. }))
 }
 
-fn open(config: &Config, clock: &Clock) -> anyhow::Result<Home> {
+fn open(config: &Config, meters: IdentityMeters, clock: &Clock) -> anyhow::Result<Home> {
     create_private_folder(&config.data_dir)?;
     let storage = Storage::new(&config.data_dir, config.trust_domain.clone());
     let stored = storage.load()?;
@@ -80,11 +85,11 @@ fn open(config: &Config, clock: &Clock) -> anyhow::Result<Home> {
             config.trust_domain
         );
     }
-    let keys = AgentKeys::open(&config.keys)?;
+    let keys = AgentKeys::open(&config.keys, meters.clone(), clock)?;
     let (writer, source) = Source::channel(clock);
     let dialer = Dialer::new(config, &source, clock)?;
     let evidence = config.lasting_evidence(clock);
-    Ok(Home { keys, storage, stored, writer, source, dialer, evidence, clock: clock.clone() })
+    Ok(Home { keys, storage, stored, writer, source, dialer, evidence, meters, clock: clock.clone() })
 }
 
 /// What has become of the stored identity.
@@ -147,8 +152,8 @@ async fn attest(
     let channel = home.dialer.channel();
     let in_use = home.stored.svid.as_ref().map(finial_identity::X509Svid::public_key);
     let key = home.keys.next(in_use).await?;
-    let Admission { credential, can_reattest } =
-        show_until_judged(config, evidence.as_mut(), &key, &channel, &mut trust).await?;
+    let shown = show_until_judged(config, evidence.as_mut(), &key, &channel, &mut trust);
+    let Admission { credential, can_reattest } = timed(&home.meters.new_svid, &home.clock, shown).await?;
     let (trusted, id) = (trust.bundle, credential.svid().id().clone());
     home.stored.svid = Some(credential.svid().clone());
     home.stored.can_reattest = can_reattest;

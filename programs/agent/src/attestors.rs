@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use finial_attest::{SystemdAttestor, UnixAttestor, WorkloadAttestor, WorkloadAttestors};
 use finial_daemon::Clock;
+use finial_daemon::metrics::Metrics;
 use finial_plugin_docker::DockerAttestor;
 use finial_plugin_k8s::K8sAttestor;
 
@@ -14,7 +15,7 @@ use crate::Config;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// What recognizes the processes that ask.
-pub(crate) fn build(config: &Config, clock: &Clock) -> Arc<WorkloadAttestors> {
+pub(crate) fn build(config: &Config, metrics: &Metrics, clock: &Clock) -> Arc<WorkloadAttestors> {
     let mut attestors: Vec<Arc<dyn WorkloadAttestor>> = Vec::new();
     let mut limit = LIMIT;
     if let Some(unix) = config.unix {
@@ -31,5 +32,5 @@ pub(crate) fn build(config: &Config, clock: &Clock) -> Arc<WorkloadAttestors> {
         limit = limit.max(k8s.patience() + LIMIT);
         attestors.push(Arc::new(K8sAttestor::new(k8s.clone(), clock.clone())));
     }
-    Arc::new(WorkloadAttestors::new(attestors, limit, clock.clone()))
+    Arc::new(WorkloadAttestors::new(attestors, limit, clock.clone()).measured(metrics))
 }

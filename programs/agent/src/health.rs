@@ -8,6 +8,7 @@
 //! An outage of the server therefore shows in the second alone: an agent that still serves must not be restarted.
 
 use finial_daemon::Drain;
+use finial_daemon::health::{Checks, Condition};
 use finial_provide::Cache;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -42,6 +43,24 @@ pub(crate) async fn follow(reporter: HealthReporter, cache: Cache, drain: Drain)
         }
     }
     Health::default().tell(&reporter).await;
+}
+
+/// The same for orchestrators that ask by HTTP. An agent that lives is never told to start afresh: it would lose what it
+/// still serves.
+pub(crate) fn checks(cache: &Cache) -> Checks {
+    let (mut checks, cache) = (Checks::default(), cache.clone());
+    checks.add("agent", move || {
+        if Health::of(&cache).serves {
+            return Condition::well();
+        }
+        let problem = if cache.snapshot().is_synced() {
+            "no identity is valid any more, and the server cannot be reached for new ones"
+        } else {
+            "the agent has not heard its server yet"
+        };
+        Condition::unready("make_new_x509_err", problem)
+    });
+    checks
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

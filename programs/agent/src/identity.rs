@@ -16,6 +16,7 @@ use tonic::transport::Channel;
 use crate::channel::{Dialer, answer, problem};
 use crate::evidence;
 use crate::keys::AgentKeys;
+use crate::meters::IdentityMeters;
 use crate::storage::{Storage, Stored};
 
 /// What the server is told about this agent.
@@ -32,6 +33,7 @@ pub(crate) struct Home {
     pub(crate) dialer: Dialer,
     /// What the node can show again and again.
     pub(crate) evidence: Option<Box<dyn NodeEvidenceSource>>,
+    pub(crate) meters: IdentityMeters,
     pub(crate) clock: Clock,
 }
 
@@ -91,6 +93,10 @@ impl Identity {
     /// The identity as others may use it.
     pub(crate) fn source(&self) -> Source {
         self.home.source.clone()
+    }
+
+    pub(crate) fn meters(&self) -> &IdentityMeters {
+        &self.home.meters
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -6,10 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use finial_daemon::Clock;
 use finial_identity::{KeyKind, PrivateKey, PublicKey};
 use finial_keys::{DiskKeys, Key, KeyManager, MemoryKeys};
 
 use crate::KeysConfig;
+use crate::meters::{IdentityMeters, timed};
 
 /// SPIRE's ids of the two.
 const SLOTS: [&str; 2] = ["agent-svid-A", "agent-svid-B"];
@@ -19,10 +21,12 @@ const FILE: &str = "keys.json";
 #[derive(Clone, Debug)]
 pub(crate) struct AgentKeys {
     manager: Arc<dyn KeyManager>,
+    meters: IdentityMeters,
+    clock: Clock,
 }
 
 impl AgentKeys {
-    pub(crate) fn open(config: &KeysConfig) -> anyhow::Result<Self> {
+    pub(crate) fn open(config: &KeysConfig, meters: IdentityMeters, clock: &Clock) -> anyhow::Result<Self> {
         let manager: Arc<dyn KeyManager> = match config {
             KeysConfig::Memory => Arc::new(MemoryKeys::new()),
             KeysConfig::Disk(folder) => {
@@ -30,7 +34,7 @@ impl AgentKeys {
                 Arc::new(DiskKeys::open(folder.join(FILE)).context("the agent's keys cannot be used")?)
             }
         };
-        Ok(Self { manager })
+        Ok(Self { manager, meters, clock: clock.clone() })
     }
 
     /// The private key that belongs to `public`; `None` when neither slot holds it.
@@ -53,7 +57,8 @@ impl AgentKeys {
         {
             slot = SLOTS[1];
         }
-        private(self.manager.generate(slot, KeyKind::EcP256).await?.as_ref())
+        let made = async { Ok(self.manager.generate(slot, KeyKind::EcP256).await?) };
+        private(timed(&self.meters.generate_key, &self.clock, made).await?.as_ref())
     }
 }
 

@@ -25,9 +25,12 @@ mod identity;
 mod keys;
 mod listener;
 mod loss;
+mod meters;
 mod rebootstrap;
 mod renewal;
 mod storage;
+mod telling;
+mod watch;
 
 pub use app::{App, build};
 pub use config::{

@@ -13,6 +13,7 @@ use tonic::Status;
 use crate::evidence::problem;
 use crate::identity::Identity;
 use crate::loss::{Loss, Verdict};
+use crate::meters::timed;
 use crate::rebootstrap::Rebootstrap;
 
 /// Of the half life at which an SVID is renewed, so that agents that joined together do not come back together.
@@ -182,7 +183,8 @@ impl Keeper {
     }
 
     async fn renew(&mut self) -> Result<(), AgentDenial> {
-        let Err(error) = self.identity.renew().await else {
+        let (meters, clock) = (self.identity.meters().clone(), self.identity.clock().clone());
+        let Err(error) = timed(&meters.rotate, &clock, self.identity.renew()).await else {
             self.renewed();
             return Ok(());
         };

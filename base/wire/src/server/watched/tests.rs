@@ -61,8 +61,7 @@ async fn ended(answer: fn() -> Response<Body>, read: bool) -> Vec<(String, Code,
     } else {
         drop(response);
     }
-    let seen = notes.0.lock().unwrap().clone();
-    seen
+    notes.0.lock().unwrap().clone()
 }
 
 fn with_trailers(pairs: &'static [(&'static str, &'static str)]) -> Response<Body> {
