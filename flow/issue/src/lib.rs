@@ -19,9 +19,9 @@ mod random;
 mod testing;
 mod x509;
 
-pub use authorities::{ActiveAuthorities, Authority, AuthorityKind, AuthorityManager, AuthorityStates};
 #[cfg(feature = "testing")]
 pub use authorities::rewritten_journal;
+pub use authorities::{ActiveAuthorities, Authority, AuthorityKind, AuthorityManager, AuthorityStates};
 pub use config::{CaSubject, IssueConfig};
 pub use error::IssueError;
 pub use issuer::Issuer;
