@@ -5,6 +5,8 @@
 //! Nothing listens outside of 127.0.0.1.
 
 #[cfg(test)]
+mod authorities;
+#[cfg(test)]
 mod containers;
 #[cfg(test)]
 mod curl;

@@ -1,10 +1,10 @@
-//! Prometheus, by its own parsers and linter, on what our proxy and our helper tell of themselves.
+//! Prometheus, by its own parsers and linter, on what our programs tell of themselves.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
-use finial_testkit::{Dev, Process, finial, free_port, python, run_with_input};
+use finial_testkit::{Dev, Pair, Process, finial, free_port, python, run_with_input};
 
 use crate::peers::{peer, program};
 use crate::proxy::{Backend, client_proxy, proxy};
@@ -84,6 +84,63 @@ fn promtool_finds_nothing_to_say_of_a_helper() {
     let checked = run_with_input(Command::new(promtool).args(["check", "metrics"]), &told_by_helper());
     assert!(checked.status.success(), "{checked:?}");
     assert_eq!((checked.stdout.as_str(), checked.stderr.as_str()), ("", ""));
+}
+
+/// What a server and its agent tell after a workload has got its identities.
+fn told_by_server_and_agent() -> [String; 2] {
+    let (pair, server_port, agent_port) = (Pair::new(), free_port(), free_port());
+    // What is opened here is closed by the end of the block of plugins.
+    let beside =
+        |port| format!("}}\ntelemetry {{ EnableTrustDomainLabel = true Prometheus {{ port = {port} }}");
+    let plugins = format!("NodeAttestor \"join_token\" {{}}\n{}", beside(server_port));
+    let _server = pair.server_with("", &plugins);
+    let (bundle, token, config) = (pair.bundle(), pair.token(), pair.path("agent.conf"));
+    let lines = format!(
+        "agent {{\n trust_domain = \"example.org\"\n server_address = \"127.0.0.1\"\n server_port = {}\n \
+         trust_bundle_path = \"{}\"\n}}\nplugins {{\n KeyManager \"memory\" {{ plugin_data {{}} }}\n \
+         NodeAttestor \"join_token\" {{ plugin_data {{}} }}\n WorkloadAttestor \"unix\" {{ plugin_data {{}} }}\n{} }}\n",
+        pair.port(),
+        bundle.display(),
+        beside(agent_port)
+    );
+    std::fs::write(&config, lines).unwrap();
+    let _agent = pair.agent(&["-config", &config, "-joinToken", &token]);
+    pair.identity("web");
+    pair.cli(&["api", "fetch", "jwt", "-audience", "db"]).expect_success();
+    [server_port, agent_port].map(|port| get(port, "/metrics").split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+#[test]
+fn promtool_finds_nothing_to_say_of_a_server_and_its_agent() {
+    let Some(promtool) = program("promtool") else { return };
+    for told in told_by_server_and_agent() {
+        let checked = run_with_input(Command::new(&promtool).args(["check", "metrics"]), &told);
+        assert!(checked.status.success(), "{checked:?}");
+        assert_eq!((checked.stdout.as_str(), checked.stderr.as_str()), ("", ""));
+    }
+}
+
+#[test]
+fn prometheus_client_reads_every_metric_of_a_server_and_its_agent() {
+    let Some(python) = peer("prometheus-client", python("prometheus_client")) else { return };
+    let [server, agent] = told_by_server_and_agent();
+    for (text, samples) in [
+        (&server, ["unknown spire_server_rpc_agent_v1_agent_attest_agent [", "gauge spire_server_started ["]),
+        (
+            &agent,
+            [
+                "unknown spire_agent_rpc_workload_api_fetch_jwtsvid [",
+                "gauge spire_agent_lru_cache_svid_map_size [",
+            ],
+        ),
+    ] {
+        let read = run_with_input(Command::new(&python).args(["-c", PARSE]), text).expect_success();
+        for sample in samples {
+            assert!(read.lines().any(|line| line.starts_with(sample)), "{sample}\n{read}");
+        }
+        let told = text.lines().filter(|line| !line.starts_with('#')).count();
+        assert_eq!(read.lines().count(), told, "{read}");
+    }
 }
 
 fn get(port: u16, path: &str) -> String {
