@@ -1,15 +1,16 @@
 //! Logging: one line for each event, for people first, with the values repeated as fields.
 
+mod entry;
+mod file;
+mod json;
 mod plain;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
-use std::fs::OpenOptions;
 use std::io::{self, IsTerminal};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -17,6 +18,7 @@ use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
@@ -24,6 +26,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, reload};
 
 use crate::Clock;
+use entry::{Entry, Pairs};
+use file::LogFile;
+use json::Json;
 use plain::Plain;
 use text::{Fields, Text};
 
@@ -46,10 +51,10 @@ pub enum Level {
 /// The shape of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// `time level message key=value`.
+    /// `time="…" level=info msg="…" key=value`, as SPIRE writes; on a terminal `time level message key=value`.
     #[default]
     Text,
-    /// One JSON object.
+    /// One JSON object with `time`, `level` and `msg`, as SPIRE writes.
     Json,
     /// `[PID] 2006/01/02 15:04:05.000000 message`, as programs write that use Go's `log` package. For programs that take
     /// the place of one: not by name.
@@ -66,6 +71,19 @@ pub enum Output {
     Stderr,
     /// The end of a file, created with permissions 0640.
     File(PathBuf),
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// How much; info.
+    pub level: Level,
+    /// In which form; text.
+    pub format: Format,
+    /// Where to; standard output.
+    pub output: Output,
+    /// Whether each line says where in the source it comes from; no.
+    pub source_location: bool,
 }
 
 /// A level or format that is not known, or logging that cannot begin.
@@ -100,22 +118,50 @@ pub struct LevelHandle {
 
 /// The handle of this process: its log is the process's, and not of one program in it.
 static HANDLE: OnceLock<LevelHandle> = OnceLock::new();
+/// The file that this process logs to, if it does.
+static FILE: OnceLock<LogFile> = OnceLock::new();
 
 /// Begins logging for the whole process. Colours appear only on a terminal, and not when `NO_COLOR` is set.
 ///
 /// # Errors
 /// [`LogError::CannotOpen`], [`LogError::AlreadyBegun`].
 pub fn init(level: Level, format: Format, output: &Output) -> Result<LevelHandle, LogError> {
+    begin(&Settings { level, format, output: output.clone(), source_location: false })
+}
+
+/// The same with all settings.
+///
+/// # Errors
+/// As [`init`].
+pub fn begin(settings: &Settings) -> Result<LevelHandle, LogError> {
+    let (level, output) = (settings.level, &settings.output);
     let (filter, handle) = reload::Layer::new(targets(level));
-    let lines = lines(format, writer(output)?, colours(output));
+    let (writer, file) = writer(output)?;
+    let lines = lines(settings.format, settings.source_location, writer, reader(output));
     let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter));
     subscriber.try_init().map_err(|_| LogError::AlreadyBegun)?;
+    if let Some(file) = file {
+        // There is one log, and so one file: this is the first.
+        let _ = FILE.set(file);
+    }
     Ok(HANDLE.get_or_init(|| LevelHandle::new(handle, level)).clone())
 }
 
 /// The handle of this process's log; `None` when it has not begun.
 pub fn level_handle() -> Option<LevelHandle> {
     HANDLE.get().cloned()
+}
+
+/// Goes on in the file that has the name of the log file now, which is made if it is missing: for programs that rename it
+/// and then ask for this. False when this process does not log to a file.
+///
+/// # Errors
+/// [`LogError::CannotOpen`]: the file that was open stays in use.
+pub fn reopen() -> Result<bool, LogError> {
+    match FILE.get() {
+        Some(file) => file.reopen().map(|()| true),
+        None => Ok(false),
+    }
 }
 
 impl LevelHandle {
@@ -183,41 +229,57 @@ fn targets(level: Level) -> Targets {
     Targets::new().with_default(others).with_target("finial", ours)
 }
 
-fn lines<S, W>(format: Format, writer: W, colours: bool) -> Box<dyn Layer<S> + Send + Sync>
+/// Who reads the lines.
+#[derive(Clone, Copy)]
+enum Reader {
+    /// A person at a terminal.
+    Person { colours: bool },
+    /// A program.
+    Program,
+}
+
+fn lines<S, W>(format: Format, source: bool, writer: W, reader: Reader) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
-    match format {
-        Format::Text => {
-            layer.with_ansi(colours).fmt_fields(Fields).event_format(Text::new(Clock::system())).boxed()
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
+    let clock = Clock::system();
+    match (format, reader) {
+        (Format::Text, Reader::Person { colours }) => {
+            layer.with_ansi(colours).fmt_fields(Fields).event_format(Text::new(clock, source)).boxed()
         }
-        Format::Plain => layer.with_ansi(false).event_format(Plain::new(Clock::system())).boxed(),
-        Format::Json => layer.json().flatten_event(true).with_current_span(false).boxed(),
+        (Format::Text, Reader::Program) => {
+            layer.fmt_fields(Pairs).event_format(Entry::new(clock, source)).boxed()
+        }
+        (Format::Plain, _) => layer.event_format(Plain::new(clock)).boxed(),
+        (Format::Json, _) => {
+            layer.fmt_fields(JsonFields::new()).event_format(Json::new(clock, source)).boxed()
+        }
     }
 }
 
-fn writer(output: &Output) -> Result<BoxMakeWriter, LogError> {
+fn writer(output: &Output) -> Result<(BoxMakeWriter, Option<LogFile>), LogError> {
     Ok(match output {
-        Output::Stdout => BoxMakeWriter::new(io::stdout),
-        Output::Stderr => BoxMakeWriter::new(io::stderr),
-        Output::File(path) => BoxMakeWriter::new(Mutex::new(open(path)?)),
+        Output::Stdout => (BoxMakeWriter::new(io::stdout), None),
+        Output::Stderr => (BoxMakeWriter::new(io::stderr), None),
+        Output::File(path) => {
+            let file = LogFile::open(path)?;
+            (BoxMakeWriter::new(file.clone()), Some(file))
+        }
     })
 }
 
-fn open(path: &Path) -> Result<std::fs::File, LogError> {
-    let opened = OpenOptions::new().append(true).create(true).mode(0o640).open(path);
-    opened.map_err(|source| LogError::CannotOpen { path: path.to_owned(), source })
-}
-
-fn colours(output: &Output) -> bool {
-    let terminal = match output {
+fn reader(output: &Output) -> Reader {
+    let is_terminal = match output {
         Output::Stdout => io::stdout().is_terminal(),
         Output::Stderr => io::stderr().is_terminal(),
         Output::File(_) => false,
     };
-    terminal && wants_colours(|name| std::env::var(name).ok())
+    match is_terminal {
+        true => Reader::Person { colours: wants_colours(|name| std::env::var(name).ok()) },
+        false => Reader::Program,
+    }
 }
 
 /// <https://no-color.org>: any value but the empty one means no.

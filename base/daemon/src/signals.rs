@@ -25,6 +25,41 @@ pub fn terminated() -> io::Result<impl Future<Output = &'static str> + Send> {
     })
 }
 
+/// The requests to a program that serves and has a log file, from now on: SIGUSR1 and SIGUSR2, which end the process
+/// otherwise.
+#[derive(Debug)]
+pub struct UserRequests {
+    first: Signal,
+    second: Signal,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserRequest {
+    /// SIGUSR1: to read the settings of plugins again.
+    Reload,
+    /// SIGUSR2: to open the log file anew.
+    ReopenLog,
+}
+
+impl UserRequests {
+    /// Begins to listen for them.
+    ///
+    /// # Errors
+    /// When the handlers cannot be installed.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { first: signal(SignalKind::user_defined1())?, second: signal(SignalKind::user_defined2())? })
+    }
+
+    /// Resolves at the next one.
+    pub async fn next(&mut self) -> UserRequest {
+        tokio::select! {
+            _ = self.first.recv() => UserRequest::Reload,
+            _ = self.second.recv() => UserRequest::ReopenLog,
+        }
+    }
+}
+
 /// The requests to read files again that come from now on: SIGHUP and SIGUSR1, which end the process otherwise.
 #[derive(Debug)]
 pub struct ReloadRequests {

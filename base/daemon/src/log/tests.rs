@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, reload};
 
+use super::file::LogFile;
 use super::plain::Plain;
-use super::{Format, Level, LevelHandle, LogError, Output, lines, targets, wants_colours, writer};
+use super::{Format, Level, LevelHandle, LogError, Output, Reader, lines, targets, wants_colours, writer};
 use crate::Clock;
 
 #[derive(Clone, Default)]
@@ -24,12 +25,25 @@ impl Write for Page {
     }
 }
 
+const PERSON: Reader = Reader::Person { colours: false };
+
 /// What `work` logs, and a handle to the level meanwhile.
-fn written(level: Level, format: Format, colours: bool, work: impl FnOnce(LevelHandle)) -> String {
+fn written(level: Level, format: Format, reader: Reader, work: impl FnOnce(LevelHandle)) -> String {
+    located(level, format, reader, false, work)
+}
+
+/// The same, with the place in the source or without.
+fn located(
+    level: Level,
+    format: Format,
+    reader: Reader,
+    source: bool,
+    work: impl FnOnce(LevelHandle),
+) -> String {
     let page = Page::default();
     let (filter, handle) = reload::Layer::new(targets(level));
     let writer = page.clone();
-    let layer = lines(format, move || writer.clone(), colours).with_filter(filter);
+    let layer = lines(format, source, move || writer.clone(), reader).with_filter(filter);
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
         work(LevelHandle::new(handle, level));
     });
@@ -37,7 +51,7 @@ fn written(level: Level, format: Format, colours: bool, work: impl FnOnce(LevelH
 }
 
 fn text(work: impl FnOnce()) -> String {
-    let line = written(Level::Info, Format::Text, false, |_| work());
+    let line = written(Level::Info, Format::Text, PERSON, |_| work());
     let (time, rest) = line.split_once(' ').unwrap();
     assert_eq!(time.len(), "2006-01-02T15:04:05.000Z".len(), "{time}");
     time.parse::<jiff::Timestamp>().unwrap();
@@ -77,7 +91,8 @@ fn errors_are_written_with_their_causes() {
 
 #[test]
 fn colours_only_when_asked_for() {
-    let log = |colours| written(Level::Info, Format::Text, colours, |_| tracing::warn!("x"));
+    let log =
+        |colours| written(Level::Info, Format::Text, Reader::Person { colours }, |_| tracing::warn!("x"));
     assert!(log(true).contains("\x1b[33mwarn \x1b[0m x\n"));
     assert!(!log(false).contains('\x1b'));
 }
@@ -94,22 +109,32 @@ fn no_color_and_dumb_terminals_are_respected() {
 
 #[test]
 fn json_line_is_one_object_with_the_values_at_the_top() {
-    let log =
-        written(Level::Info, Format::Json, false, |_| tracing::info!(ttl_s = 3600, "a \"quoted\"\nline"));
+    let log = located(Level::Info, Format::Json, PERSON, true, |_| {
+        let _span = tracing::info_span!("task", task = "rotation", ttl_s = 1).entered();
+        tracing::info!(ttl_s = 3600, ok = true, level = "mine", id = %"é\"", "a \"quoted\"\nline");
+    });
     assert_eq!(log.lines().count(), 1);
-    for part in [
-        "{\"timestamp\":\"",
-        "\"level\":\"INFO\"",
-        "\"message\":\"a \\\"quoted\\\"\\nline\"",
-        "\"ttl_s\":3600",
-    ] {
-        assert!(log.contains(part), "{part} in {log}");
-    }
+    let mut object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&log).unwrap();
+    let time = object.remove("time").unwrap();
+    time.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let file = object.remove("file").unwrap();
+    assert!(file.as_str().unwrap().contains("log/tests.rs:"), "{file}");
+    let expected = serde_json::json!({
+        "level": "info",
+        "msg": "a \"quoted\"\nline",
+        "ttl_s": 3600,
+        "ok": true,
+        "fields.level": "mine",
+        "id": "é\"",
+        "task": "rotation",
+        "func": "finial_daemon::log::tests",
+    });
+    assert_eq!(serde_json::Value::Object(object), expected);
 }
 
 #[test]
 fn level_can_be_changed_while_running_and_libraries_are_quieter() {
-    let log = written(Level::Info, Format::Text, false, |handle| {
+    let log = written(Level::Info, Format::Text, PERSON, |handle| {
         tracing::debug!("one");
         tracing::info!(target: "h2", "two");
         tracing::warn!(target: "h2", "three");
@@ -143,7 +168,7 @@ fn log_file_is_appended_to_and_a_bad_path_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("server.log");
     std::fs::write(&path, "earlier\n").unwrap();
-    let to_file = lines(Format::Text, writer(&Output::File(path.clone())).unwrap(), false);
+    let to_file = lines(Format::Text, false, LogFile::open(&path).unwrap(), PERSON);
     tracing::subscriber::with_default(tracing_subscriber::registry().with(to_file), || {
         tracing::warn!("later");
     });
@@ -151,6 +176,73 @@ fn log_file_is_appended_to_and_a_bad_path_is_named() {
     assert!(content.starts_with("earlier\n") && content.ends_with(" later\n"), "{content}");
     let error = writer(&Output::File(folder.path().join("absent/server.log"))).err().unwrap();
     assert!(error.to_string().contains("absent/server.log"), "{error}");
+}
+
+#[test]
+fn renamed_log_file_is_left_when_it_is_opened_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, old) = (folder.path().join("server.log"), folder.path().join("server.log.1"));
+    let file = LogFile::open(&path).unwrap();
+    let to_file = lines(Format::Text, false, file.clone(), PERSON);
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(to_file), || {
+        tracing::warn!("one");
+        std::fs::rename(&path, &old).unwrap();
+        tracing::warn!("two");
+        file.reopen().unwrap();
+        tracing::warn!("three");
+    });
+    let words = |path| {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!((words(&old), words(&path)), (vec!["one".into(), "two".into()], vec!["three".into()]));
+}
+
+#[test]
+fn log_file_that_cannot_be_opened_anew_goes_on_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    let mut file = LogFile::open(&inner.join("log")).unwrap();
+    std::fs::rename(&inner, folder.path().join("moved")).unwrap();
+    assert!(file.reopen().unwrap_err().to_string().contains("inner/log"));
+    file.write_all(b"still here").unwrap();
+    assert_eq!(std::fs::read_to_string(folder.path().join("moved/log")).unwrap(), "still here");
+}
+
+/// A line in the form of logrus, after its time.
+fn entry(source: bool, work: impl FnOnce()) -> String {
+    let line = located(Level::Info, Format::Text, Reader::Program, source, |_| work());
+    let (time, rest) = line.strip_prefix("time=\"").unwrap().split_once("\" ").unwrap();
+    time.parse::<jiff::Timestamp>().unwrap();
+    rest.to_owned()
+}
+
+#[test]
+fn text_for_programs_is_that_of_logrus() {
+    let id = "spiffe://example.org/web";
+    let line = entry(false, || {
+        let _span = tracing::info_span!("task", task = "rotation of x").entered();
+        tracing::warn!(spiffe_id = %id, ttl_s = 3600, ok = true, empty = "", "Agent\ncrashed \"é\" \x1b\u{85}");
+    });
+    assert_eq!(
+        line,
+        "level=warning msg=\"Agent\\ncrashed \\\"é\\\" \\x1b\\u0085\" spiffe_id=\"spiffe://example.org/web\" \
+         ttl_s=3600 ok=true empty= task=\"rotation of x\"\n"
+    );
+    assert_eq!(entry(false, || tracing::error!("Stopped")), "level=error msg=Stopped\n");
+    let error = LogError::CannotOpen { path: "/x".into(), source: io::Error::other("no such thing") };
+    let line = entry(false, || tracing::error!(error = &error as &dyn std::error::Error, "no"));
+    assert!(line.ends_with(": no such thing\"\n"), "{line}");
+}
+
+#[test]
+fn source_location_is_told_when_it_is_asked_for() {
+    let line = entry(true, || tracing::info!("x"));
+    let file = line.strip_prefix("level=info func=\"finial_daemon::log::tests\" file=\"").unwrap();
+    assert!(file.contains("src/log/tests.rs:") && file.ends_with("\" msg=x\n"), "{line}");
+    let line = located(Level::Info, Format::Text, PERSON, true, |_| tracing::info!("x"));
+    assert!(line.contains(" x file=") && line.contains("src/log/tests.rs:"), "{line}");
 }
 
 /// What a line of the form of Go's `log` says after process and time, which are at `2027-01-15T08:00:00.000012Z`.

@@ -1,4 +1,4 @@
-//! The text form of a line: `time level message key=value`, safe to print whatever the values hold.
+//! The form of a line for a person at a terminal: `time level message key=value`, safe to print whatever the values hold.
 
 use std::fmt::{self, Debug, Write};
 
@@ -10,19 +10,21 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::entry::source;
 use crate::Clock;
 
 /// Formats a line.
 pub(super) struct Text {
     clock: Clock,
+    source_location: bool,
 }
 
 /// Formats the fields of events and of spans: ` key=value` each, the message without its key.
 pub(super) struct Fields;
 
 impl Text {
-    pub(super) fn new(clock: Clock) -> Self {
-        Self { clock }
+    pub(super) fn new(clock: Clock, source_location: bool) -> Self {
+        Self { clock, source_location }
     }
 }
 
@@ -50,6 +52,10 @@ where
             if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
                 writer.write_str(fields)?;
             }
+        }
+        if self.source_location {
+            let (_, file) = source(event.metadata());
+            write!(writer, " file={file}")?;
         }
         writeln!(writer)
     }

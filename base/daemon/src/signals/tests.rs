@@ -29,3 +29,18 @@ async fn await_reloads() {
         assert_eq!(requests.next().await, name);
     }
 }
+
+#[test]
+fn user_signals_ask_for_settings_and_for_a_new_log_file() {
+    alone("signals::tests::user_signals_ask_for_settings_and_for_a_new_log_file", || run(await_requests()));
+}
+
+async fn await_requests() {
+    let mut requests = super::UserRequests::new().unwrap();
+    for (signal, request) in
+        [(Signal::USR1, super::UserRequest::Reload), (Signal::USR2, super::UserRequest::ReopenLog)]
+    {
+        kill_process(getpid(), signal).unwrap();
+        assert_eq!(requests.next().await, request);
+    }
+}
