@@ -30,15 +30,26 @@ impl Block {
         }
     }
 
+    /// The same for keys whose ancestor takes an empty text for none: `log_file = ""`.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn take_unless_empty<T: FromHcl>(&mut self, key: &'static str) -> Result<Option<T>, HclError> {
+        let is_empty = |field: &Field| field.key == key && field.value.as_text() == Some("");
+        if self.fields.iter().filter(|field| field.key == key).all(is_empty) {
+            self.take_value(key).map(|_| None)
+        } else {
+            self.take(key)
+        }
+    }
+
     /// What [`take`](Self::take) would give, and the key stays.
     ///
     /// # Errors
     /// When the value is not of the type.
     pub fn peek<T: FromHcl>(&self, key: &str) -> Result<Option<T>, HclError> {
-        let mut fields = self.fields.iter().filter(|field| field.key == key);
-        let Some(field) = fields.rfind(|field| !matches!(field.value.data, Data::Null)) else {
-            return Ok(None);
-        };
+        let is_given = |field: &&Field| field.key == key && !matches!(field.value.data, Data::Null);
+        let Some(field) = self.fields.iter().find(is_given) else { return Ok(None) };
         match T::from_hcl(&field.value) {
             Some(taken) => Ok(Some(taken)),
             None => Err(self.mismatch(key, &field.value, &T::expected())),

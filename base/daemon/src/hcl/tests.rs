@@ -309,6 +309,19 @@ fn whole_numbers_are_read_in_every_notation() {
 }
 
 #[test]
+fn empty_text_counts_as_none_where_the_ancestor_takes_it_so() {
+    let taken = |text: &str| read(text).take_unless_empty::<PathBuf>("a").map_err(|error| error.to_string());
+    assert_eq!(taken("a = \"\""), Ok(None));
+    assert_eq!(taken("b = 1"), Ok(None));
+    assert_eq!(taken("a = \"/x\""), Ok(Some("/x".into())));
+    assert_eq!(taken("a = []"), Err("t.conf:1:5: a must be a path in quotes, not a list".to_owned()));
+    assert!(taken("a = \"\"\na = \"\"").unwrap_err().contains("appears twice"));
+    let mut block = read("a = \"\"");
+    block.take_unless_empty::<PathBuf>("a").unwrap();
+    block.finish().unwrap();
+}
+
+#[test]
 fn truth_is_written_in_more_than_one_way() {
     for (text, expected) in [
         ("true", Some(true)),
