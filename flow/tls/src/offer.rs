@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rustls::SupportedProtocolVersion;
 use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::kx_group;
 
 use crate::config::{PROVIDER, VERSIONS};
 use crate::hints::GroupHints;
@@ -30,6 +31,7 @@ pub enum Suites {
     ChaCha,
 }
 
+static TLS13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
 static TLS12: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
 
 impl Offer {
@@ -50,6 +52,13 @@ impl Offer {
     pub fn up_to_tls12(mut self) -> Self {
         self.versions = TLS12;
         self
+    }
+
+    /// Only what withstands a quantum computer: TLS 1.3, and keys agreed on with ML-KEM beside an elliptic curve.
+    pub fn quantum_safe() -> Self {
+        let kx_groups = vec![kx_group::X25519MLKEM768, kx_group::SECP256R1MLKEM768];
+        let provider = CryptoProvider { kx_groups, ..(**PROVIDER).clone() };
+        Self { provider: Arc::new(provider), versions: TLS13, hints: Arc::default() }
     }
 
     pub(crate) fn provider(&self) -> Arc<CryptoProvider> {

@@ -94,3 +94,21 @@ fn no_suite_at_all_means_all_of_them() {
         Offer::default().provider().cipher_suites.len()
     );
 }
+
+#[tokio::test]
+async fn what_must_be_quantum_safe_is_or_there_is_no_handshake() {
+    let safe = Offer::quantum_safe;
+    for (server, client) in [(safe(), safe()), (safe(), Offer::default()), (Offer::default(), safe())] {
+        let (version, _, group) = agreed(server, client).await.unwrap();
+        assert_eq!((version, group.as_str()), (TLSv1_3, "X25519MLKEM768"));
+    }
+    let old = Offer::default().up_to_tls12();
+    assert!(agreed(safe(), old.clone()).await.is_none());
+    assert!(agreed(old, safe()).await.is_none());
+    let mut classic = Offer::default();
+    let kx_groups = vec![rustls::crypto::aws_lc_rs::kx_group::X25519];
+    let provider = rustls::crypto::CryptoProvider { kx_groups, ..(*classic.provider).clone() };
+    classic.provider = std::sync::Arc::new(provider);
+    assert!(agreed(safe(), classic.clone()).await.is_none());
+    assert!(agreed(classic, safe()).await.is_none());
+}
