@@ -17,7 +17,7 @@ use anyhow::Context;
 use finial_daemon::Clock;
 use finial_identity::{Bundle, TrustDomain, X509Error};
 use finial_receive::Source;
-use finial_tls::{Connector, Policy, Secured, TlsError};
+use finial_tls::{Connector, HandshakeSettings, Offer, Policy, Secured, TlsError};
 use hickory_resolver::net::NetError;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
@@ -53,6 +53,7 @@ pub(crate) struct Dialer {
     roster: Roster,
     endpoint: Endpoint,
     connector: Connector,
+    offer: Offer,
     estranged: watch::Sender<Option<SystemTime>>,
     clock: Clock,
 }
@@ -74,11 +75,13 @@ impl Dialer {
             .origin(Uri::from_static("https://server"))
             .http2_keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_LIMIT);
+        let offer = if config.require_pq_kem { Offer::quantum_safe() } else { Offer::default() };
         Ok(Self {
             servers: config.servers.clone(),
             roster: Roster::new(clock),
             endpoint,
-            connector: connector(source, &config.trust_domain),
+            connector: connector(source, &config.trust_domain, &offer),
+            offer,
             estranged: watch::Sender::new(None),
             clock: clock.clone(),
         })
@@ -118,7 +121,7 @@ impl Dialer {
     pub(crate) async fn is_vouched_for_by(&self, bundle: &Arc<Bundle>) -> bool {
         let (writer, source) = Source::channel(&self.clock);
         writer.publish_anonymous(only(bundle));
-        let connector = connector(&source, &bundle.trust_domain);
+        let connector = connector(&source, &bundle.trust_domain, &self.offer);
         for server in self.order().await.unwrap_or_default() {
             if self.connect_to(&server, &connector).await.is_ok() {
                 return true;
@@ -262,8 +265,9 @@ impl DialError {
 }
 
 /// To the server of the trust domain, and nobody else.
-fn connector(source: &Source, trust_domain: &TrustDomain) -> Connector {
-    Connector::new(source, Policy::ids([trust_domain.server_id()])).with_alpn(["h2"])
+fn connector(source: &Source, trust_domain: &TrustDomain, offer: &Offer) -> Connector {
+    let settings = HandshakeSettings { offer: offer.clone(), ..HandshakeSettings::default() };
+    Connector::new(source, Policy::ids([trust_domain.server_id()])).with_alpn(["h2"]).with_settings(settings)
 }
 
 fn server_name(host: &str) -> Result<ServerName<'static>, rustls_pki_types::InvalidDnsNameError> {

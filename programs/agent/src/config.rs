@@ -17,7 +17,7 @@ use anyhow::Context;
 use finial_attest::{PeerPidfd, UnixConfig};
 use finial_daemon::hcl::HclError;
 use finial_daemon::health::HealthConfig;
-use finial_daemon::log::{Format, Level};
+use finial_daemon::log;
 use finial_daemon::telemetry::TelemetryConfig;
 use finial_identity::{SpiffeId, TrustDomain};
 use finial_plugin_docker::DockerConfig;
@@ -86,12 +86,10 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     /// Where orchestrators ask how the agent is. Default: nowhere.
     pub health: Option<HealthConfig>,
-    /// How much is logged. Default: info.
-    pub log_level: Level,
-    /// The shape of a log line. Default: text.
-    pub log_format: Format,
-    /// Where log lines go. Default: standard output.
-    pub log_file: Option<PathBuf>,
+    /// Whether the server must agree on keys that withstand a quantum computer, and so on TLS 1.3. Default: no.
+    pub require_pq_kem: bool,
+    /// What is logged, and where. [`build`](crate::build) leaves it to its caller.
+    pub log: log::Settings,
     /// What the writer of the file should know, each a sentence. [`build`](crate::build) leaves it to its caller.
     pub warnings: Vec<String>,
 }
@@ -144,9 +142,8 @@ impl Config {
             k8s: None,
             telemetry: TelemetryConfig::default(),
             health: None,
-            log_level: Level::default(),
-            log_format: Format::default(),
-            log_file: None,
+            require_pq_kem: false,
+            log: log::Settings::default(),
             warnings: Vec::new(),
         }
     }

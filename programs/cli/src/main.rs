@@ -24,6 +24,7 @@ mod output;
 mod proxy;
 mod runtime;
 mod server;
+mod serving;
 mod spiffe_helper;
 mod spire;
 mod supervised;

@@ -1,6 +1,6 @@
 //! `finial server …`: run one, check its configuration, ask how it is.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{cell::RefCell, collections::BTreeSet, net::IpAddr, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
@@ -9,7 +9,8 @@ use finial_identity::TrustDomain;
 use finial_server::Config;
 
 use crate::{
-    connection::ServerSocket, debug, healthcheck, logger, logging::Logging, output, supervised::Supervised,
+    connection::ServerSocket, debug, healthcheck, logger, logging::ServingLogging, output, serving,
+    supervised::Supervised,
 };
 
 /// Where SPIRE's server looks for its configuration.
@@ -68,7 +69,7 @@ struct Settings {
     #[arg(long = "socketPath", visible_alias = "socket-path", value_name = "PATH")]
     socket_path: Option<PathBuf>,
     #[command(flatten)]
-    logging: Logging,
+    logging: ServingLogging,
 }
 
 #[derive(Args)]
@@ -82,13 +83,16 @@ impl Run {
         umask::restrict();
         descriptors::raise_limit().context("raise the limit of open files")?;
         let config = self.settings.read()?;
-        let _level =
-            self.settings.logging.begin(config.log.level, config.log.format, config.log.output.clone())?;
+        self.settings.logging.begin_as(config.log.clone())?;
         config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        let app = finial_server::build(config, &Clock::system()).await.context("the server cannot start")?;
-        let (supervised, status) = (Supervised::from_env(), format!("serving on {}", app.address()));
-        supervised.run(&status, app.run(supervised.terminated())).await
+        serving::run("Server", serve(config)).await
     }
+}
+
+async fn serve(config: Config) -> Result<()> {
+    let app = finial_server::build(config, &Clock::system()).await.context("the server cannot start")?;
+    let (supervised, status) = (Supervised::from_env(), format!("serving on {}", app.address()));
+    supervised.run(&status, app.run(supervised.terminated())).await
 }
 
 #[derive(Args)]
@@ -109,7 +113,11 @@ impl Validate {
 impl Settings {
     fn read(&self) -> Result<Config> {
         let mut config = match read_file(self.config.as_ref(), DEFAULT_CONFIG, self.expand_env)? {
-            Some((text, file)) => Config::from_hcl(&text, &file)?,
+            Some(File { text, name, warnings }) => {
+                let mut config = Config::from_hcl(&text, &name)?;
+                config.warnings.extend(warnings);
+                config
+            }
             None => {
                 let (Some(trust_domain), Some(data_dir)) = (&self.trust_domain, &self.data_dir) else {
                     bail!("give -config FILE, or both -trustDomain and -dataDir; `finial dev` needs neither");
@@ -136,12 +144,15 @@ impl Settings {
     }
 }
 
-/// The configuration file's text and name: the one that was asked for, or the one at SPIRE's default place.
-pub(crate) fn read_file(
-    asked: Option<&PathBuf>,
-    default: &str,
-    expand: bool,
-) -> Result<Option<(String, String)>> {
+/// A configuration file: what it says, what it is called, and what the operator should know of it.
+pub(crate) struct File {
+    pub(crate) text: String,
+    pub(crate) name: String,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// The configuration file that was asked for, or the one at SPIRE's default place.
+pub(crate) fn read_file(asked: Option<&PathBuf>, default: &str, expand: bool) -> Result<Option<File>> {
     let path = match asked {
         Some(path) => path.clone(),
         None if PathBuf::from(default).exists() => default.into(),
@@ -150,8 +161,20 @@ pub(crate) fn read_file(
     let name = path.display().to_string();
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("configuration file {name} cannot be read"))?;
-    let text = if expand { hcl::expand_env(&text, |name| std::env::var(name).ok()) } else { text };
-    Ok(Some((text, name)))
+    if !expand {
+        return Ok(Some(File { text, name, warnings: Vec::new() }));
+    }
+    let unset = RefCell::new(BTreeSet::new());
+    let text = hcl::expand_env(&text, |variable| {
+        let value = std::env::var(variable).ok();
+        if value.is_none() {
+            unset.borrow_mut().insert(variable.to_owned());
+        }
+        value
+    });
+    let warning = |variable| format!("{name}: ${variable} is not set, and became nothing");
+    let warnings = unset.into_inner().into_iter().map(warning).collect();
+    Ok(Some(File { text, name, warnings }))
 }
 
 /// Listens for SIGINT and SIGTERM from now on; resolves at the first.

@@ -21,7 +21,7 @@ use finial_issue::{AuthorityManager, IssueMeters};
 use finial_keys::{DiskKeys, KeyManager, MemoryKeys};
 use finial_receive::Source;
 use finial_store::{Changes, Index, Measured, SqliteStore};
-use finial_tls::{Acceptor, Policy};
+use finial_tls::{Acceptor, HandshakeSettings, Offer, Policy};
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
 
@@ -94,7 +94,8 @@ async fn assemble(
     let telling = Telling::bind(&config, &source, clock, tasks).await?;
     let policy = Policy::members_of(trust_domain.clone()).or(&Policy::ids(config.admin_ids.clone()));
     let address = SocketAddr::new(config.bind_address, config.bind_port);
-    let tcp = TcpApi::bind(address, Acceptor::new(&source, policy), config.connection_age).await;
+    let tcp =
+        TcpApi::bind(address, acceptor(&source, policy, config.require_pq_kem), config.connection_age).await;
     let tcp = tcp.with_context(|| format!("listen on {address}"))?;
     let unix = UnixApi::bind(&config.socket_path, clock)?;
 
@@ -111,6 +112,9 @@ async fn assemble(
         clock: clock.clone(),
     });
     pruning::start(Arc::clone(&core), tasks);
+    if let Some(rule) = config.node_pruning {
+        pruning::nodes::start(Arc::clone(&core), rule, tasks);
+    }
     telling::gauges(&metrics, &core);
     let audit = config.audit_log.then(|| Audit::new(&config.admin_ids));
     let gate = Gate {
@@ -231,6 +235,11 @@ fn node_attestors(
         attestors.push(Arc::new(attestor.context("set up NodeAttestor \"x509pop\"")?));
     }
     Ok(attestors)
+}
+
+fn acceptor(source: &Source, policy: Policy, require_pq_kem: bool) -> Acceptor {
+    let offer = if require_pq_kem { Offer::quantum_safe() } else { Offer::default() };
+    Acceptor::new(source, policy).with_settings(HandshakeSettings { offer, ..HandshakeSettings::default() })
 }
 
 fn open_keys(config: &KeysConfig) -> anyhow::Result<Arc<dyn KeyManager>> {

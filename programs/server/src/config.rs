@@ -51,8 +51,12 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     /// Where orchestrators ask how the server is; nowhere.
     pub health: Option<HealthConfig>,
+    /// Which agents are deleted that expired long ago; none.
+    pub node_pruning: Option<NodePruning>,
+    /// Whether clients must agree on keys that withstand a quantum computer, and so on TLS 1.3; no.
+    pub require_pq_kem: bool,
     /// What is logged, and where. [`build`](crate::build) leaves it to its caller.
-    pub log: LogConfig,
+    pub log: log::Settings,
     /// What the writer of the file should know, each a sentence. [`build`](crate::build) leaves it to its caller.
     pub warnings: Vec<String>,
 }
@@ -90,6 +94,17 @@ impl Default for NodeAttestorsConfig {
     }
 }
 
+/// Which agents are deleted that expired long ago. Those that are banned never are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodePruning {
+    /// How long ago.
+    pub expired_for: Duration,
+    /// The most at a time, about every hour; 1,000.
+    pub batch_size: usize,
+    /// Whether those as well that cannot attest again; no.
+    pub tofu: bool,
+}
+
 /// Whether one address may ask only so much; callers on the Unix socket are never limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimits {
@@ -103,17 +118,6 @@ impl Default for RateLimits {
     fn default() -> Self {
         Self { attestation: true, signing: true }
     }
-}
-
-/// What is logged, and where.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LogConfig {
-    /// How much; info.
-    pub level: log::Level,
-    /// In which form; text.
-    pub format: log::Format,
-    /// Where to; standard output.
-    pub output: log::Output,
 }
 
 impl Config {
@@ -134,7 +138,9 @@ impl Config {
             audit_log: false,
             telemetry: TelemetryConfig::default(),
             health: None,
-            log: LogConfig::default(),
+            node_pruning: None,
+            require_pq_kem: false,
+            log: log::Settings::default(),
             warnings: Vec::new(),
         }
     }

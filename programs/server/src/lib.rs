@@ -28,4 +28,4 @@ mod telling;
 mod watch;
 
 pub use app::{App, build};
-pub use config::{Config, KeysConfig, LogConfig, NodeAttestorsConfig, RateLimits, StoreConfig, keys};
+pub use config::{Config, KeysConfig, NodeAttestorsConfig, NodePruning, RateLimits, StoreConfig, keys};

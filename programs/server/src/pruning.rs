@@ -1,5 +1,7 @@
 //! Takes away what has ended: entries and join tokens past their time.
 
+pub(crate) mod nodes;
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;

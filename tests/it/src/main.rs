@@ -8,6 +8,7 @@ mod admin;
 mod bad_days;
 mod commands;
 mod compatibility;
+mod configuration;
 mod confined;
 mod documents;
 mod examples;

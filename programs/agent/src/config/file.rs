@@ -12,6 +12,7 @@ mod workload_attestors;
 use std::path::PathBuf;
 
 use finial_daemon::hcl::{self, Block, HclError};
+use finial_daemon::log;
 use finial_identity::TrustDomain;
 
 use super::Config;
@@ -48,9 +49,12 @@ fn read_agent(mut agent: Block) -> Result<Config, HclError> {
 }
 
 fn read_log(agent: &mut Block, config: &mut Config) -> Result<(), HclError> {
-    config.log_level = agent.take_parsed("log_level")?.unwrap_or_default();
-    config.log_format = agent.take_parsed("log_format")?.unwrap_or_default();
-    config.log_file = agent.take("log_file")?;
+    config.log = log::Settings {
+        level: agent.take_parsed("log_level")?.unwrap_or_default(),
+        format: agent.take_parsed("log_format")?.unwrap_or_default(),
+        output: agent.take_unless_empty("log_file")?.map(log::Output::File).unwrap_or_default(),
+        source_location: agent.take("log_source_location")?.unwrap_or_default(),
+    };
     Ok(())
 }
 

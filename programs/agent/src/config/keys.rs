@@ -38,7 +38,7 @@ pub(super) const AGENT: &[Key] = &[
     Key::works("agent.log_format", "text"),
     Key::works("agent.log_level", "INFO"),
     Key::not_yet("agent.log_selectors", "[]"),
-    Key::not_yet("agent.log_source_location", "false"),
+    Key::works("agent.log_source_location", "false"),
     Key::new("agent.profiling_enabled", "false", NotYet("remove it, and use perf")),
     Key::new("agent.profiling_freq", "", NoEffect(PROFILER)),
     Key::new("agent.profiling_names", "[]", NoEffect(PROFILER)),

@@ -11,7 +11,7 @@ mod workload_attestors;
 use std::path::Path;
 
 use finial_attest::{PeerPidfd, UnixConfig};
-use finial_daemon::log::{Format, Level};
+use finial_daemon::log::{Format, Level, Output, Settings};
 use finial_identity::TrustDomain;
 
 use super::{BundleFormat, Config, KeysConfig, TrustBundle};
@@ -47,7 +47,7 @@ fn the_smallest_configuration_has_the_defaults_of_spire() {
     assert_eq!(config.data_dir, Path::new("."));
     assert_eq!(config.keys, KeysConfig::Disk("/var/lib/agent".into()));
     assert_eq!(config.unix, Some(UnixConfig::default()));
-    assert_eq!((config.log_level, config.log_format, config.log_file), (Level::Info, Format::Text, None));
+    assert_eq!(config.log, Settings::default());
     assert!(matches!(config.trust_bundle, TrustBundle::NotGiven));
     assert!(config.join_token.is_none() && config.join_token_file.is_none());
 }
@@ -70,6 +70,7 @@ fn every_key_is_taken() {
           log_level = "DEBUG"
           log_format = "json"
           log_file = "/var/log/agent.log"
+          log_source_location = true
         }
         plugins {
           KeyManager "memory" { }
@@ -84,8 +85,9 @@ fn every_key_is_taken() {
     assert!(matches!(&config.trust_bundle, TrustBundle::File(path) if path == Path::new("/etc/bundle.json")));
     assert_eq!(config.trust_bundle_format, BundleFormat::Spiffe);
     assert_eq!(config.join_token.as_deref(), Some("t-1"));
-    assert_eq!((config.log_level, config.log_format), (Level::Debug, Format::Json));
-    assert_eq!(config.log_file.as_deref(), Some(Path::new("/var/log/agent.log")));
+    let output = Output::File("/var/log/agent.log".into());
+    let log = Settings { level: Level::Debug, format: Format::Json, output, source_location: true };
+    assert_eq!(config.log, log);
     assert_eq!(config.keys, KeysConfig::Memory);
     assert_eq!(config.peer_pidfd, PeerPidfd::Required);
     let unix = config.unix.unwrap();

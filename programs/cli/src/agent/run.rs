@@ -9,10 +9,16 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use finial_agent::{BundleFormat, BundleUrl, Config, RebootstrapMode, ServerAddress, Servers, TrustBundle};
-use finial_daemon::{Clock, descriptors, go, log::Output, umask};
+use finial_daemon::{Clock, descriptors, go, umask};
 use finial_identity::TrustDomain;
 
-use crate::{logging::Logging, output, server::read_file, supervised::Supervised};
+use crate::{
+    logging::ServingLogging,
+    output,
+    server::{File, read_file},
+    serving,
+    supervised::Supervised,
+};
 
 /// Where SPIRE's agent looks for its configuration.
 const DEFAULT_CONFIG: &str = "conf/agent/agent.conf";
@@ -70,7 +76,7 @@ struct Settings {
     #[command(flatten)]
     apis: Apis,
     #[command(flatten)]
-    logging: Logging,
+    logging: ServingLogging,
 }
 
 /// What the server is verified against at first contact.
@@ -121,17 +127,17 @@ impl Run {
         umask::restrict();
         descriptors::raise_limit().context("raise the limit of open files")?;
         let config = self.settings.read()?;
-        let _level = self.settings.logging.begin(
-            config.log_level,
-            config.log_format,
-            config.log_file.clone().map_or(Output::Stdout, Output::File),
-        )?;
+        self.settings.logging.begin_as(config.log.clone())?;
         config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        let app = finial_agent::build(config, &Clock::system()).await.context("the agent cannot start")?;
-        let supervised = Supervised::from_env();
-        let status = format!("serving on {}", app.socket_path().display());
-        supervised.run(&status, app.run(supervised.terminated())).await
+        serving::run("Agent", serve(config)).await
     }
+}
+
+async fn serve(config: Config) -> Result<()> {
+    let app = finial_agent::build(config, &Clock::system()).await.context("the agent cannot start")?;
+    let supervised = Supervised::from_env();
+    let status = format!("serving on {}", app.socket_path().display());
+    supervised.run(&status, app.run(supervised.terminated())).await
 }
 
 #[derive(Args)]
@@ -152,7 +158,11 @@ impl Validate {
 impl Settings {
     fn read(&self) -> Result<Config> {
         let mut config = match read_file(self.config.as_ref(), DEFAULT_CONFIG, self.expand_env)? {
-            Some((text, file)) => Config::from_hcl(&text, &file)?,
+            Some(File { text, name, warnings }) => {
+                let mut config = Config::from_hcl(&text, &name)?;
+                config.warnings.extend(warnings);
+                config
+            }
             None => {
                 let (Some(domain), Some(servers), Some(folder)) =
                     (&self.trust_domain, self.servers(None)?, &self.data_dir)

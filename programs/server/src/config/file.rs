@@ -4,6 +4,7 @@ mod authorities;
 mod experimental;
 mod federation;
 mod node_attestors;
+mod node_pruning;
 mod plugins;
 mod watching;
 
@@ -41,11 +42,12 @@ fn read_server(mut server: Block) -> Result<Config, HclError> {
     let mut config = Config::new(trust_domain, &data_dir);
     set(&mut config.bind_address, server.take_parsed("bind_address")?);
     set(&mut config.bind_port, server.take("bind_port")?);
-    set(&mut config.socket_path, server.take("socket_path")?);
+    set(&mut config.socket_path, server.take_unless_empty("socket_path")?);
     config.admin_ids = server.take_parsed_list("admin_ids")?;
     set(&mut config.log.level, server.take_parsed("log_level")?);
     set(&mut config.log.format, server.take_parsed("log_format")?);
-    set(&mut config.log.output, server.take("log_file")?.map(log::Output::File));
+    set(&mut config.log.output, server.take_unless_empty("log_file")?.map(log::Output::File));
+    set(&mut config.log.source_location, server.take("log_source_location")?);
     if let Some(mut limits) = server.take_block("ratelimit")? {
         set(&mut config.rate_limits.attestation, limits.take("attestation")?);
         set(&mut config.rate_limits.signing, limits.take("signing")?);
@@ -53,8 +55,9 @@ fn read_server(mut server: Block) -> Result<Config, HclError> {
     }
     set(&mut config.audit_log, server.take("audit_log_enabled")?);
     authorities::read(&mut server, &mut config.issue)?;
+    config.node_pruning = node_pruning::read(&mut server)?;
     server.peek::<Duration>("max_attested_node_info_staleness")?;
-    config.warnings.extend(experimental::read(&mut server)?);
+    experimental::read(&mut server, &mut config)?;
     config.warnings.extend(federation::read(&mut server)?);
     config.warnings.extend(server.take_unserved(SERVER, "server")?);
     server.finish()?;

@@ -7,7 +7,7 @@ use finial_identity::{SpiffeId, TrustDomain};
 use crate::config::Config;
 
 pub(super) fn read(agent: &mut Block, config: &mut Config) -> Result<(), HclError> {
-    if let Some(path) = agent.take("socket_path")? {
+    if let Some(path) = agent.take_unless_empty("socket_path")? {
         config.socket_path = path;
     }
     if agent.take::<bool>("require_peer_pidfd")? == Some(true) {
@@ -17,7 +17,7 @@ pub(super) fn read(agent: &mut Block, config: &mut Config) -> Result<(), HclErro
 }
 
 fn read_admin(agent: &mut Block, config: &mut Config) -> Result<(), HclError> {
-    config.admin_socket_path = agent.take("admin_socket_path")?;
+    config.admin_socket_path = agent.take_unless_empty("admin_socket_path")?;
     config
         .check_admin_socket()
         .map_err(|error| agent.error_at("admin_socket_path", &format!("{error:#}")))?;

@@ -39,7 +39,7 @@ pub(super) fn read(agent: &mut Block, config: &mut Config) -> Result<(), HclErro
 
 fn read_trust_bundle(agent: &mut Block) -> Result<TrustBundle, HclError> {
     let path = agent
-        .take::<PathBuf>("trust_bundle_path")?
+        .take_unless_empty::<PathBuf>("trust_bundle_path")?
         .map(|path| ("trust_bundle_path", TrustBundle::File(path)));
     let url = read_url(agent)?.map(|url| ("trust_bundle_url", TrustBundle::Url(url)));
     let api = read_workload_api(agent)?
@@ -60,7 +60,7 @@ fn read_trust_bundle(agent: &mut Block) -> Result<TrustBundle, HclError> {
 
 fn read_url(agent: &mut Block) -> Result<Option<BundleUrl>, HclError> {
     let url = text(agent, "trust_bundle_url")?;
-    let socket = agent.take::<PathBuf>("trust_bundle_unix_socket")?;
+    let socket = agent.take_unless_empty::<PathBuf>("trust_bundle_unix_socket")?;
     match url {
         Some(url) => {
             let parsed = BundleUrl::parse(&url, socket);
@@ -100,7 +100,7 @@ fn read_rebootstrap(agent: &mut Block, config: &mut Config) -> Result<(), HclErr
 
 fn read_join_token(agent: &mut Block, config: &mut Config) -> Result<(), HclError> {
     config.join_token = text(agent, "join_token")?;
-    config.join_token_file = agent.take("join_token_file")?;
+    config.join_token_file = agent.take_unless_empty("join_token_file")?;
     if config.join_token.is_some() && config.join_token_file.is_some() {
         let problem = "join_token and join_token_file exclude each other: keep one";
         return Err(agent.error_at("join_token_file", problem));

@@ -7,8 +7,8 @@ use finial_daemon::hcl::{Block, HclError};
 use finial_identity::KeyKind;
 use finial_provide::RateLimits;
 
+use crate::config::Config;
 use crate::config::keys::EXPERIMENTAL;
-use crate::config::{Config, DeliveryConfig};
 
 /// The least availability target (SPIRE's).
 const LEAST_TARGET: Duration = Duration::from_secs(24 * 3600);
@@ -25,14 +25,15 @@ pub(super) fn read(agent: &mut Block, config: &mut Config) -> Result<(), HclErro
     set(&mut delivery.allowed_foreign_jwt_claims, agent.take("allowed_foreign_jwt_claims")?);
     set(&mut delivery.disable_workload_api, agent.take("disable_workload_api")?);
     if let Some(experimental) = agent.take_block("experimental")? {
-        let warnings = read_experimental(experimental, delivery)?;
-        config.warnings.extend(warnings);
+        read_experimental(experimental, config)?;
     }
     Ok(())
 }
 
-/// Gives what the operator should know. As in SPIRE, a key that nobody knows does not keep the agent from starting.
-fn read_experimental(mut block: Block, delivery: &mut DeliveryConfig) -> Result<Vec<String>, HclError> {
+/// As in SPIRE, a key that nobody knows does not keep the agent from starting.
+fn read_experimental(mut block: Block, config: &mut Config) -> Result<(), HclError> {
+    set(&mut config.require_pq_kem, block.take("require_pq_kem")?);
+    let delivery = &mut config.delivery;
     if let Some(interval) = block.take::<Duration>("sync_interval")? {
         if interval.is_zero() {
             let problem = "sync_interval must be longer than 0s: the server would be asked without end";
@@ -44,9 +45,9 @@ fn read_experimental(mut block: Block, delivery: &mut DeliveryConfig) -> Result<
     if let Some(limits) = block.take_block("ratelimit")? {
         read_rate_limits(limits, &mut delivery.rate_limits)?;
     }
-    let mut warnings = block.take_unserved(EXPERIMENTAL, "agent.experimental")?;
-    warnings.extend(block.pass_over());
-    Ok(warnings)
+    config.warnings.extend(block.take_unserved(EXPERIMENTAL, "agent.experimental")?);
+    config.warnings.extend(block.pass_over());
+    Ok(())
 }
 
 /// A limit that is not given keeps its default; 0 switches it off.

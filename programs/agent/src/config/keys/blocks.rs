@@ -31,7 +31,7 @@ pub(in crate::config) const EXPERIMENTAL: &[Key] = &[
     Key::new("agent.experimental.ratelimit.fetch_x509_bundles", "5000", ON),
     Key::new("agent.experimental.ratelimit.fetch_x509_svid", "5000", ON),
     Key::new("agent.experimental.ratelimit.stream_secrets", "5000", ON),
-    Key::not_yet("agent.experimental.require_pq_kem", "false"),
+    Key::new("agent.experimental.require_pq_kem", "false", Differs("without SecP384r1MLKEM1024")),
     Key::new("agent.experimental.sync_interval", "5s", Differs("for servers that do not push")),
     Key::not_yet("agent.experimental.use_sync_authorized_entries", "true"),
 ];

@@ -93,7 +93,7 @@ fn no_key_of_the_table_is_unknown_to_the_reader() {
 fn all_of(config: &Config) -> String {
     format!("{config:?} {:?} {:?} {:?}", config.delivery, config.sds, config.trust_bundle)
         + &format!("{:?} {:?}", config.telemetry, config.health)
-        + &format!("{:?} {:?} {:?}", config.log_level, config.rebootstrap_mode, config.rebootstrap_delay)
+        + &format!("{:?} {:?} {:?}", config.log, config.rebootstrap_mode, config.rebootstrap_delay)
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn bad_values_are_refused_by_name() {
             "use_sync_authorized_entries is not supported yet: remove it",
         ),
         ("experimental { ratelimit { fetch = 1 } }", "unknown key \"fetch\" in ratelimit"),
-        ("experimental { require_pq_kem = true }", "require_pq_kem is not supported yet: remove it"),
+        ("experimental { require_pq_kem = 2 }", "require_pq_kem must be true or false, not 2"),
     ];
     for (line, problem) in bad {
         let error = Config::from_hcl(&with(line), "agent.conf").expect_err(problem).to_string();

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use finial_attest::{Possession, X509PopConfig, X509PopMode};
 use finial_identity::{CertificateRequest, KeyKind, PrivateKey, X509Credential};
 use finial_wire::client::{AgentClient, Responder};
-use finial_wire::{AgentDenial, AttestationResult, NodeEvidence, agent_denial};
+use finial_wire::{AgentDenial, AgentFilter, AttestationResult, NodeEvidence, agent_denial};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use rustls_pki_types::PrivateKeyDer;
 use tempfile::TempDir;
@@ -14,7 +14,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use super::fixture::{Agent, Server};
-use crate::{KeysConfig, StoreConfig};
+use crate::{KeysConfig, NodePruning, StoreConfig};
 
 /// A node with a certificate, and the authorities that a server judges it by.
 struct Machine {
@@ -149,6 +149,34 @@ async fn connection_outlives_an_svid_and_its_agent_does_not() {
     server.hand.step(Duration::from_hours(2));
     let refusal = client.post_status("1.0.1").await.unwrap_err();
     assert_eq!(agent_denial(&refusal), Some(AgentDenial::Expired), "{refusal}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn agent_that_expired_long_ago_is_deleted_when_the_operator_wants_that() {
+    let machine = Machine::new();
+    let server = Server::start_with(|config| {
+        config.store = StoreConfig::Memory;
+        config.keys = KeysConfig::Memory;
+        config.node_attestors.x509pop = Some(machine.config());
+        let expired_for = Duration::from_hours(24);
+        config.node_pruning = Some(NodePruning { expired_for, batch_size: 1, tofu: false });
+    })
+    .await;
+    let (agent, joined) = (machine.attest(&server).await.unwrap(), server.agent().await);
+    let operator = AgentClient::new(server.operator());
+    let ids = async || {
+        let agents = operator.list_agents(AgentFilter::default()).await.unwrap();
+        agents.into_iter().map(|agent| agent.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids().await.len(), 2);
+    server.hand.step(Duration::from_hours(24));
+    // The index is asked until the task has had its turn: nothing else tells of it.
+    server.hand.step(Duration::from_hours(3));
+    while ids().await.contains(agent.id()) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ids().await, [joined.id().clone()], "it could not attest again");
     server.stop().await;
 }
 

@@ -18,7 +18,7 @@ pub(super) fn read(server: &mut Block, issue: &mut IssueConfig) -> Result<(), Hc
     issue.agent_ttl = positive(server, "agent_ttl")?;
     set(&mut issue.ca_key_type, key_type(server, "ca_key_type")?);
     issue.jwt_key_type = key_type(server, "jwt_key_type")?;
-    issue.jwt_issuer = server.take("jwt_issuer")?;
+    issue.jwt_issuer = server.take_unless_empty("jwt_issuer")?;
     if let Some(mut subject) = server.take_block("ca_subject")? {
         // A subject that is given replaces the default as a whole, as in SPIRE.
         issue.ca_subject = CaSubject {

@@ -4,20 +4,23 @@ use std::time::Duration;
 
 use finial_daemon::hcl::{Block, HclError};
 
+use super::set;
+use crate::Config;
 use crate::config::keys::EXPERIMENTAL;
 
 /// How often SPIRE fills its cache anew, unless it is told otherwise: with what changed, and with everything.
 const RELOAD: (Duration, Duration) = (Duration::from_secs(5), Duration::from_hours(24));
 
-/// Gives what the operator should know. As in SPIRE, a key that nobody knows does not keep the server from starting.
-pub(super) fn read(server: &mut Block) -> Result<Vec<String>, HclError> {
-    let Some(mut block) = server.take_block("experimental")? else { return Ok(Vec::new()) };
+/// As in SPIRE, a key that nobody knows does not keep the server from starting.
+pub(super) fn read(server: &mut Block, config: &mut Config) -> Result<(), HclError> {
+    let Some(mut block) = server.take_block("experimental")? else { return Ok(()) };
+    set(&mut config.require_pq_kem, block.take("require_pq_kem")?);
     check_cache(&block)?;
     check_events(&block)?;
     block.peek::<bool>("agent_spiffe_id_as_selector")?;
-    let mut warnings = block.take_unserved(EXPERIMENTAL, "server.experimental")?;
-    warnings.extend(block.pass_over());
-    Ok(warnings)
+    config.warnings.extend(block.take_unserved(EXPERIMENTAL, "server.experimental")?);
+    config.warnings.extend(block.pass_over());
+    Ok(())
 }
 
 /// SPIRE's rules, so that a file which it refuses is refused here, too.
