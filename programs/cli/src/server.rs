@@ -85,7 +85,7 @@ impl Run {
         let config = self.settings.read()?;
         self.settings.logging.begin_as(config.log.clone())?;
         config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        serving::run("Server", serve(config)).await
+        serving::run("Server", Box::pin(serve(config))).await
     }
 }
 
@@ -159,8 +159,10 @@ pub(crate) fn read_file(asked: Option<&PathBuf>, default: &str, expand: bool) ->
         None => return Ok(None),
     };
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("configuration file {name} cannot be read"))?;
+    let text = std::fs::read_to_string(&path).with_context(|| match path.exists() {
+        true => format!("configuration file {name} cannot be read"),
+        false => format!("could not find config file {name}: please use the -config flag"),
+    })?;
     if !expand {
         return Ok(Some(File { text, name, warnings: Vec::new() }));
     }

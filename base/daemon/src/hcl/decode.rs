@@ -267,6 +267,19 @@ impl FromHcl for PathBuf {
     }
 }
 
+impl FromHcl for Block {
+    fn expected() -> String {
+        "a block { }".to_owned()
+    }
+
+    fn from_hcl(value: &Value) -> Option<Self> {
+        match &value.data {
+            Data::Block(block) => Some(block.clone()),
+            _ => None,
+        }
+    }
+}
+
 impl FromHcl for bool {
     fn expected() -> String {
         "true or false".to_owned()

@@ -129,7 +129,7 @@ impl Run {
         let config = self.settings.read()?;
         self.settings.logging.begin_as(config.log.clone())?;
         config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        serving::run("Agent", serve(config)).await
+        serving::run("Agent", Box::pin(serve(config))).await
     }
 }
 

@@ -202,6 +202,12 @@ fn bad_plugins_are_refused_with_line_and_remedy() {
             "use \"sqlite3\"",
         ),
         (
+            format!(
+                "{keys}\nDataStore \"sql\" {{ plugin_data {{ database_type \"aws_mysql\" {{ region = \"x\" }} }} }}"
+            ),
+            "database_type with a block is not supported yet: use \"sqlite3\"",
+        ),
+        (
             format!("{keys}\nDataStore \"sql\" {{ plugin_data {{ database_type = \"sqlite3\" }} }}"),
             "no connection_string",
         ),

@@ -56,6 +56,11 @@ fn finish(mut settings: Block, plugin: &str, config: &mut Config) -> Result<(), 
 }
 
 fn read_store(data: &mut Block) -> Result<StoreConfig, HclError> {
+    // A block in SPIRE's files, where a cloud gives the password: database_type "aws_postgres" { }.
+    if data.peek::<Block>("database_type").is_ok_and(|block| block.is_some()) {
+        let problem = "database_type with a block is not supported yet: use \"sqlite3\"";
+        return Err(data.error_at("database_type", problem));
+    }
     let database: Option<String> = data.take("database_type")?;
     match database.as_deref() {
         Some("sqlite3") => {}
