@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// All that a server is served, in the styles that SPIRE's documents have.
 const SERVER: &str = r#"
-# As in SPIRE's own samples, $VARIABLES are for -expandEnv.
+# Variables are for -expandEnv.
 server {
     bind_address = "127.0.0.1"
     bind_port = "${PORT}"
@@ -69,7 +69,7 @@ const AGENT: &str = r#"{
   "agent": {
     "data_dir": "$HERE/agent", "trust_domain": "example.org", "log_level": "info", "log_format": "json",
     "server_address": "127.0.0.1", "server_port": $PORT, "socket_path": "$HERE/agent.sock",
-    "admin_socket_path": "$HERE/admin/admin.sock", "authorized_delegates": ["spiffe://example.org/delegate"],
+    "authorized_delegates": ["spiffe://example.org/delegate"], "admin_socket_path": "",
     "trust_bundle_path": "$HERE/bundle.pem", "trust_bundle_format": "pem", "insecure_bootstrap": false,
     "rebootstrap_mode": "never", "x509_svid_cache_max_size": 1000, "availability_target": null,
     "sds": [{ "default_svid_name": "default", "default_bundle_name": "ROOTCA" }],
@@ -130,7 +130,7 @@ fn whole_configurations_of_spire_issue_an_svid() {
     assert_eq!(
         valid.stderr,
         format!(
-            "Warning: {}:42:9: cache_reload_interval has no effect: the index follows each write at once\n",
+            "Warning: {}:35:9: cache_reload_interval has no effect: the index follows each write at once\n",
             case.pair.path("server.conf")
         )
     );
@@ -188,7 +188,7 @@ fn what_keeps_a_program_from_serving_ends_it_with_status_1() {
         .unwrap();
     for verb in ["run", "validate"] {
         let finished = run(&mut case.command(&["server", verb], "server.conf"));
-        let expected = format!("Error: {config}:39:18: federates_with is not supported yet: remove it\n");
+        let expected = format!("Error: {config}:33:18: federates_with is not supported yet: remove it\n");
         assert_eq!(refused(&finished), expected);
     }
     std::fs::write(&config, SERVER).unwrap();
