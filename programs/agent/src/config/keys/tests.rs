@@ -78,7 +78,7 @@ fn no_key_of_the_table_is_unknown_to_the_reader() {
         let told = format!("{:?}", read(&with(key, "[[[1]]]")).map(|config| config.warnings));
         match key.state {
             KeyState::NotYet(_) if key.block() == "telemetry" => {
-                assert!(told.contains(" must be a block"), "{told}")
+                assert!(told.contains(" must be a block"), "{told}");
             }
             KeyState::NotYet(_) => assert!(told.contains("is not supported yet: "), "{}: {told}", key.path),
             KeyState::Never(_) => assert!(told.contains("is not supported: "), "{}: {told}", key.path),
