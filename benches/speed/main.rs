@@ -7,6 +7,7 @@
 )]
 
 mod agent;
+mod entries;
 mod fetch;
 mod helper;
 mod measure;
@@ -54,6 +55,9 @@ async fn main() {
     }
     if wanted("reissue") {
         reissue::bench().await;
+    }
+    if wanted("entries") {
+        entries::bench().await;
     }
     if wanted("pods") {
         pods::bench().await;
