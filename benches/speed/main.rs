@@ -11,6 +11,7 @@ mod entries;
 mod fetch;
 mod helper;
 mod measure;
+mod open;
 mod pods;
 mod postgres;
 mod propagation;
@@ -29,6 +30,11 @@ async fn main() {
         && hold == streams::HOLD
     {
         return streams::hold(socket).await;
+    }
+    if let [_, serve, socket, ..] = arguments.as_slice()
+        && serve == open::SERVE
+    {
+        return open::serve(socket).await;
     }
     let wanted = |name: &str| {
         let mut names = arguments.iter().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
@@ -52,6 +58,9 @@ async fn main() {
     }
     if wanted("secrets") {
         secrets::bench().await;
+    }
+    if wanted("open") {
+        open::bench().await;
     }
     if wanted("reissue") {
         reissue::bench().await;
