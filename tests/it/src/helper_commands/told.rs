@@ -14,7 +14,8 @@ for signal in HUP USR1 USR2; do trap "echo got $signal" $signal; done
 trap 'echo bye; exit 0' TERM
 echo $$ > "$SITE/service.pid"
 echo up
-while :; do sleep 0.05; done
+# No longer than who started it, which a test may have killed.
+while kill -0 $PPID 2>/dev/null; do sleep 0.05; done
 "#;
 
 #[test]
