@@ -47,13 +47,15 @@ pub struct SyncedEntries {
     pub present: HashSet<EntryId>,
 }
 
+/// How many requests the server has of us at a time: it makes the next page while we read this one.
+const AHEAD: usize = 3;
+
 /// One synchronisation from first request to last page.
 pub(super) async fn run(
     mut stub: Stub<Channel>,
     known: &HashMap<EntryId, (i64, SystemTime)>,
 ) -> Result<SyncedEntries, Status> {
-    // One request at a time: the next one waits for the last page of this one's answer.
-    let (requests, outgoing) = mpsc::channel(1);
+    let (requests, outgoing) = mpsc::channel(AHEAD);
     ask(&requests, Request { output_mask: Some(MASK), ids: Vec::new() }).await?;
     let mut pages = stub.sync_authorized_entries(ReceiverStream::new(outgoing)).await?.into_inner();
     let mut synced = SyncedEntries::default();
@@ -68,9 +70,17 @@ pub(super) async fn run(
         }
         page = next(&mut pages).await?;
     }
-    for ids in stale.chunks(SYNC_PAGE) {
-        let ids = ids.iter().map(|id: &EntryId| id.as_str().to_owned()).collect();
-        ask(&requests, Request { output_mask: None, ids }).await?;
+    let mut batches = stale.chunks(SYNC_PAGE);
+    let mut asked = 0;
+    loop {
+        for ids in batches.by_ref().take(AHEAD - asked) {
+            let ids = ids.iter().map(|id: &EntryId| id.as_str().to_owned()).collect();
+            ask(&requests, Request { output_mask: None, ids }).await?;
+            asked += 1;
+        }
+        if asked == 0 {
+            break;
+        }
         loop {
             let page = next(&mut pages).await?;
             synced.take(page.entries, known)?;
@@ -78,6 +88,7 @@ pub(super) async fn run(
                 break;
             }
         }
+        asked -= 1;
     }
     Ok(synced)
 }
@@ -104,10 +115,10 @@ impl SyncedEntries {
         for entry in entries {
             let entry = convert::entry(entry).map_err(WireError::bad_answer)?;
             let created_at = time::seconds(entry.created_at);
+            self.present.insert(entry.id.clone());
             if is_stale(known.get(&entry.id), entry.revision_number, created_at) {
-                self.changed.push(entry.clone());
+                self.changed.push(entry);
             }
-            self.present.insert(entry.id);
         }
         self.bound()
     }
