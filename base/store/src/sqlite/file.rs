@@ -17,8 +17,20 @@ pub(super) async fn open(path: &Path) -> Result<(File, SqliteConnectOptions, Sql
     let lock = lock(path)?;
     create(path).map_err(|source| unavailable(path, source))?;
     let options = file_options(path);
+    look_at(&options).await?;
     let connection = connect(&options).await?;
     Ok((lock, options, connection))
+}
+
+/// Refuses a foreign file before it is opened for writing: to open one that was not closed well is to tidy it up.
+async fn look_at(options: &SqliteConnectOptions) -> Result<(), Failure> {
+    let looking = options.clone().create_if_missing(false).read_only(true).immutable(true);
+    // What cannot be read like this is judged when it is opened.
+    let Ok(mut connection) = looking.connect().await else { return Ok(()) };
+    match refuse_foreign(&mut connection, options.get_filename()).await {
+        Err(Failure::Refused(foreign)) => Err(foreign.into()),
+        Err(Failure::Database(_)) | Ok(()) => Ok(()),
+    }
 }
 
 /// A connection to the database in memory that is called `name`, which must begin with a slash.
@@ -83,12 +95,21 @@ struct CannotOpen {
 
 async fn refuse_foreign(connection: &mut SqliteConnection, path: &Path) -> Result<(), Failure> {
     let owner: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
-    let objects: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *connection).await?;
+    // The table of migrations comes before the first of them, which says whose file it is: a crash may fall in between.
+    let objects = "SELECT count(*) FROM sqlite_schema WHERE tbl_name <> '_sqlx_migrations'";
+    let objects: i64 = sqlx::query_scalar(objects).fetch_one(&mut *connection).await?;
     if owner == APPLICATION_ID || objects == 0 {
         return Ok(());
     }
-    let source = "it is another program's SQLite file".into();
+    let spires =
+        "SELECT count(*) FROM sqlite_schema WHERE name IN ('registered_entries', 'attested_node_entries')";
+    let spires: i64 = sqlx::query_scalar(spires).fetch_one(connection).await?;
+    let source = if spires == 2 {
+        "it is the datastore of a SPIRE server, whose entries `entry show -output json` tells"
+    } else {
+        "it is another program's SQLite file"
+    };
+    let source = source.into();
     Err(StoreError::Schema { place: path.display().to_string(), source }.into())
 }
 

@@ -316,6 +316,42 @@ async fn another_programs_file_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
+async fn spires_own_file_is_refused_by_name_and_left_alone() {
+    let (folder, path) = folder();
+    // Killed before it could put its last changes in place.
+    let mut spire = intrude(&folder.path().join("running")).await;
+    for statement in [
+        "PRAGMA journal_mode = WAL",
+        "CREATE TABLE registered_entries (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE attested_node_entries (id INTEGER PRIMARY KEY)",
+        "PRAGMA wal_checkpoint",
+        "INSERT INTO registered_entries VALUES (1)",
+    ] {
+        execute(&mut spire, statement).await;
+    }
+    let log = PathBuf::from(format!("{}-wal", path.display()));
+    fs::copy(folder.path().join("running"), &path).unwrap();
+    fs::copy(folder.path().join("running-wal"), &log).unwrap();
+    let before = [&path, &log].map(|file| fs::read(file).unwrap());
+    let error = SqliteStore::open(&path).await.unwrap_err();
+    let StoreError::Schema { source, .. } = &error else { panic!("{error:?}") };
+    assert!(source.to_string().contains("SPIRE"), "{source}");
+    assert_eq!([&path, &log].map(|file| fs::read(file).unwrap()), before);
+}
+
+#[tokio::test]
+async fn a_first_start_that_was_cut_short_is_taken_up() {
+    let (_folder, path) = folder();
+    // What the migrator writes before it writes anything of ours.
+    let table = "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
+                 installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, success BOOLEAN NOT NULL, \
+                 checksum BLOB NOT NULL, execution_time BIGINT NOT NULL)";
+    execute(&mut intrude(&path).await, table).await;
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.create_entry(entry(1, "")).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_newer_versions_file_is_refused() {
     let (_folder, path) = folder();
     SqliteStore::open(&path).await.unwrap().close().await;
