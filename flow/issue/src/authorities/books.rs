@@ -93,13 +93,14 @@ impl Books<'_> {
         }
     }
 
-    /// When to look again: at the next preparation, activation or pruning, and within the hour.
+    /// When to look again: at the next preparation, activation or pruning, and within the hour. At once for a kind that
+    /// nothing signs, as when the clock leapt while these books were kept.
     pub(super) fn next_look(&self) -> SystemTime {
         let now = self.now();
-        let rotations = AuthorityKind::ALL.into_iter().filter_map(|kind| {
-            let active = self.usable(kind, State::Active)?;
+        let rotations = AuthorityKind::ALL.into_iter().map(|kind| {
+            let Some(active) = self.usable(kind, State::Active) else { return now };
             let prepared = self.usable(kind, State::Prepared);
-            Some(prepared.map_or(schedule::prepare_at(active), |next| schedule::activate_at(active, next)))
+            prepared.map_or(schedule::prepare_at(active), |next| schedule::activate_at(active, next))
         });
         let next = rotations.chain(published::next_prune(&self.bundle)).min().unwrap_or(now);
         next.clamp(now + Duration::from_secs(1), now + MAX_SLEEP)

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use finial_daemon::go;
 use finial_daemon::metrics::CallStatus;
 use finial_keys::Key;
 
@@ -26,6 +27,7 @@ impl Books<'_> {
         self.record().await?;
         self.finish_revocations().await?;
         for kind in AuthorityKind::ALL {
+            self.note_gap(kind);
             // At most: activate what was prepared before a long sleep, then prepare and activate, then prepare again.
             for _ in 0..4 {
                 match self.due(kind) {
@@ -36,6 +38,29 @@ impl Books<'_> {
             }
         }
         self.publish().await
+    }
+
+    /// Says why an authority that should sign does not: nobody was there to replace it in time, or the clock went back.
+    fn note_gap(&self, kind: AuthorityKind) {
+        let now = self.now();
+        let Some(active) = self.journal.authority(kind, State::Active).filter(|active| !active.is_valid(now))
+        else {
+            return;
+        };
+        let (authority_id, expired_at) = (&active.id, go::format_time(active.not_after));
+        if now < active.not_after {
+            tracing::warn!(
+                authority_id,
+                "{kind} authority is not valid yet by this clock: another takes its place"
+            );
+        } else {
+            tracing::warn!(
+                authority_id,
+                expired_at,
+                "{kind} authority expired while nobody looked after it: another takes its place, and who knows only this \
+                 one must learn of it first"
+            );
+        }
     }
 
     /// Makes a new authority, records it and publishes it. One that was prepared before is given up.

@@ -218,6 +218,16 @@ async fn authorities_that_expired_while_down_are_replaced_at_once() {
 }
 
 #[tokio::test]
+async fn authority_that_expires_while_the_books_are_kept_is_replaced_within_a_second() {
+    let house = House::new();
+    let shelf = house.shelf();
+    let mut books = shelf.open().await.unwrap();
+    books.keep().await.unwrap();
+    house.hand.step(DAY * 2);
+    assert_eq!(books.next_look(), books.now() + Duration::from_secs(1));
+}
+
+#[tokio::test]
 async fn prepared_authority_takes_over_after_a_long_sleep() {
     let house = House::new();
     house.keep().await;
