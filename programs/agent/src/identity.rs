@@ -1,12 +1,15 @@
 //! The agent's own identity: one owner for SVID, key, bundle, their storage, and the channels made with them.
 
+use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context;
 use finial_attest::NodeEvidenceSource;
 use finial_daemon::Clock;
-use finial_identity::{Bundle, BundleSet, CertificateRequest, SpiffeId, X509Credential, X509Svid};
+use finial_identity::{
+    Bundle, BundleSet, CertificateRequest, PrivateKey, SpiffeId, X509Credential, X509Svid,
+};
 use finial_receive::{Source, SourceWriter, X509Context};
 use finial_wire::client::{AgentClient, BundleClient};
 use tokio::sync::watch;
@@ -37,13 +40,16 @@ pub(crate) struct Home {
     pub(crate) clock: Clock,
 }
 
-/// The identity of this agent. What is in use is always stored, and always proven against the bundle beside it.
+/// The identity of this agent. What is in use is always proven against the bundle beside it; and stored, unless the disk
+/// does not take it and without it the identity would be lost all the same.
 #[derive(Debug)]
 pub(crate) struct Identity {
     home: Home,
     credential: X509Credential,
     bundle: Arc<Bundle>,
     channels: watch::Sender<Channel>,
+    /// Whether what is to be stored is not yet.
+    is_unsaved: bool,
 }
 
 impl Home {
@@ -75,7 +81,7 @@ impl Identity {
     ) -> anyhow::Result<Self> {
         home.writer.publish(vec![credential.clone()], only(&bundle))?;
         let channels = watch::Sender::new(home.dialer.channel());
-        Ok(Self { home, credential, bundle, channels })
+        Ok(Self { home, credential, bundle, channels, is_unsaved: false })
     }
 
     pub(crate) fn id(&self) -> &SpiffeId {
@@ -151,7 +157,7 @@ impl Identity {
         if self.home.stored.can_reattest && self.has_evidence() {
             return self.reattest().await;
         }
-        let key = self.home.keys.next(Some(self.svid().public_key())).await?;
+        let key = self.next_key().await?;
         let request = CertificateRequest::create(&key, None)?;
         let client = AgentClient::new(self.channels.borrow().clone());
         let svid = answer(self.clock(), client.renew_agent(request)).await?;
@@ -165,7 +171,7 @@ impl Identity {
     /// # Errors
     /// As [`renew`](Self::renew), or why the node has nothing to show.
     pub(crate) async fn reattest(&mut self) -> anyhow::Result<()> {
-        let key = self.home.keys.next(Some(self.svid().public_key())).await?;
+        let key = self.next_key().await?;
         let (trust_domain, clock) = (self.id().trust_domain(), self.home.clock.clone());
         let channel = self.channels.borrow().clone();
         let evidence = self.home.evidence.as_deref_mut().context("this node has nothing to attest with")?;
@@ -181,6 +187,22 @@ impl Identity {
         Ok(())
     }
 
+    async fn next_key(&self) -> anyhow::Result<PrivateKey> {
+        let in_use = Some(self.svid().public_key());
+        if self.can_do_without_disk() {
+            return self.home.keys.next_or_passing(in_use).await;
+        }
+        self.home.keys.next(in_use).await
+    }
+
+    /// Whether what is on the disk counts for little: the node can attest again, or the SVID is about to end, and with it
+    /// an identity that a token brought.
+    fn can_do_without_disk(&self) -> bool {
+        let life = self.expires_at().duration_since(self.svid().not_before()).unwrap_or_default();
+        let left = self.expires_at().duration_since(self.clock().now()).unwrap_or_default();
+        (self.can_reattest() && self.has_evidence()) || left < life / 4
+    }
+
     /// Proven, then stored, then used, so that no crash leaves the agent with an SVID that the server no longer accepts.
     async fn replace(
         &mut self,
@@ -193,7 +215,18 @@ impl Identity {
         stored.svid = Some(next.svid().clone());
         stored.bundle = Some(Bundle::clone(&bundle));
         stored.can_reattest = can_reattest;
-        self.home.storage.save(&stored).await.context("the new SVID is not used")?;
+        let saved = self.home.storage.save(&stored).await;
+        self.is_unsaved = saved.is_err();
+        match saved {
+            Err(error) if self.can_do_without_disk() => {
+                let error: &(dyn std::error::Error + 'static) = &error;
+                tracing::error!(
+                    error,
+                    "the agent's new SVID is in use, and not stored: a restart would lose it"
+                );
+            }
+            saved => saved.context("the new SVID is not used")?,
+        }
         self.home.stored = stored;
         self.home.writer.publish(vec![next.clone()], only(&bundle))?;
         (self.credential, self.bundle) = (next, bundle);
@@ -223,7 +256,17 @@ impl Identity {
         self.bundle = Arc::clone(bundle);
         if !is_stored {
             self.home.stored.bundle = Some(Bundle::clone(bundle));
+            self.is_unsaved = true;
+            self.save().await?;
+        }
+        Ok(())
+    }
+
+    /// Stores what could not be stored before: a bundle that is not on the disk is missed by the next start.
+    pub(crate) async fn save(&mut self) -> io::Result<()> {
+        if self.is_unsaved {
             self.home.storage.save(&self.home.stored).await?;
+            self.is_unsaved = false;
         }
         Ok(())
     }

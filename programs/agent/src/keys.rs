@@ -49,6 +49,17 @@ impl AgentKeys {
         Ok(None)
     }
 
+    /// As [`next`](Self::next), or, when the disk does not take it, a key that the next start will not find.
+    pub(crate) async fn next_or_passing(&self, in_use: Option<&PublicKey>) -> anyhow::Result<PrivateKey> {
+        let error = match self.next(in_use).await {
+            Err(error) => error,
+            key => return key,
+        };
+        let error: &(dyn std::error::Error + 'static) = error.as_ref();
+        tracing::error!(error, "the agent's new key is held in memory only: a restart would lose it");
+        PrivateKey::generate(KeyKind::EcP256).context("the agent's new key cannot be made")
+    }
+
     /// A new key, in the slot that does not hold the key of the SVID in use.
     pub(crate) async fn next(&self, in_use: Option<&PublicKey>) -> anyhow::Result<PrivateKey> {
         let mut slot = SLOTS[0];

@@ -88,6 +88,7 @@ impl Keeper {
                 Event::Estranged => self.find_back().await,
                 Event::Snapshot => self.follow_bundle().await.map_err(|denial| self.denied(denial)),
                 Event::Sync => {
+                    self.save().await;
                     let failure = syncs.borrow_and_update().failure.clone();
                     self.judge(failure).await.map_err(|denial| self.denied(denial))
                 }
@@ -201,7 +202,18 @@ impl Keeper {
         );
         // A server whose new authority is not in the bundle yet is understood after the next sync.
         self.cache.sync_now();
+        if self.may_be_unwanted() {
+            self.identity.go_anonymous();
+        }
         Ok(())
+    }
+
+    /// Whether the server may have closed the door on this SVID, whose authority is withdrawn or unknown by now, to an
+    /// agent that can do without it: what it has to show is heard from anybody.
+    fn may_be_unwanted(&self) -> bool {
+        let identity = &self.identity;
+        let can_reattest = identity.can_reattest() && identity.has_evidence();
+        can_reattest && !holds(identity.svid(), identity.bundle(), identity.clock().now())
     }
 
     /// Looks for a newer bundle. An SVID that is of it goes on: nothing but the bundle was missing. Any other is lost, and
@@ -224,9 +236,20 @@ impl Keeper {
         Ok(())
     }
 
+    /// Tries again what the disk did not take. It was told of at first.
+    async fn save(&mut self) {
+        if let Err(error) = self.identity.save().await {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::debug!(error, "the agent's identity is still not stored");
+        }
+    }
+
     async fn follow_bundle(&mut self) -> Result<(), AgentDenial> {
         let snapshot = self.cache.snapshot();
-        if !snapshot.is_synced() || Arc::ptr_eq(snapshot.bundle(), self.identity.bundle()) {
+        let (newest, current) = (snapshot.bundle(), self.identity.bundle());
+        // After a renewal the agent may be ahead of its cache.
+        let is_known = Arc::ptr_eq(newest, current) || newest.sequence_number < current.sequence_number;
+        if !snapshot.is_synced() || is_known {
             return Ok(());
         }
         if let Err(error) = self.identity.adopt(snapshot.bundle()).await {

@@ -219,7 +219,7 @@ impl Owner {
     fn sync_failed(&mut self, status: Status) {
         self.schedule.failed(self.clock.monotonic());
         if !self.report.borrow().is_degraded() {
-            let error = status.message();
+            let error: &(dyn std::error::Error + 'static) = &status;
             tracing::warn!(error, "cannot sync with the server; serving what is held until it expires");
         }
         self.report.send_modify(|state| state.failure = Some(status));
