@@ -1,13 +1,11 @@
 //! An agent in 256 MiB of memory: a thousand entries, a thousand open streams, and every SVID issued anew.
 
-use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use finial_daemon::Clock;
 use finial_identity::{EntryDraft, Selector, SpiffeId, TrustDomain, X509Svid};
 use finial_receive::Endpoint;
-use finial_testkit::{Pair, Process, skip};
+use finial_testkit::{MemoryGroup, Pair, skip};
 use finial_wire::X509Context;
 use finial_wire::client::{EntryClient, LocalAuthorityClient, WorkloadClient};
 use futures_util::stream::{BoxStream, FuturesUnordered};
@@ -21,33 +19,6 @@ const STREAMS: usize = 1_000;
 const STREAMS_A_CONNECTION: usize = 100;
 
 type Stream = BoxStream<'static, Result<X509Context, Status>>;
-
-/// A control group with this much memory for one process. It is removed when this is dropped.
-struct Group(PathBuf);
-
-impl Group {
-    fn around(process: &Process) -> Option<Self> {
-        let name = format!("finial-test-{}", process.id());
-        let [first, second] =
-            ["/sys/fs/cgroup/memory", "/sys/fs/cgroup"].map(|root| PathBuf::from(root).join(&name));
-        let limits = [(first, "memory.limit_in_bytes"), (second, "memory.max")];
-        limits.into_iter().find_map(|(folder, limit)| {
-            fs::create_dir(&folder).ok()?;
-            let group = Self(folder);
-            let write = |file: &str, value: String| fs::write(group.0.join(file), value);
-            write(limit, LIMIT.to_string()).ok()?;
-            write("cgroup.procs", process.id().to_string()).ok()?;
-            Some(group)
-        })
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // Empty once its process has ended; if that lingers, an empty group is all that stays behind.
-        let _ = fs::remove_dir(&self.0);
-    }
-}
 
 fn channel(pair: &Pair, socket: &str) -> Channel {
     finial_receive::connect(&Endpoint::Unix(pair.path(socket).into()))
@@ -86,7 +57,7 @@ async fn an_agent_in_256_mib_serves_a_thousand_streams_through_a_rotation() {
     let pair = Pair::new();
     let _server = tokio::task::block_in_place(|| pair.server());
     let agent = tokio::task::block_in_place(|| pair.join());
-    let Some(_group) = Group::around(&agent) else {
+    let Some(_group) = MemoryGroup::around(&agent, LIMIT) else {
         return skip("memory control group", false, "only root may make one");
     };
     let nobody = |n: u32| 4_000_000_000 + n;

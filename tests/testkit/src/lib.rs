@@ -10,6 +10,8 @@
 #![expect(clippy::expect_used, reason = "a test ends at the first thing that goes wrong")]
 
 mod dev;
+mod faults;
+mod group;
 mod pair;
 mod peer;
 mod place;
@@ -19,6 +21,8 @@ mod process;
 mod usage;
 
 pub use dev::Dev;
+pub use faults::{Fault, Faults};
+pub use group::MemoryGroup;
 pub use pair::Pair;
 pub use peer::{envoy, go_peer, grpcurl, installed, python, skip, systemd_root, traefik};
 pub use place::{example, finial};

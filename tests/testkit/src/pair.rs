@@ -55,6 +55,17 @@ impl Pair {
     /// # Panics
     /// With its log, when it does not become healthy.
     pub fn server_with(&self, settings: &str, node_attestors: &str) -> Process {
+        let mut process = Process::spawn("server", &mut self.server_command(settings, node_attestors));
+        process
+            .until("healthy server", || self.cli(&["server", "healthcheck"]).status.success().then_some(()));
+        process
+    }
+
+    /// What [`server_with`](Self::server_with) starts: its configuration is written, and it does not run yet.
+    ///
+    /// # Panics
+    /// When there is no room for the configuration.
+    pub fn server_command(&self, settings: &str, node_attestors: &str) -> Command {
         let (port, data, config) = (self.port, self.path("server"), self.path("server.conf"));
         let mut text = String::from("server {\n    trust_domain = \"example.org\"\n");
         let _ =
@@ -70,11 +81,9 @@ impl Pair {
         );
         let _ = writeln!(text, "{node_attestors}\n}}");
         std::fs::write(&config, text).expect("the server's configuration");
-        let mut process =
-            Process::spawn("server", Command::new(finial()).args(["server", "run", "-config", &config]));
-        process
-            .until("healthy server", || self.cli(&["server", "healthcheck"]).status.success().then_some(()));
-        process
+        let mut command = Command::new(finial());
+        command.args(["server", "run", "-config", &config]);
+        command
     }
 
     /// Starts an agent with these flags and waits for its socket.
@@ -82,13 +91,19 @@ impl Pair {
     /// # Panics
     /// With its log, when there is none.
     pub fn agent(&self, flags: &[&str]) -> Process {
+        let mut process = Process::spawn("agent", &mut self.agent_command(flags));
+        let socket = self.path("agent.sock");
+        process.until("socket", || Path::new(&socket).exists().then_some(()));
+        process
+    }
+
+    /// What [`agent`](Self::agent) starts.
+    pub fn agent_command(&self, flags: &[&str]) -> Command {
         let (port, data, socket) = (self.port.to_string(), self.path("agent"), self.path("agent.sock"));
         let mut command = Command::new(finial());
         command.args(["agent", "run", "-trustDomain", "example.org", "-serverAddress", "127.0.0.1"]);
         command.args(["-serverPort", &port, "-dataDir", &data, "-socketPath", &socket]).args(flags);
-        let mut process = Process::spawn("agent", &mut command);
-        process.until("socket", || Path::new(&socket).exists().then_some(()));
-        process
+        command
     }
 
     /// Joins an agent by a token, and gives this user the identity `/web`.

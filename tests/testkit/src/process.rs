@@ -106,6 +106,14 @@ impl Process {
         ended.unwrap_or_else(|| panic!("{} did not end within {LIMIT:?}:\n{}", self.name, self.log()))
     }
 
+    /// How it ended, if it has.
+    ///
+    /// # Panics
+    /// When the operating system does not say.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("its state")
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
