@@ -10,7 +10,7 @@ use finial_agent::{Config as AgentConfig, TrustBundle};
 use finial_daemon::{Clock, ClockHand, Tasks};
 use finial_identity::{Bundle, Entry, EntryDraft, Selector, SpiffeId, TrustDomain};
 use finial_receive::Endpoint;
-use finial_server::{App as Server, Config as ServerConfig, NodeAttestorsConfig};
+use finial_server::{App as Server, Config as ServerConfig, KeysConfig, NodeAttestorsConfig};
 use finial_wire::{
     AgentFilter, JoinTokenRequest, X509Context,
     client::{AgentClient, BundleClient, EntryClient, LocalAuthorityClient, WorkloadClient},
@@ -68,6 +68,8 @@ pub(crate) struct Domain {
     pub(crate) port: u16,
     pub(crate) server: Option<Running>,
     node_attestors: NodeAttestorsConfig,
+    /// Where the server keeps its keys; `None` for the default.
+    pub(crate) server_keys: Option<KeysConfig>,
     folder: TempDir,
 }
 
@@ -79,28 +81,39 @@ impl Domain {
 
     /// Starts a server that attests agents in these ways.
     pub(crate) async fn start_with(clock: &Clock, node_attestors: NodeAttestorsConfig) -> Self {
-        let mut domain = Self {
+        let mut domain = Self::new(clock, node_attestors);
+        domain.start_server().await;
+        domain
+    }
+
+    /// A domain whose server was never started.
+    pub(crate) fn new(clock: &Clock, node_attestors: NodeAttestorsConfig) -> Self {
+        Self {
             clock: clock.clone(),
             tasks: Tasks::new(clock.clone()),
             trust_domain: TrustDomain::parse("example.org").unwrap(),
             port: 0,
             server: None,
             node_attestors,
+            server_keys: None,
             folder: tempfile::Builder::new().prefix("finial").tempdir().unwrap(),
-        };
-        domain.start_server().await;
-        domain
+        }
     }
 
     /// Starts the server (again), on the port it had.
     pub(crate) async fn start_server(&mut self) {
-        let app: Server = finial_server::build(self.server_config(), &self.clock).await.unwrap();
+        self.try_start_server().await.unwrap();
+    }
+
+    pub(crate) async fn try_start_server(&mut self) -> anyhow::Result<()> {
+        let app: Server = finial_server::build(self.server_config(), &self.clock).await?;
         self.port = app.address().port();
         self.server = Some(Running::start(&self.tasks, "server", |stopped| {
             app.run(async {
                 let _ = stopped.await;
             })
         }));
+        Ok(())
     }
 
     pub(crate) async fn stop_server(&mut self) {
@@ -113,6 +126,9 @@ impl Domain {
         config.bind_port = self.port;
         config.socket_path = self.path("server.sock");
         config.node_attestors = self.node_attestors.clone();
+        if let Some(keys) = &self.server_keys {
+            config.keys = keys.clone();
+        }
         config
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod agent;
+mod cells;
 mod domain;
 
 mod admin;
@@ -13,9 +14,11 @@ mod confined;
 mod documents;
 mod examples;
 mod exchange;
+mod faults;
 mod federation;
 mod first_contact;
 mod first_identity;
+
 mod ghostunnel;
 mod helper;
 mod helper_commands;
