@@ -100,6 +100,16 @@ pub enum IssueError {
         /// What is configured.
         kind: KeyKind,
     },
+    /// The journal is of a server of another trust domain.
+    #[error(
+        "the stored authorities are of `{found}`, and this server is of `{configured}`: name another datastore"
+    )]
+    OtherTrustDomain {
+        /// The name in a stored authority.
+        found: String,
+        /// The ID of the configured trust domain.
+        configured: String,
+    },
     /// The key manager failed.
     #[error("signing key could not be used")]
     Keys(#[from] KeysError),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use finial_daemon::Clock;
-use finial_identity::Bundle;
+use finial_identity::{Bundle, ForeignChain};
 use finial_keys::{Key, KeyManager};
 use finial_store::{Bundles, Journal as JournalStore, JournalRecord};
 
@@ -31,10 +31,10 @@ impl Shelf {
     /// | journal, but not its keys | those authorities become old, and stay published until they expire |
     /// | keys, but no journal | keys whose authority the bundle holds go on; the others are kept, and never replaced |
     /// | a journal that is damaged | the previous one; the damaged bytes are carried along |
-    /// | a journal of a later version | an error, and nothing is touched |
+    /// | a journal of a later version, or of another trust domain | an error, and nothing is touched |
     ///
     /// # Errors
-    /// Those of the store and of the keys, and [`IssueError::JournalFormat`].
+    /// Those of the store and of the keys, [`IssueError::JournalFormat`] and [`IssueError::OtherTrustDomain`].
     pub(super) async fn open(&self) -> Result<Books<'_>, IssueError> {
         let stored = self.journal.journal().await?;
         let revision = stored.as_ref().map(|record| record.revision);
@@ -42,6 +42,7 @@ impl Shelf {
             Some(record) => self.read(&record).await?,
             None => (Journal::default(), Some(Journal::default())),
         };
+        self.refuse_other_trust_domain(&journal)?;
         let bundle = self.stored_bundle().await?;
         let keys = self.keys.keys().await?;
         let mut books = Books { shelf: self, journal, recorded, revision, bundle, keys };
@@ -50,6 +51,21 @@ impl Shelf {
         }
         give_up_keyless(&mut books);
         Ok(books)
+    }
+
+    /// An authority of one trust domain in the bundle of another would be trusted for what it may not sign.
+    fn refuse_other_trust_domain(&self, journal: &Journal) -> Result<(), IssueError> {
+        let configured = self.config.trust_domain.id();
+        let authorities = journal.authorities.iter().filter(|record| record.kind == AuthorityKind::X509);
+        for record in authorities {
+            // One that cannot be read is noticed when it is to sign.
+            let Ok(chain) = ForeignChain::from_chain(vec![record.document.clone().into()]) else { continue };
+            if let Some(found) = chain.uri_names().iter().find(|name| **name != configured.to_string()) {
+                let (found, configured) = (found.clone(), configured.to_string());
+                return Err(IssueError::OtherTrustDomain { found, configured });
+            }
+        }
+        Ok(())
     }
 
     /// The bundle of our trust domain as the store holds it.

@@ -205,6 +205,19 @@ async fn journal_of_a_later_version_stops_the_start_and_is_not_touched() {
 }
 
 #[tokio::test]
+async fn journal_of_another_trust_domain_stops_the_start_and_is_not_touched() {
+    let mut house = House::new();
+    house.keep().await;
+    let before = house.store.journal_bytes();
+    house.config.trust_domain = finial_identity::TrustDomain::parse("other.example").unwrap();
+    let shelf = house.shelf();
+    let error = shelf.open().await.unwrap_err();
+    assert!(matches!(error, IssueError::OtherTrustDomain { .. }), "{error}");
+    assert!(error.to_string().contains("spiffe://example.org"), "{error}");
+    assert_eq!(house.store.journal_bytes(), before);
+}
+
+#[tokio::test]
 async fn authorities_that_expired_while_down_are_replaced_at_once() {
     let house = House::new();
     house.keep().await;
