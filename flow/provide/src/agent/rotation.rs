@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use finial_daemon::Backoff;
+use finial_daemon::{Backoff, jitter};
 use finial_identity::{Entry, EntryId, X509Credential};
 
 use self::choice::Choice;
@@ -148,10 +148,11 @@ impl Rotation {
         self.held.insert(entry.id.clone(), held);
     }
 
-    /// Leaves this entry alone for a while, longer each time.
-    pub(super) fn refuse(&mut self, entry: &EntryId, reason: &str, now: Duration) {
+    /// Leaves this entry alone for a while, longer each time; less long when what it holds is about to expire.
+    pub(super) fn refuse(&mut self, entry: &EntryId, reason: &str, now: Moment) {
+        let held = self.held.get(entry).map(|held| held.credential.svid().not_after());
         let refused = self.refused.entry(entry.clone()).or_insert_with(Refused::new);
-        refused.again_at = now + refused.backoff.next();
+        refused.again_at = now.monotonic + hasten(refused.backoff.next(), held, now.wall);
         reason.clone_into(&mut refused.reason);
     }
 
@@ -160,10 +161,14 @@ impl Rotation {
         self.refused.remove(entry);
     }
 
-    /// A whole call failed: pause, longer each time, and ask for less.
-    pub(super) fn call_failed(&mut self, reason: &str, now: Duration) {
+    /// A whole call failed: pause, longer each time, and ask for less. Who holds what is about to expire comes back
+    /// before those who can wait, and nobody before the server has said.
+    pub(super) fn call_failed(&mut self, reason: &str, not_before: Option<Duration>, now: Moment) {
         self.failure = Some(reason.to_owned());
-        self.pace.failed(now);
+        let wait = hasten(self.pace.failed(), self.next_expiry(), now.wall);
+        // Those who are told the same do not come back together.
+        let told = not_before.map(|told| told + jitter(told / 4, 1.0));
+        self.pace.rest_until(now.monotonic + told.unwrap_or(wait));
     }
 
     /// A call succeeded: no pause, and ask for more again.
@@ -235,6 +240,12 @@ impl Rotation {
 /// Whether two readings of an entry are the same: one deleted and made again under its ID is another.
 pub(super) fn is_same_revision(one: &Entry, other: &Entry) -> bool {
     one.revision_number == other.revision_number && one.created_at == other.created_at
+}
+
+/// At most a quarter of what is left, so that it is asked for some times more before it has expired.
+fn hasten(wait: Duration, expires_at: Option<SystemTime>, now: SystemTime) -> Duration {
+    let left = expires_at.map(|end| end.duration_since(now).unwrap_or_default());
+    left.map_or(wait, |left| wait.min((left / 4).max(RETRY.0)))
 }
 
 fn earliest<T: Ord>(one: Option<T>, other: T) -> Option<T> {

@@ -18,7 +18,7 @@ impl Owner {
             }
             Err(status) => {
                 let error = status.message();
-                self.rotation.call_failed(error, self.clock.monotonic());
+                self.rotation.call_failed(error, None, self.moment());
                 tracing::warn!(error, "a batch of SVIDs could not be issued; trying again");
             }
         }
@@ -44,7 +44,7 @@ impl Owner {
             }
             Err(error) => {
                 tracing::warn!(entry.id = %entry.id, spiffe_id = %entry.spiffe_id, error, "got no X.509-SVID");
-                self.rotation.refuse(&entry.id, &error, now.monotonic);
+                self.rotation.refuse(&entry.id, &error, now);
                 // The server may know more than this agent: an authority, or that the entry is gone.
                 self.schedule.suspect(now.monotonic);
                 return;
@@ -52,7 +52,7 @@ impl Owner {
         }
         if !stands {
             // It serves until there is a better one; how soon that is, is for the server's administrator.
-            self.rotation.refuse(&entry.id, TAINTED, now.monotonic);
+            self.rotation.refuse(&entry.id, TAINTED, now);
         } else {
             self.rotation.accept(&entry.id);
         }

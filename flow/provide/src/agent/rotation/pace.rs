@@ -47,10 +47,16 @@ impl Pace {
         self.resume_at
     }
 
-    pub(super) fn failed(&mut self, now: Duration) {
-        self.resume_at = now + self.backoff.next();
+    /// Asks for less from now on, and gives how long to pause: longer each time.
+    pub(super) fn failed(&mut self) -> Duration {
         self.size = (self.size / 2).max(1);
         self.calls = 1;
+        self.backoff.next()
+    }
+
+    /// Pauses until then, on the monotonic scale.
+    pub(super) fn rest_until(&mut self, resume_at: Duration) {
+        self.resume_at = resume_at;
     }
 
     pub(super) fn succeeded(&mut self) {

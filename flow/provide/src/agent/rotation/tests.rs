@@ -108,7 +108,7 @@ fn failed_call_pauses_and_halves_the_batch() {
     let names: Vec<String> = (0..600).map(|number| number.to_string()).collect();
     let mut case = Case::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(case.due(Duration::ZERO).len(), 500);
-    case.rotation.call_failed("no route", Duration::ZERO);
+    case.rotation.call_failed("no route", None, moment(Duration::ZERO));
     assert!(case.due(Duration::from_millis(400)).is_empty());
     assert_eq!(case.due(Duration::from_millis(600)).len(), 250);
     case.rotation.call_succeeded();
@@ -116,9 +116,37 @@ fn failed_call_pauses_and_halves_the_batch() {
 }
 
 #[test]
+fn after_failures_what_is_about_to_expire_is_asked_for_before_what_can_wait() {
+    let pause = |left: Duration| {
+        let mut case = Case::new(&["a"]);
+        case.install("a", left);
+        let late = left / 2 + left / 10;
+        (0..20).for_each(|_| case.rotation.call_failed("no route", None, moment(late)));
+        case.rotation.plan(&case.catalog, moment(late)).retry_at.unwrap() - late
+    };
+    let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
+    assert_eq!(pause(minute), Duration::from_secs(6), "a quarter of the 24 s that are left");
+    assert!(pause(hour) > minute);
+}
+
+#[test]
+fn nobody_comes_back_before_the_server_has_said_nor_all_at_that_moment() {
+    let told = Duration::from_secs(8);
+    let pauses: Vec<_> = (0..50)
+        .map(|_| {
+            let mut case = Case::new(&["a"]);
+            case.rotation.call_failed("too many at once", Some(told), moment(Duration::ZERO));
+            case.rotation.plan(&case.catalog, moment(Duration::ZERO)).retry_at.unwrap()
+        })
+        .collect();
+    assert!(pauses.iter().all(|pause| (told..told * 2).contains(pause)), "{pauses:?}");
+    assert!(pauses.iter().any(|pause| *pause > told + told / 8), "{pauses:?}");
+}
+
+#[test]
 fn batch_never_shrinks_to_nothing() {
     let mut case = Case::new(&["a"]);
-    (0..20).for_each(|_| case.rotation.call_failed("no route", Duration::ZERO));
+    (0..20).for_each(|_| case.rotation.call_failed("no route", None, moment(Duration::ZERO)));
     assert_eq!(case.due(10 * MINUTE), ["a"]);
 }
 
@@ -126,7 +154,7 @@ fn batch_never_shrinks_to_nothing() {
 fn refused_entry_does_not_hold_up_the_others() {
     let mut case = Case::new(&["a", "b"]);
     let refused = case.entry("a").id.clone();
-    case.rotation.refuse(&refused, "no", Duration::ZERO);
+    case.rotation.refuse(&refused, "no", moment(Duration::ZERO));
     assert_eq!(case.due(Duration::ZERO), ["b"]);
     let plan = case.rotation.plan(&case.catalog, moment(Duration::ZERO));
     assert!(plan.retry_at.is_some_and(|again| again <= Duration::from_millis(550)));
@@ -177,7 +205,7 @@ fn calls_run_side_by_side_once_one_has_succeeded_and_alone_after_a_failure() {
     assert!(case.rotation.may_call(0) && !case.rotation.may_call(1));
     case.rotation.call_succeeded();
     assert!(case.rotation.may_call(2) && !case.rotation.may_call(3));
-    case.rotation.call_failed("no route", Duration::ZERO);
+    case.rotation.call_failed("no route", None, moment(Duration::ZERO));
     assert!(!case.rotation.may_call(1));
 }
 
