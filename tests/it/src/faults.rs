@@ -19,15 +19,16 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::cells;
 
 /// Injections into each story: (in `make test`, in `make soak`).
-const INJECTIONS: (u64, u64) = (18, 600);
+const INJECTIONS: (u64, u64) = (14, 600);
 /// Whether the fault stays from its first call on.
-const KINDS: [(Fault, bool); 6] = [
+const KINDS: [(Fault, bool); 7] = [
     (Fault::Kill, false),
     (Fault::Full, true),
     (Fault::Torn, false),
     (Fault::Broken, false),
     (Fault::Full, false),
     (Fault::Broken, true),
+    (Fault::ReadOnly, true),
 ];
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long anything may take that must come about.
@@ -92,7 +93,11 @@ fn injections() -> u64 {
 }
 
 /// Waits for `answer` as long as the program lives; `None` when it has ended.
-async fn meanwhile<T>(process: &mut Process, clock: &Clock, answer: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn meanwhile<T>(
+    process: &mut Process,
+    clock: &Clock,
+    answer: impl Future<Output = T>,
+) -> Option<T> {
     let ended = async {
         while process.ended().is_none() {
             clock.sleep(PAUSE).await;
@@ -106,7 +111,7 @@ async fn meanwhile<T>(process: &mut Process, clock: &Clock, answer: impl Future<
 }
 
 /// Asks it to stop, and waits until it has.
-async fn stop(process: &mut Process, clock: &Clock) -> anyhow::Result<()> {
+pub(crate) async fn stop(process: &mut Process, clock: &Clock) -> anyhow::Result<()> {
     if process.ended().is_some() {
         return Ok(());
     }

@@ -7,6 +7,7 @@ mod domain;
 
 mod admin;
 mod bad_days;
+mod bad_state;
 mod commands;
 mod compatibility;
 mod configuration;
@@ -18,12 +19,13 @@ mod faults;
 mod federation;
 mod first_contact;
 mod first_identity;
-
+mod gaps;
 mod ghostunnel;
 mod helper;
 mod helper_commands;
 mod hostile;
 mod identity_header;
+mod leaks;
 mod memory;
 mod outage;
 mod pages;

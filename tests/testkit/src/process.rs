@@ -6,6 +6,7 @@ mod tests;
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use tempfile::NamedTempFile;
@@ -61,6 +62,11 @@ impl Process {
     /// All it has printed so far, both streams.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.log.path()).expect("its log")).into_owned()
+    }
+
+    /// Where its [`log`](Self::log) is written.
+    pub fn log_path(&self) -> &Path {
+        self.log.path()
     }
 
     /// Asks until there is an answer.
