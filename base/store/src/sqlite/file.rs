@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
 
 use super::failure::Failure;
 use crate::StoreError;
@@ -47,14 +47,26 @@ fn shared_options(path: &Path) -> SqliteConnectOptions {
     options.foreign_keys(true).busy_timeout(BUSY_TIMEOUT).disable_statement_logging()
 }
 
-/// The connection that writes: to a file of ours, in WAL mode, with the newest schema.
+/// The connection that writes: to a file of ours, in WAL mode, with the newest schema. What is refused is closed again
+/// before this returns, so that nothing is left beside the file.
 pub(super) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, Failure> {
     let mut connection = options.connect().await?;
-    refuse_foreign(&mut connection, options.get_filename()).await?;
+    match set_up(&mut connection, options.get_filename()).await {
+        Ok(()) => Ok(connection),
+        Err(failure) => {
+            // The first failure is the one to tell.
+            let _ = connection.close().await;
+            Err(failure)
+        }
+    }
+}
+
+async fn set_up(connection: &mut SqliteConnection, path: &Path) -> Result<(), Failure> {
+    refuse_foreign(connection, path).await?;
     // Only now: the mode is written into the file. A database in memory answers with its own mode.
-    sqlx::query("PRAGMA journal_mode = WAL").execute(&mut connection).await?;
-    migrator().run(&mut connection).await.map_err(|error| sqlx::Error::Migrate(error.into()))?;
-    Ok(connection)
+    sqlx::query("PRAGMA journal_mode = WAL").execute(&mut *connection).await?;
+    migrator().run(connection).await.map_err(|error| sqlx::Error::Migrate(error.into()))?;
+    Ok(())
 }
 
 /// A few connections that only read.
