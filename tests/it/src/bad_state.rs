@@ -129,7 +129,7 @@ fn cells() -> Vec<Cell> {
         agent("identity is torn", |it| damage(it, &[DATA]), Serves(&["the stored identity is damaged"])),
         agent("identity is empty", |it| fs::write(it.join(DATA), "").unwrap(), Serves(&["the stored identity is damaged"])),
         agent("identity is torn, and the one before it", |it| damage(it, &[DATA, "agent-data.json.prev"]), Refuses(&["agent-data.json", "backup"])),
-        agent("identity is a folder", |it| into_folder(it, DATA), Serves(&["the stored identity is damaged"])),
+        agent("identity is a folder", |it| into_folder(it, DATA), Refuses(&["agent-data.json", "move the folder of that name away"])),
         agent("a temporary file was left behind", |it| fs::write(it.join(".agent-data.json.tmp"), "{ torn").unwrap(), Serves(&[])),
     ];
     for (fault, text) in [(Fault::Full, "the disk is full"), (Fault::Broken, "the disk takes no writes"), (Fault::ReadOnly, "the folder is read-only")] {

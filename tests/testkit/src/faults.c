@@ -146,6 +146,12 @@ BY_FD(fchmod, SYS_fchmod, (int fd, mode_t mode), fd, mode)
 BY_FD(fallocate, SYS_fallocate, (int fd, int mode, off_t offset, off_t length), fd, mode, offset, length)
 BY_PATH(rename, SYS_renameat2, (const char *from, const char *path), AT_FDCWD, from, AT_FDCWD, path, 0)
 BY_PATH(unlink, SYS_unlinkat, (const char *path), AT_FDCWD, path, 0)
-BY_PATH(mkdir, SYS_mkdirat, (const char *path, mode_t mode), AT_FDCWD, path, mode)
+
+// One that is there already is told of before anything else.
+int mkdir(const char *path, mode_t mode) {
+    int error = syscall(SYS_faccessat, AT_FDCWD, path, F_OK) ? meets("mkdir", path, 0) : 0;
+    return error ? fails(error) : syscall(SYS_mkdirat, AT_FDCWD, path, mode);
+}
+
 BY_PATH(link, SYS_linkat, (const char *from, const char *path), AT_FDCWD, from, AT_FDCWD, path, 0)
 BY_PATH(linkat, SYS_linkat, (int from_at, const char *from, int at, const char *path, int flags), from_at, from, at, path, flags)
