@@ -41,9 +41,9 @@ bench: ## speed, as ratios against a primitive or another program in the same ru
 	cargo build --release --locked --package finial-cli --bin finial
 	cargo bench --locked --package finial-benches
 
-soak: ## the bad days at full size: two thousand agents parted from their server, 200 restarts under 1,000 streams, 1,000 rotations under load, 100 of PostgreSQL's, a helper killed 500 times under 100,000 reads, 450 Envoys, a fault at 1,200 writes (FINIAL_INJECTIONS=n for n of each kind)
+soak: ## the bad days at full size: two thousand agents of fifty SVIDs parted from their server, a million connections, 200 restarts under 1,000 streams, 1,000 rotations under load, 100 of PostgreSQL's, a helper killed 500 times under 100,000 reads, 450 Envoys, a fault at 1,200 writes (FINIAL_INJECTIONS=n for n of each kind)
 	cargo build --release --locked --package finial-cli --bin finial
-	FINIAL_SOAK=1 cargo test --release --locked --package finial-it -- --nocapture storm restarts rotations killed faults
+	FINIAL_SOAK=1 cargo test --release --locked --package finial-it -- --nocapture storm restarts rotations killed faults leaks
 	FINIAL_SOAK=1 cargo test --release --locked --package finial-interop -- --nocapture crowd postgres::rotations
 
 fuzz: ## what a fuzzer thinks up, for each parser a minute (FUZZ_SECONDS=60; with a nightly compiler and g++; 10 min to build it at first)
