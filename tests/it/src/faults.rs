@@ -15,6 +15,7 @@ use std::time::Duration;
 use finial_daemon::Clock;
 use finial_testkit::{Fault, Process};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use crate::cells;
 
@@ -120,6 +121,25 @@ pub(crate) async fn stop(process: &mut Process, clock: &Clock) -> anyhow::Result
     let stopped = clock.timeout(PATIENCE, stopped).await;
     anyhow::ensure!(stopped.is_ok(), "it does not stop:\n{}", process.log());
     Ok(())
+}
+
+/// Whether an agent writes down, within this time, what is looked for in its `agent-data.json`.
+async fn notes(file: &str, clock: &Clock, limit: Duration, is_such: impl Fn(&Value) -> bool) -> bool {
+    let noted = async {
+        loop {
+            let noted = std::fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            if noted.is_some_and(|noted| is_such(&noted)) {
+                return;
+            }
+            clock.sleep(PAUSE).await;
+        }
+    };
+    clock.timeout(limit, noted).await.is_ok()
+}
+
+/// Whether so many authorities are noted.
+fn knows(noted: &Value, authorities: usize) -> bool {
+    noted["bundle"].as_array().is_some_and(|bundle| bundle.len() == authorities)
 }
 
 #[test]

@@ -17,7 +17,7 @@ use futures_util::StreamExt;
 use serde_json::Value;
 use tonic::transport::Channel;
 
-use super::{Injection, PATIENCE, PAUSE, meanwhile, stop};
+use super::{Injection, PATIENCE, PAUSE, knows, meanwhile, notes, stop};
 use crate::domain::NODE;
 use crate::reattestation::provision;
 
@@ -223,7 +223,7 @@ impl Story {
         let prepared = authorities.prepare_x509().await?.id;
         let mut bundle = BundleClient::new(self.server()).bundle().await?;
         let known = bundle.x509_authorities.len();
-        if !self.notes(|noted| noted["bundle"].as_array().is_some_and(|it| it.len() == known)).await {
+        if !self.notes(|noted| knows(noted, known)).await {
             return Ok(());
         }
         authorities.activate_x509(&prepared).await?;
@@ -243,17 +243,7 @@ impl Story {
 
     /// Whether the agent writes such a thing down, which it does unless it has met its fault.
     async fn notes(&self, is_such: impl Fn(&Value) -> bool) -> bool {
-        let path = self.pair.path("agent/agent-data.json");
-        let noted = async {
-            loop {
-                let noted = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-                if noted.is_some_and(|noted| is_such(&noted)) {
-                    return;
-                }
-                self.clock.sleep(PAUSE).await;
-            }
-        };
-        self.clock.timeout(HOPE, noted).await.is_ok()
+        notes(&self.pair.path("agent/agent-data.json"), &self.clock, HOPE, is_such).await
     }
 
     async fn end(&self, mut agent: Process) -> anyhow::Result<()> {

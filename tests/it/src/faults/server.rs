@@ -19,7 +19,7 @@ use futures_util::StreamExt;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use super::{Injection, PATIENCE, PAUSE, meanwhile, stop};
+use super::{Injection, PATIENCE, PAUSE, knows, meanwhile, notes, stop};
 
 /// How often a server that met a passing fault is asked again.
 const ATTEMPTS: usize = 20;
@@ -81,7 +81,7 @@ impl Story {
         self.entry(&mut server, "/web").await?;
         let agent = self.agent(&mut server).await?;
         self.hear(&mut server, agent.as_ref(), "/web").await?;
-        self.rotate(&mut server).await?;
+        self.rotate(&mut server, agent.as_ref()).await?;
         self.entry(&mut server, "/one").await?;
         let short_lived = self.entry(&mut server, "/two").await?;
         self.delete(&mut server, short_lived).await?;
@@ -231,14 +231,18 @@ impl Story {
         Ok(())
     }
 
-    /// Another authority takes over, and the one before is tainted, so that all it signed is issued anew.
-    async fn rotate(&mut self, server: &mut Process) -> anyhow::Result<()> {
+    /// Another authority takes over once the agent has written it down, and the one before is tainted, so that all it
+    /// signed is issued anew.
+    async fn rotate(&mut self, server: &mut Process, agent: Option<&Process>) -> anyhow::Result<()> {
         let authorities = LocalAuthorityClient::new(self.server());
         let states = self.ask(server, "authorities", async || authorities.x509_authorities().await).await?;
         let Some(old) = states.and_then(|states| states.active) else { return Ok(()) };
         let prepared = self.ask(server, "preparation", async || authorities.prepare_x509().await).await?;
         let Some(next) = prepared.map(|prepared| prepared.id) else { return Ok(()) };
         self.told.prepared.push(next.clone());
+        if agent.is_some() && !self.agent_knows_all().await {
+            return Ok(());
+        }
         let activated =
             self.ask(server, "activation", async || match authorities.activate_x509(&next).await {
                 // It was done, although its server could not say so.
@@ -250,6 +254,12 @@ impl Story {
             self.ask(server, "taint", async || authorities.taint_x509(&old.id).await).await?;
         }
         Ok(())
+    }
+
+    async fn agent_knows_all(&self) -> bool {
+        let Ok(bundle) = self.bundle().await else { return false };
+        let (file, count) = (self.pair.path("agent/agent-data.json"), bundle.x509_authorities.len());
+        notes(&file, &self.clock, HOPE, |noted| knows(noted, count)).await
     }
 
     /// An agent of this server: it joins by a new token, unless it has joined before.
