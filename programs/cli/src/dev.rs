@@ -81,7 +81,7 @@ impl Dev {
                     }
                 }
             };
-            supervised.run(&format!("serving {trust_domain}"), serve).await
+            supervised.run(&format!("serving {trust_domain}"), Box::pin(serve)).await
         };
         let (server, agent) = tokio::join!(server, agent);
         agent.and(server)

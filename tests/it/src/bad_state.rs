@@ -115,7 +115,7 @@ fn cells() -> Vec<Cell> {
         server("a journal of a later version", |it| sql(&it.join(DATABASE), "UPDATE journal SET bytes = CAST('finial-journal 9 x' || char(10) || '{}' AS BLOB)"), Refuses(&["journal", "version"])),
         server("a journal that is torn", |it| sql(&it.join(DATABASE), "UPDATE journal SET bytes = x'7b'"), Serves(&["journal of the authorities is damaged"])),
         server("an entry that is torn", |it| sql(&it.join(DATABASE), "UPDATE entries SET selectors = '['"), Refuses(&["damaged at entry"])),
-        server("state of another trust domain", |it| foreign_domain(it), Refuses(&["spiffe://example.org", "spiffe://other.example"])),
+        server("state of another trust domain", foreign_domain, Refuses(&["spiffe://example.org", "spiffe://other.example"])),
 
         agent("nothing is wrong", |_| {}, Serves(&["the agent goes on"])),
         agent("the folder is a file", |it| { fs::remove_dir_all(it).unwrap(); fs::write(it, "").unwrap(); }, Refuses(&["create the folder"])),

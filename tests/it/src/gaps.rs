@@ -265,7 +265,7 @@ impl<'a> Story<'a> {
             return match agent {
                 Some(agent) => Ok(Some(agent)),
                 None => {
-                    let start = self.domain.start_agent_with(self.agent_config.clone());
+                    let start = Box::pin(self.domain.start_agent_with(self.agent_config.clone()));
                     Ok(Some(self.domain.meanwhile(&self.hand, start).await.context("the agent starts")?))
                 }
             };
@@ -273,7 +273,7 @@ impl<'a> Story<'a> {
         let end = match agent {
             Some(mut agent) => self.domain.meanwhile(&self.hand, agent.ended()).await.err(),
             None => {
-                let start = self.domain.start_agent_with(self.agent_config.clone());
+                let start = Box::pin(self.domain.start_agent_with(self.agent_config.clone()));
                 self.domain.meanwhile(&self.hand, start).await.err()
             }
         };
@@ -281,7 +281,7 @@ impl<'a> Story<'a> {
         ensure!(end.contains("expired") && end.contains("finial token generate"), "{end}");
         let join_token = Some(self.domain.join_token().await);
         let config = AgentConfig { join_token, ..self.agent_config.clone() };
-        let start = self.domain.start_agent_with(config);
+        let start = Box::pin(self.domain.start_agent_with(config));
         Ok(Some(self.domain.meanwhile(&self.hand, start).await.context("the remedy helps")?))
     }
 
