@@ -233,7 +233,7 @@ fn what_is_wrong_beside_good_files_is_told_by_line() {
         ),
         ("key_file_mode = 01000", "key_file_mode is 01000: permissions go from 0001 to 0777"),
         ("key_file_mode = \"rw\"", "17|key_file_mode must be permissions in octal, such as 0444, not `rw`"),
-        ("key_file_mode = 0888", "17|key_file_mode must be permissions in octal, such as 0444, not 0888"),
+        ("key_file_mode = 0888", "17|`0888` is no octal number: leave out the leading zero"),
         (
             "hint = \"a\"\nspiffe_id = \"spiffe://example.org/a\"",
             "hint and spiffe_id exclude each other: give one of them",
