@@ -133,8 +133,7 @@ fn cells() -> Vec<Cell> {
         agent("a temporary file was left behind", |it| fs::write(it.join(".agent-data.json.tmp"), "{ torn").unwrap(), Serves(&[])),
     ];
     for (fault, text) in [(Fault::Full, "the disk is full"), (Fault::Broken, "the disk takes no writes"), (Fault::ReadOnly, "the folder is read-only")] {
-        let outcome = if fault == Fault::Full { Serves(&[]) } else { Refuses(&["server"]) };
-        cells.push(Cell { fault: Some(fault), ..server(text, |_| {}, outcome) });
+        cells.push(Cell { fault: Some(fault), ..server(text, |_| {}, Refuses(&["cannot start"])) });
         cells.push(Cell { fault: Some(fault), ..agent(text, |_| {}, Serves(&["the agent goes on"])) });
     }
     cells

@@ -12,7 +12,9 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use finial_daemon::Clock;
+use finial_identity::Bundle;
 use finial_testkit::{Fault, Process};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -137,9 +139,13 @@ async fn notes(file: &str, clock: &Clock, limit: Duration, is_such: impl Fn(&Val
     clock.timeout(limit, noted).await.is_ok()
 }
 
-/// Whether so many authorities are noted.
-fn knows(noted: &Value, authorities: usize) -> bool {
-    noted["bundle"].as_array().is_some_and(|bundle| bundle.len() == authorities)
+/// Whether all authorities of the bundle are noted.
+fn knows(noted: &Value, bundle: &Bundle) -> bool {
+    let texts = noted["bundle"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let noted: Vec<u8> = texts.filter_map(|text| BASE64_STANDARD.decode(text).ok()).flatten().collect();
+    let Ok(noted) = Bundle::parse_pem(bundle.trust_domain.clone(), &noted) else { return false };
+    let is_noted = |id: &str| noted.x509_authorities.iter().any(|noted| noted.subject_key_id_hex() == id);
+    bundle.x509_authorities.iter().all(|authority| is_noted(&authority.subject_key_id_hex()))
 }
 
 #[test]

@@ -21,14 +21,14 @@ use tokio::net::{TcpStream, UnixStream};
 const CYCLES: (usize, usize) = (4_000, 1_000_000);
 const CONNECTIONS: (usize, usize) = (300, 15_000);
 /// How often a tenth of them is replaced.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 100;
 /// One of so many cycles fetches an SVID; the others open HTTP/2 and go.
 const FETCHES: usize = 20;
 /// How many looks are taken on the way, of which the last 80 % count.
 const LOOKS: usize = 50;
 const AT_ONCE: usize = 8;
 /// What memory may grow by beside the one percent, in KiB: what an allocator may want for itself in a small run.
-const SLACK: f64 = 1024.0;
+const SLACK: f64 = 4096.0;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 type Request = http_body_util::Empty<bytes::Bytes>;

@@ -222,8 +222,7 @@ impl Story {
         let old = authorities.x509_authorities().await?.active.context("none is active")?.id;
         let prepared = authorities.prepare_x509().await?.id;
         let mut bundle = BundleClient::new(self.server()).bundle().await?;
-        let known = bundle.x509_authorities.len();
-        if !self.notes(|noted| knows(noted, known)).await {
+        if !self.notes(|noted| knows(noted, &bundle)).await {
             return Ok(());
         }
         authorities.activate_x509(&prepared).await?;

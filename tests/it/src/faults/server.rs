@@ -258,8 +258,8 @@ impl Story {
 
     async fn agent_knows_all(&self) -> bool {
         let Ok(bundle) = self.bundle().await else { return false };
-        let (file, count) = (self.pair.path("agent/agent-data.json"), bundle.x509_authorities.len());
-        notes(&file, &self.clock, HOPE, |noted| knows(noted, count)).await
+        notes(&self.pair.path("agent/agent-data.json"), &self.clock, HOPE, |noted| knows(noted, &bundle))
+            .await
     }
 
     /// An agent of this server: it joins by a new token, unless it has joined before.
