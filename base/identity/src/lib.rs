@@ -39,6 +39,6 @@ pub use spiffe_id::{BadByte, SpiffeId, SpiffeIdError};
 pub use trust_domain::TrustDomain;
 pub use verified::Verified;
 pub use x509::{
-    CertificateError, CertificateSummary, ForeignChain, ForeignChainError, RevocationListError,
+    CLOCK_SKEW, CertificateError, CertificateSummary, ForeignChain, ForeignChainError, RevocationListError,
     RevocationLists, Revoked, Role, X509Authority, X509Credential, X509Error, X509Svid, tls_server_end_point,
 };

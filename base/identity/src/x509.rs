@@ -25,5 +25,5 @@ pub use error::X509Error;
 pub use foreign::{ForeignChain, ForeignChainError};
 pub use revocation::{RevocationListError, RevocationLists, Revoked};
 pub use summary::CertificateSummary;
-pub use svid::X509Svid;
+pub use svid::{CLOCK_SKEW, X509Svid};
 pub use verify::Role;

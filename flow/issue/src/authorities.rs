@@ -15,7 +15,7 @@ mod tests;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use finial_identity::{JwtAuthority, PublicKey, X509Authority};
+use finial_identity::{CLOCK_SKEW, JwtAuthority, PublicKey, X509Authority};
 use serde::{Deserialize, Serialize};
 
 pub use active::ActiveAuthorities;
@@ -131,14 +131,20 @@ struct AuthorityRecord {
 }
 
 impl AuthorityRecord {
+    /// The NotBefore of its certificate.
+    fn starts_at(&self) -> SystemTime {
+        self.issued_at - crate::x509::BACKDATE
+    }
+
     /// How long it was made to live.
     fn life(&self) -> Duration {
         self.not_after.duration_since(self.issued_at).unwrap_or_default()
     }
 
-    /// Whether it is within its validity: a certificate from the future, after the clock went back, is not.
+    /// Whether it is within its validity: a certificate from the future, after the clock went back, is not. When it went
+    /// back by little, agents know this one and forgive it, and know no other.
     fn is_valid(&self, now: SystemTime) -> bool {
-        self.issued_at <= now + crate::x509::BACKDATE && now < self.not_after
+        self.starts_at() <= now + CLOCK_SKEW && now < self.not_after
     }
 
     /// Whether `key` is this authority's own.

@@ -5,6 +5,7 @@ mod tbs;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -29,7 +30,7 @@ pub(crate) struct X509Signer {
     /// The authority's own name, in DER.
     name: Vec<u8>,
     authority_key_id: Vec<u8>,
-    not_after: SystemTime,
+    validity: Range<SystemTime>,
 }
 
 /// What an X.509-SVID says; all of it comes from the grant.
@@ -69,21 +70,22 @@ pub(crate) async fn self_signed(
 }
 
 impl X509Signer {
-    /// The signer for an authority's certificate and key, which the caller knows to belong together.
+    /// The signer for an authority's certificate, which is valid so long, and its key, which the caller knows to belong
+    /// together.
     ///
     /// # Errors
     /// When the certificate cannot be read.
     pub(crate) fn new(
         key: Arc<dyn Key>,
         certificate: &[u8],
-        not_after: SystemTime,
+        validity: Range<SystemTime>,
     ) -> Result<Self, IssueError> {
         let subject_key_id = key.public_key().subject_key_id();
         Ok(Self {
             id: hex::encode(subject_key_id),
             name: tbs::subject_of(certificate)?,
             authority_key_id: profile::authority_key_id(&subject_key_id),
-            not_after,
+            validity,
             key,
         })
     }
@@ -95,10 +97,11 @@ impl X509Signer {
 
     /// When the authority expires; nothing it signs lives longer.
     pub(crate) fn not_after(&self) -> SystemTime {
-        self.not_after
+        self.validity.end
     }
 
-    /// Signs an X.509-SVID (X509-SVID §2 to §4) that ends with its TTL or with this authority, whichever is first.
+    /// Signs an X.509-SVID (X509-SVID §2 to §4) that ends with its TTL or with this authority, whichever is first. Nor
+    /// does it start before this authority, which after the clock went back may be later than now.
     ///
     /// # Errors
     /// [`IssueError::Expiring`], and those of the key.
@@ -108,7 +111,7 @@ impl X509Signer {
         public_key: &PublicKey,
         now: SystemTime,
     ) -> Result<X509Svid, IssueError> {
-        let not_after = lifetime_end(AuthorityKind::X509, &self.id, self.not_after, request.ttl, now)?;
+        let not_after = lifetime_end(AuthorityKind::X509, &self.id, self.not_after(), request.ttl, now)?;
         let subject = match request.subject {
             Some(name) => name.to_vec(),
             None => profile::svid_name(request.dns_names)?,
@@ -117,7 +120,7 @@ impl X509Signer {
         let template = Template {
             serial: random::serial_number()?,
             issuer: &self.name,
-            not_before: now - BACKDATE,
+            not_before: self.validity.start.max(now - BACKDATE),
             not_after,
             subject: &subject,
             public_key,

@@ -225,7 +225,7 @@ impl Party {
         let own = OwnCredential::witnessed(self.source.clone(), self.keys.clone(), Arc::clone(&witness));
         let own = if self.anonymous { own.withheld() } else { own };
         let (source, recent) = (self.source.clone(), Arc::clone(&self.recent));
-        let asked = (self.wanted.clone(), self.settings.terms.clone());
+        let asked = (self.wanted.clone(), &self.settings);
         let check = PeerCheck::witnessed(source, asked, recent, Arc::clone(&witness));
         (Arc::new(own), check, witness)
     }

@@ -16,10 +16,18 @@ pub struct HandshakeSettings {
     pub limit: Duration,
     /// What peers are held to, in the handshake and for as long as they are connected.
     pub terms: Terms,
+    /// How far ahead of the source's clock the NotBefore of a SPIFFE peer may be. Zero: a clock that is behind that of
+    /// the issuer refuses what was just issued. No certificate counts for longer by it.
+    pub skew: Duration,
 }
 
 impl Default for HandshakeSettings {
     fn default() -> Self {
-        Self { offer: Offer::default(), limit: HANDSHAKE_LIMIT, terms: Terms::default() }
+        Self {
+            offer: Offer::default(),
+            limit: HANDSHAKE_LIMIT,
+            terms: Terms::default(),
+            skew: Duration::ZERO,
+        }
     }
 }

@@ -234,7 +234,7 @@ impl SpiffeStanding {
         {
             return Ok(());
         }
-        let at = self.source.clock().now().min(svid.not_after());
+        let at = self.source.clock().now().max(svid.not_before()).min(svid.not_after());
         let revoked = lists.as_deref().map(RevocationLists::even_if_expired).unwrap_or_default();
         match svid.verify_unrevoked(context.bundles(), &revoked, at, *role) {
             Ok(_) => Ok(()),

@@ -3,6 +3,7 @@
 
 use std::fmt::Debug;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use finial_identity::{ForeignChain, Role, SpiffeId, Verified, X509Error, X509Svid};
 use finial_receive::{Source, X509Context};
@@ -14,7 +15,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use crate::recent::Recent;
 use crate::terms::Lists;
-use crate::{ClientAuth, Policy, Terms, TlsError};
+use crate::{ClientAuth, HandshakeSettings, Policy, Terms, TlsError};
 
 /// The checks on the certificate of a peer: those of SPIFFE, or those of the web.
 pub(crate) trait PeerVerifier: Debug + Send + Sync {
@@ -100,6 +101,7 @@ pub(crate) struct PeerCheck {
     source: Source,
     wanted: Wanted,
     terms: Terms,
+    skew: Duration,
     recent: Arc<RecentSvids>,
     witness: Option<Arc<Witness>>,
 }
@@ -109,18 +111,26 @@ pub(crate) type RecentSvids = Recent<X509Context, Verified<X509Svid>>;
 
 impl PeerCheck {
     pub(crate) fn new(source: Source, policy: Policy) -> Self {
-        let wanted = Wanted::ByPolicy(policy);
-        Self { source, wanted, terms: Terms::default(), recent: Arc::default(), witness: None }
+        let (wanted, settings) = (Wanted::ByPolicy(policy), HandshakeSettings::default());
+        Self {
+            source,
+            wanted,
+            terms: settings.terms,
+            skew: settings.skew,
+            recent: Arc::default(),
+            witness: None,
+        }
     }
 
     /// For one connection, whose witness keeps the verified peer.
     pub(crate) fn witnessed(
         source: Source,
-        (wanted, terms): (Wanted, Terms),
+        (wanted, settings): (Wanted, &HandshakeSettings),
         recent: Arc<RecentSvids>,
         witness: Arc<Witness>,
     ) -> Self {
-        Self { source, wanted, terms, recent, witness: Some(witness) }
+        let (terms, skew) = (settings.terms.clone(), settings.skew);
+        Self { source, wanted, terms, skew, recent, witness: Some(witness) }
     }
 }
 
@@ -139,7 +149,9 @@ impl PeerVerifier for PeerCheck {
         let verify = || {
             let chain = std::iter::once(leaf).chain(intermediates).map(|der| der.clone().into_owned());
             let revoked = lists.as_deref().cloned().unwrap_or_default();
-            X509Svid::from_chain(chain.collect())?.verify_unrevoked(context.bundles(), &revoked, now, role)
+            let svid = X509Svid::from_chain(chain.collect())?;
+            let at = svid.instant_within(now, self.skew);
+            svid.verify_unrevoked(context.bundles(), &revoked, at, role)
         };
         let (chain, grounds) = ((leaf, intermediates), (&context, &lists));
         let svid = self.recent.prove(chain, grounds, (now, role), verify).map_err(untrusted)?;

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use finial_daemon::Clock;
-use finial_identity::{Bundle, TrustDomain, X509Error};
+use finial_identity::{Bundle, CLOCK_SKEW, TrustDomain, X509Error};
 use finial_receive::Source;
 use finial_tls::{Connector, HandshakeSettings, Offer, Policy, Secured, TlsError};
 use hickory_resolver::net::NetError;
@@ -266,7 +266,8 @@ impl DialError {
 
 /// To the server of the trust domain, and nobody else.
 fn connector(source: &Source, trust_domain: &TrustDomain, offer: &Offer) -> Connector {
-    let settings = HandshakeSettings { offer: offer.clone(), ..HandshakeSettings::default() };
+    let settings =
+        HandshakeSettings { offer: offer.clone(), skew: CLOCK_SKEW, ..HandshakeSettings::default() };
     Connector::new(source, Policy::ids([trust_domain.server_id()])).with_alpn(["h2"]).with_settings(settings)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use finial_daemon::{Backoff, Drain, jitter};
-use finial_identity::{Bundle, BundleSet, Role, X509Svid};
+use finial_identity::{Bundle, BundleSet, CLOCK_SKEW, Role, X509Svid};
 use finial_provide::Cache;
 use finial_wire::{AgentDenial, agent_denial};
 use tonic::Status;
@@ -291,13 +291,16 @@ impl Keeper {
 fn holds(svid: &X509Svid, bundle: &Bundle, now: SystemTime) -> bool {
     let mut standing = bundle.clone();
     standing.x509_authorities.retain(|authority| !authority.is_tainted());
-    svid.verify(&BundleSet::from_iter([Arc::new(standing)]), now, Role::Client).is_ok()
+    let at = svid.instant_within(now, CLOCK_SKEW);
+    svid.verify(&BundleSet::from_iter([Arc::new(standing)]), at, Role::Client).is_ok()
 }
 
 /// Half of the life that an SVID has after `start`, spread. Its NotBefore lies before its issuance, by more than a short
-/// life lasts: one that was just received starts now.
+/// life lasts: one that was just received starts now. By a clock that is behind the server's it then has more left than
+/// it was ever given.
 fn renewal_time(svid: &X509Svid, start: SystemTime) -> SystemTime {
-    let life = svid.not_after().duration_since(start).unwrap_or_default();
+    let until_end = |start| svid.not_after().duration_since(start).unwrap_or_default();
+    let life = until_end(start).min(until_end(svid.not_before()));
     start + jitter(life / 2, SPREAD)
 }
 

@@ -71,7 +71,7 @@ impl Proxy {
     pub(crate) fn new(named: Named, (identity, terms): (Identity, Terms), metrics: Arc<Metrics>) -> Self {
         let Named { name, config, plan } = named;
         let (offer, limit) = (plan.offer.clone(), plan.limits.connect_timeout);
-        let settings = HandshakeSettings { offer, limit, terms };
+        let settings = HandshakeSettings { offer, limit, terms, ..HandshakeSettings::default() };
         let side = Side::new(&plan, &identity, &settings);
         let site = plan.target_status.map(|url| Site::new(url, identity.clock()));
         let Plan {

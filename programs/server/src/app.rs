@@ -16,7 +16,7 @@ use finial_attest::{JoinTokenAttestor, NodeAttestor, NodeAttestors, X509PopAttes
 use finial_authorize::Authorizer;
 use finial_daemon::metrics::Metrics;
 use finial_daemon::{Clock, Tasks, memory};
-use finial_identity::TrustDomain;
+use finial_identity::{CLOCK_SKEW, TrustDomain};
 use finial_issue::{AuthorityManager, IssueMeters};
 use finial_keys::{DiskKeys, KeyManager, MemoryKeys};
 use finial_receive::Source;
@@ -239,7 +239,8 @@ fn node_attestors(
 
 fn acceptor(source: &Source, policy: Policy, require_pq_kem: bool) -> Acceptor {
     let offer = if require_pq_kem { Offer::quantum_safe() } else { Offer::default() };
-    Acceptor::new(source, policy).with_settings(HandshakeSettings { offer, ..HandshakeSettings::default() })
+    let settings = HandshakeSettings { offer, skew: CLOCK_SKEW, ..HandshakeSettings::default() };
+    Acceptor::new(source, policy).with_settings(settings)
 }
 
 fn open_keys(config: &KeysConfig) -> anyhow::Result<Arc<dyn KeyManager>> {

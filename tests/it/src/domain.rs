@@ -152,7 +152,12 @@ impl Domain {
     }
 
     pub(crate) async fn start_agent_with(&self, config: AgentConfig) -> anyhow::Result<Running> {
-        let app = finial_agent::build(config, &self.clock).await?;
+        self.start_agent_by(&self.clock, config).await
+    }
+
+    /// Starts an agent that has a clock of its own.
+    pub(crate) async fn start_agent_by(&self, clock: &Clock, config: AgentConfig) -> anyhow::Result<Running> {
+        let app = finial_agent::build(config, clock).await?;
         Ok(Running::start(&self.tasks, "agent", |stopped| {
             app.run(async {
                 let _ = stopped.await;

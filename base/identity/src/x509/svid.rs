@@ -1,6 +1,10 @@
 //! The X.509-SVID document: a chain of certificates, leaf first.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use webpki::EndEntityCert;
@@ -10,6 +14,10 @@ use super::{
     leaf,
 };
 use crate::{PublicKey, SpiffeId, X509Error, pem};
+
+/// How far the clocks of an agent and its server may be apart: so far ahead may the start of what the one shows be by the
+/// clock of the other. What ends has ended by either clock.
+pub const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// A chain of certificates, leaf first, whose leaf meets the rules of an X.509-SVID. Cloning is cheap.
 ///
@@ -107,6 +115,13 @@ impl X509Svid {
     /// The end of the leaf's validity, inclusive.
     pub fn not_after(&self) -> SystemTime {
         self.0.not_after
+    }
+
+    /// The instant by which to judge it at `now`, by a clock that may be up to `skew` behind its issuer's: the start of
+    /// its validity, when that is no further ahead, else `now`. It is never before `now`, so that nothing counts for
+    /// longer by it.
+    pub fn instant_within(&self, now: SystemTime, skew: Duration) -> SystemTime {
+        if self.not_before() <= now + skew { now.max(self.not_before()) } else { now }
     }
 
     /// The leaf's serial number, in decimal.

@@ -70,7 +70,7 @@ impl Books<'_> {
             return Ok(None);
         };
         Ok(Some(ActiveAuthorities {
-            x509: X509Signer::new(x509_key, &x509.document, x509.not_after)?,
+            x509: X509Signer::new(x509_key, &x509.document, x509.starts_at()..x509.not_after)?,
             jwt: JwtSigner::new(jwt_key, jwt.id.clone(), jwt.not_after),
         }))
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use der::{Decode, Encode};
-use finial_identity::{Bundle, BundleSet, KeyKind, PrivateKey, Role, TrustDomain, X509Authority};
+use finial_identity::{Bundle, BundleSet, CLOCK_SKEW, KeyKind, PrivateKey, Role, TrustDomain, X509Authority};
 use finial_keys::{KeyManager, MemoryKeys};
 use x509_cert::Certificate;
 use x509_cert::ext::pkix::name::GeneralName;
@@ -30,7 +30,7 @@ async fn ca(kind: KeyKind) -> Ca {
     let key = MemoryKeys::new().generate("x509-CA-A", kind).await.unwrap();
     let id = TrustDomain::parse("example.org").unwrap().id();
     let certificate = self_signed(&*key, &id, &CaSubject::default(), now, now + CA_TTL).await.unwrap();
-    Ca { signer: X509Signer::new(key, &certificate, now + CA_TTL).unwrap(), certificate, now }
+    Ca { signer: X509Signer::new(key, &certificate, now - BACKDATE..now + CA_TTL).unwrap(), certificate, now }
 }
 
 async fn svid(ca: &Ca, dns_names: &[&str]) -> X509Svid {
@@ -260,6 +260,14 @@ async fn validity_begins_a_minute_back_and_ends_with_the_ttl() {
     let svid = svid(&ca, &[]).await;
     assert_eq!(svid.not_before(), ca.now - Duration::from_mins(1));
     assert_eq!(svid.not_after(), ca.now + CA_TTL / 24);
+}
+
+#[tokio::test]
+async fn svid_never_starts_before_its_authority() {
+    let mut ca = ca(KeyKind::EcP256).await;
+    let authority = X509Authority::parse_der(ca.certificate.clone()).unwrap();
+    ca.now -= CLOCK_SKEW;
+    assert_eq!(svid(&ca, &[]).await.not_before(), authority.not_before());
 }
 
 #[tokio::test]

@@ -77,6 +77,19 @@ async fn a_peer_that_has_merely_expired_is_not_closed_even_when_the_bundle_chang
 }
 
 #[tokio::test]
+async fn a_peer_that_is_not_valid_yet_by_a_clock_that_went_back_is_not_closed_when_the_bundle_changes() {
+    let pair = Pair::new();
+    let (mut at_server, _) = connection(&pair).await;
+    pair.hand.set(start() - Duration::from_secs(300));
+    let (old, next) = (&pair.authority, Authority::new("example.org"));
+    let both: BundleSet = [old.bundle_with(&[&next])].into_iter().collect();
+    pair.server_writer.publish(vec![old.credential(SERVER)], both).unwrap();
+    stands(&mut at_server).await;
+    pair.server_writer.publish(vec![next.credential(SERVER)], next.bundles()).unwrap();
+    assert!(matches!(at_server.fallen().await, Fallen::Peer { .. }));
+}
+
+#[tokio::test]
 async fn rule_5_a_connection_falls_when_our_own_identity_is_withdrawn() {
     let pair = Pair::new();
     let (mut at_server, _) = connection(&pair).await;

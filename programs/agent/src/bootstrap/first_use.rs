@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use finial_daemon::{Clock, Elapsed};
-use finial_identity::{Bundle, BundleSet, Role, SpiffeId, TrustDomain, X509Error, X509Svid};
+use finial_identity::{Bundle, BundleSet, CLOCK_SKEW, Role, SpiffeId, TrustDomain, X509Error, X509Svid};
 use finial_wire::client::BundleClient;
 use hyper_util::rt::TokioIo;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -92,7 +92,8 @@ async fn ask(dialer: &Dialer, trust_domain: &TrustDomain, clock: &Clock) -> Resu
     let bundle = BundleClient::new(channel).bundle().await.map_err(FirstUseError::Refused)?;
     // It may be of any trust domain, which the caller sees to; the server must be of it.
     let bundles = BundleSet::from_iter([Arc::new(bundle.clone())]);
-    svid.verify(&bundles, clock.now(), Role::Server).map_err(FirstUseError::Contradiction)?;
+    let at = svid.instant_within(clock.now(), CLOCK_SKEW);
+    svid.verify(&bundles, at, Role::Server).map_err(FirstUseError::Contradiction)?;
     Ok(bundle)
 }
 

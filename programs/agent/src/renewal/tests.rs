@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use finial_identity::Bundle;
+use finial_identity::{Bundle, CLOCK_SKEW};
 use finial_receive::testing::{Authority, SVID_TTL, start};
 
 use super::{holds, renewal_time};
@@ -26,6 +26,23 @@ fn an_svid_shorter_than_its_backdating_is_not_renewed_without_end() {
     let svid = Authority::new("example.org").credential(AGENT).svid().clone();
     assert!(renewal_time(&svid, svid.not_before()) < issued);
     assert!(renewal_time(&svid, issued) >= issued + Duration::from_secs(4));
+}
+
+#[test]
+fn an_agent_whose_clock_is_behind_renews_in_time_by_the_servers_clock() {
+    let svid = Authority::new("example.org").credential(AGENT).svid().clone();
+    let received = svid.not_before() - CLOCK_SKEW;
+    let given = svid.not_after().duration_since(svid.not_before()).unwrap();
+    assert!(renewal_time(&svid, received) <= received + given.mul_f64(0.55));
+}
+
+#[test]
+fn an_svid_that_is_not_valid_yet_by_a_clock_that_is_behind_holds() {
+    let authority = Authority::new("example.org");
+    let svid = authority.credential(AGENT).svid().clone();
+    assert!(holds(&svid, &authority.bundle(), svid.not_before() - CLOCK_SKEW));
+    assert!(!holds(&svid, &authority.bundle(), svid.not_before() - CLOCK_SKEW - Duration::from_secs(1)));
+    assert!(!holds(&svid, &authority.bundle(), svid.not_after() + Duration::from_secs(1)));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use finial_identity::KeyKind;
+use finial_identity::{CLOCK_SKEW, KeyKind};
 
 use super::super::*;
 use super::crash::ids;
@@ -262,10 +262,15 @@ async fn clock_set_back_gives_authorities_that_are_valid_then() {
     house.keep().await;
     house.assert_signs_under_the_stored_bundle().await;
     assert_eq!(ids(&house.store.stored()).len(), 2, "NotBefore is a minute back");
-    house.hand.set(now - Duration::from_mins(5));
+    house.hand.set(now - CLOCK_SKEW);
     house.keep().await;
     house.assert_signs_under_the_stored_bundle().await;
-    house.hand.set(now + Duration::from_mins(5));
+    assert_eq!(ids(&house.store.stored()).len(), 2, "agents know these authorities, and no others");
+    house.hand.set(now - 2 * CLOCK_SKEW);
+    house.keep().await;
+    house.assert_signs_under_the_stored_bundle().await;
+    assert_eq!(ids(&house.store.stored()).len(), 4, "nobody takes what is from so far ahead");
+    house.hand.set(now + CLOCK_SKEW);
     house.keep().await;
     house.assert_signs_under_the_stored_bundle().await;
 }

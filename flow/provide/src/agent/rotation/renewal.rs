@@ -17,12 +17,13 @@ const LEAD: Duration = Duration::from_secs(600);
 /// Not half of its whole life: NotBefore lies in the past so that clocks may differ, and a short-lived SVID would be due
 /// on arrival.
 pub(super) fn due(svid: &X509Svid, availability_target: Option<Duration>, now: SystemTime) -> SystemTime {
-    let begins = now.max(svid.not_before());
-    let left = svid.not_after().duration_since(begins).unwrap_or_default();
-    let life = svid.not_after().duration_since(svid.not_before()).unwrap_or_default();
+    let until_end = |start| svid.not_after().duration_since(start).unwrap_or_default();
+    let life = until_end(svid.not_before());
+    // By a clock that is behind the server's it has more left than it was ever given.
+    let left = until_end(now).min(life);
     match availability_target.filter(|target| life.saturating_sub(*target) >= LEAST_USE) {
         // Spread evenly over the ten minutes before the target.
         Some(target) => svid.not_after() - target - jitter(LEAD / 2, 1.0),
-        None => begins + jitter(left / 2, SPREAD),
+        None => now + jitter(left / 2, SPREAD),
     }
 }

@@ -1,6 +1,8 @@
 //! Certificates that are wrong in one respect, presented by clients and by servers.
 
-use finial_identity::{BundleSet, X509Error};
+use std::time::Duration;
+
+use finial_identity::{BundleSet, CLOCK_SKEW, X509Error};
 use finial_receive::testing::{Authority, SVID_TTL, start};
 use rcgen::{BasicConstraints, IsCa, KeyUsagePurpose, SanType};
 use rustls::version::{TLS12, TLS13};
@@ -9,7 +11,7 @@ use crate::fixtures::{
     CLIENT, Pair, Presented, SERVER, clock, id, only, party, shake, shake_with_client, shake_with_server,
     stranger_client, stranger_server,
 };
-use crate::{Acceptor, Connector, Policy, TlsError};
+use crate::{Acceptor, Connector, HandshakeSettings, Policy, TlsError};
 
 /// Both directions, the client in both versions: refused as untrusted, and `why` says it is for the right reason.
 async fn refused(
@@ -177,4 +179,37 @@ async fn a_bad_certificate_is_refused_also_where_none_is_required() {
     let name = crate::fixtures::name();
     let (accepted, _) = tokio::join!(acceptor.accept_optional(far), connector.connect(name, near));
     assert!(matches!(accepted, Err(TlsError::Untrusted(_))));
+}
+
+#[tokio::test]
+async fn a_peer_from_the_future_is_refused_unless_the_clocks_may_differ_by_so_much() {
+    let pair = Pair::new();
+    let skewed = || HandshakeSettings { skew: CLOCK_SKEW, ..HandshakeSettings::default() };
+    let credential = pair.authority.credential(SERVER);
+    let (second, starts) = (Duration::from_secs(1), credential.svid().not_before());
+    for (now, tolerated) in [(starts - CLOCK_SKEW, true), (starts - CLOCK_SKEW - second, false)] {
+        pair.hand.set(now);
+        let (_, strict) = shake(&pair.acceptor(), &pair.connector()).await;
+        untrusted(strict, by_chain);
+        let (acceptor, connector) =
+            (pair.acceptor().with_settings(skewed()), pair.connector().with_settings(skewed()));
+        let (accepted, connected) = shake(&acceptor, &connector).await;
+        assert_eq!(connected.is_ok(), tolerated, "{connected:?}");
+        assert_eq!(accepted.is_ok(), tolerated, "{accepted:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_peer_counts_for_longer_because_clocks_may_differ() {
+    let pair = Pair::new();
+    let settings = HandshakeSettings { skew: CLOCK_SKEW, ..HandshakeSettings::default() };
+    let presented = pair.authority.leaf(SERVER, start(), |_| {});
+    let connector = pair.connector().with_settings(settings);
+    pair.hand.set(start() + SVID_TTL);
+    let fresh = pair.authority.credential_at(CLIENT, start() + SVID_TTL);
+    pair.client_writer.publish(vec![fresh], pair.authority.bundles()).unwrap();
+    let server = stranger_server(presented);
+    shake_with_server(&connector, &server).await.unwrap();
+    pair.hand.step(Duration::from_secs(1));
+    untrusted(shake_with_server(&connector, &server).await, by_chain);
 }
