@@ -35,9 +35,10 @@ mod x509;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::names::Program;
+use crate::output::Form;
 use crate::runtime::block_on;
 
 /// Workload identity: short-lived SPIFFE identities, issued, delivered, rotated and used.
@@ -90,20 +91,25 @@ fn main() -> ExitCode {
 }
 
 fn finial(args: Vec<OsString>) -> ExitCode {
-    match read(args).and_then(|finial| run(finial.noun)) {
-        Ok(code) => code,
-        Err(error) => {
-            output::error(&error);
-            ExitCode::FAILURE
-        }
-    }
+    let (finial, form) = match read(args) {
+        Ok(read) => read,
+        Err(error) => return fails(&error, Form::default()),
+    };
+    run(finial.noun).unwrap_or_else(|error| fails(&error, form))
 }
 
-/// The proxy takes `@file` as its ancestor does.
-fn read(args: Vec<OsString>) -> anyhow::Result<Finial> {
+fn fails(error: &anyhow::Error, form: Form) -> ExitCode {
+    output::error(error, form);
+    ExitCode::FAILURE
+}
+
+/// What is asked, and for whom. The proxy takes `@file` as its ancestor does.
+fn read(args: Vec<OsString>) -> anyhow::Result<(Finial, Form)> {
     let is_proxy = args.get(1).is_some_and(|noun| noun == "proxy");
     let args = if is_proxy { args::with_files(args)? } else { args };
-    Ok(Finial::parse_from(args::with_two_dashes(args)))
+    let matches = Finial::command().get_matches_from(args::with_two_dashes(args));
+    let finial = Finial::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    Ok((finial, Form::of(&matches)))
 }
 
 fn run(noun: Noun) -> anyhow::Result<ExitCode> {

@@ -2,8 +2,8 @@
 
 use std::{fmt::Display, io::Write};
 
-use clap::{Args, ValueEnum};
-use serde_json::Value;
+use clap::{ArgMatches, Args, ValueEnum};
+use serde_json::{Value, json};
 
 /// `-output`, which every command that asks something takes.
 #[derive(Args, Clone, Copy)]
@@ -13,11 +13,29 @@ pub(crate) struct Output {
     output: Form,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
+/// For whom a command prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    #[default]
     Pretty,
     Json,
 }
+
+impl Form {
+    /// What the command line asks for; for people where the command has no `-output`.
+    pub(crate) fn of(matches: &ArgMatches) -> Self {
+        let mut command = matches;
+        while let Some((_, inner)) = command.subcommand() {
+            command = inner;
+        }
+        command.try_get_one("output").ok().flatten().copied().unwrap_or_default()
+    }
+}
+
+/// Some of what was asked for failed: the answer, which is printed already, tells what.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Incomplete(pub(crate) &'static str);
 
 impl Output {
     /// Prints `text` to people, or `json` to machines.
@@ -41,9 +59,14 @@ pub(crate) fn print(text: impl Display) {
     }
 }
 
-/// Prints `Error: …` with its causes to standard error.
-pub(crate) fn error(error: &anyhow::Error) {
-    complain(format_args!("Error: {}\n", causes(error)));
+/// Prints `Error: …` with its causes to standard error. Machines find it on standard output too, where it takes the place
+/// of the answer: one document, whatever comes of a command.
+pub(crate) fn error(error: &anyhow::Error, form: Form) {
+    let causes = causes(error);
+    complain(format_args!("Error: {causes}\n"));
+    if form == Form::Json && !error.is::<Incomplete>() {
+        print(format_args!("{}\n", json!({"error": causes})));
+    }
 }
 
 /// An error with its causes, in one line.

@@ -97,11 +97,11 @@ pub(crate) fn agent(args: Vec<OsString>) -> ExitCode {
 
 fn main<P: Program>(args: Vec<OsString>) -> ExitCode {
     let (text, code) = match line::read::<P>(args.into_iter().skip(1)) {
-        Line::Run(program) => {
+        Line::Run(program, form) => {
             return match block_on(program.run()) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
-                    output::error(&error);
+                    output::error(&error, form);
                     ExitCode::FAILURE
                 }
             };

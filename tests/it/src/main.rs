@@ -3,6 +3,7 @@
 
 mod agent;
 mod cells;
+mod clocks;
 mod domain;
 
 mod admin;
@@ -31,6 +32,7 @@ mod outage;
 mod pages;
 mod processes;
 mod proxy_days;
+mod purge;
 mod quickstart;
 mod reattestation;
 mod restarts;

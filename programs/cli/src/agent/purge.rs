@@ -15,7 +15,7 @@ use tonic::Status;
 
 use crate::{
     connection::{ServerSocket, answered, refused},
-    output::Output,
+    output::{Incomplete, Output},
     text,
 };
 
@@ -59,7 +59,7 @@ impl Purge {
             || json!({"expired_agents": ended.iter().map(Ended::json).collect::<Vec<_>>()}),
         );
         if ended.iter().any(|agent| matches!(agent.outcome, Some(Err(_)))) {
-            bail!("failed to purge one or more agents");
+            bail!(Incomplete("failed to purge one or more agents"));
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use tonic::Code;
 use super::{data, fields::Fields};
 use crate::{
     connection::{ServerSocket, answered, code_name},
-    output::{self, Output},
+    output::{self, Incomplete, Output},
     text,
 };
 
@@ -74,7 +74,7 @@ impl Create {
         if !self.output.is_json() {
             output::complain(refused);
         }
-        bail!("failed to create one or more entries");
+        bail!(Incomplete("failed to create one or more entries"));
     }
 
     fn wanted(&self) -> Result<Vec<(Option<EntryId>, EntryDraft)>> {

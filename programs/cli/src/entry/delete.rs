@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     connection::{ServerSocket, code_name},
-    output::{self, Output},
+    output::{self, Incomplete, Output},
     text,
 };
 
@@ -72,7 +72,7 @@ impl Delete {
         }
         self.output.print(deleted, || json!({"results": results}));
         if failures > 0 {
-            bail!("failed to delete one or more entries");
+            bail!(Incomplete("failed to delete one or more entries"));
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{data, fields::Fields};
 use crate::{
     connection::{ServerSocket, code_name},
-    output::{self, Output},
+    output::{self, Incomplete, Output},
     text,
 };
 
@@ -60,7 +60,7 @@ impl Update {
         if !self.output.is_json() {
             output::complain(refused);
         }
-        bail!("failed to update one or more entries");
+        bail!(Incomplete("failed to update one or more entries"));
     }
 
     fn wanted(&self) -> Result<Vec<(EntryId, EntryDraft)>> {

@@ -8,11 +8,12 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Parser};
 
 use super::{flags, usage};
+use crate::output::Form;
 
 /// What a line asks for.
 pub(super) enum Line<P> {
-    /// To do this.
-    Run(P),
+    /// To do this, and to print it in this form.
+    Run(P, Form),
     /// To be told this.
     Told(String),
     /// Nothing that can be done; with why, and the exit status.
@@ -54,8 +55,9 @@ pub(super) fn read<P: Parser>(args: impl IntoIterator<Item = OsString>) -> Line<
         Err(fault) => return Line::Wrong(format!("{fault}\n{usage}"), 1),
     };
     let words = [program.get_name().to_owned()].into_iter().chain(names).map(OsString::from);
-    match P::try_parse_from(words.chain(given)) {
-        Ok(asked) => Line::Run(asked),
+    let parsed = P::command().try_get_matches_from(words.chain(given));
+    match parsed.and_then(|matches| Ok(Line::Run(P::from_arg_matches(&matches)?, Form::of(&matches)))) {
+        Ok(line) => line,
         Err(error) => Line::Wrong(format!("{}\n{usage}", fault(&error)), 1),
     }
 }

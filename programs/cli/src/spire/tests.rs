@@ -16,7 +16,7 @@ fn words(line: &str) -> Vec<OsString> {
 
 fn told<P: Parser>(line: &str) -> (String, u8) {
     match line::read::<P>(words(line)) {
-        Line::Run(_) => panic!("{line} runs"),
+        Line::Run(..) => panic!("{line} runs"),
         Line::Told(text) => (text, 0),
         Line::Wrong(text, code) => (text, code),
     }
@@ -162,7 +162,7 @@ fn values_that_cannot_be_are_named_with_their_flag() {
 #[test]
 fn commands_are_those_of_spire() {
     let run = |line: &str| match line::read::<Server>(words(line)) {
-        Line::Run(program) => program.command,
+        Line::Run(program, _) => program.command,
         Line::Told(text) | Line::Wrong(text, _) => panic!("{line}: {text}"),
     };
     assert!(matches!(run("run -config x"), ServerCommand::Here(_)));
@@ -171,7 +171,7 @@ fn commands_are_those_of_spire() {
     assert!(matches!(run("x509 mint -spiffeID a -ttl 1h"), ServerCommand::Operator(_)));
     assert!(matches!(run("federation list -socketPath x"), ServerCommand::Operator(_)));
     for line in ["api fetch", "api fetch x509 -silent", "api fetch jwt -audience a,b", "healthcheck", "run"] {
-        let Line::Run(agent) = line::read::<Agent>(words(line)) else { panic!("{line}") };
+        let Line::Run(agent, _) = line::read::<Agent>(words(line)) else { panic!("{line}") };
         assert_eq!(matches!(agent.command, AgentCommand::Api(_)), line.starts_with("api"), "{line}");
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use finial_identity::{Entry, EntryDraft, EntryId};
+use finial_identity::{Entry, EntryDraft, EntryId, SpiffeId};
 use futures_util::future::BoxFuture;
 use tonic::{Code, Extensions, Status};
 
@@ -19,7 +19,7 @@ use crate::harness::{entry, full_entry, id, noon, served, trust_domain};
 use crate::proto::entry as proto;
 use crate::proto::entry::entry_client::EntryClient as Stub;
 use crate::proto::types;
-use crate::{EntryFilter, EntryUpdate, Page, Paged};
+use crate::{EntryFilter, EntryUpdate, MAX_BATCH, Page, Paged};
 
 /// Entries in memory, and the one pause that is over at once; no other ever is.
 #[derive(Default)]
@@ -154,6 +154,36 @@ async fn similar_entry_is_answered_with_the_one_there_is() {
         assert_eq!((status.code, status.message.as_str()), (6, "similar entry already exists"));
         let masked = types::Entry { id: "full".to_owned(), ..Default::default() };
         assert_eq!(answer.results[0].entry, Some(masked));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn client_makes_more_entries_than_a_batch_holds_and_tells_of_each_in_order() {
+    served(entry_service(Fake::with([entry(3)])), async |channel| {
+        let mut wanted: Vec<(Option<EntryId>, EntryDraft)> =
+            (0..MAX_BATCH + 2).map(|n| (Some(entry(n).id), entry(n).into_draft())).collect();
+        // The first of the second batch.
+        wanted[MAX_BATCH].1.parent_id = SpiffeId::parse("spiffe://other.test/agent").unwrap();
+        let outcomes = EntryClient::new(channel).create_entries(&wanted).await.unwrap();
+        assert_eq!(outcomes.len(), wanted.len());
+        for (n, outcome) in outcomes.into_iter().enumerate() {
+            match outcome {
+                Ok(created) => {
+                    assert_eq!((&created.entry.id, created.existed), (&entry(n).id, n == 3));
+                    assert_ne!(n, MAX_BATCH);
+                }
+                Err(status) => assert_eq!((n, status.code()), (MAX_BATCH, Code::InvalidArgument)),
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn client_makes_no_entries_without_a_call() {
+    served(entry_service(Fake::with([])), async |channel| {
+        assert!(EntryClient::new(channel).create_entries(&[]).await.unwrap().is_empty());
     })
     .await;
 }
