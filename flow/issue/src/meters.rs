@@ -11,6 +11,8 @@ pub struct IssueMeters {
     jwt_prepared: Calls,
     x509_activated: Counter,
     jwt_activated: Counter,
+    /// Expired authorities are taken out of the bundle.
+    pub(crate) prune: Calls,
     /// Bundles from which something that had expired was taken.
     pub(crate) pruned: Counter,
     pub(crate) x509_svids: Counter,
@@ -26,6 +28,8 @@ impl IssueMeters {
             jwt_prepared: metrics.calls("ca.manager.jwt_key.prepare", "A JWT authority is prepared."),
             x509_activated: counter("ca.manager.x509_ca.activate", "X.509 authorities that were activated."),
             jwt_activated: counter("manager.jwt_key.activate", "JWT authorities that were activated."),
+            prune: metrics
+                .calls("ca.manager.bundle.prune", "Expired authorities are taken out of the bundle."),
             pruned: counter(
                 "ca.manager.bundle.pruned",
                 "Times that expired authorities were taken out of the bundle.",

@@ -7,6 +7,7 @@ pub(crate) mod delegated;
 pub(crate) mod explain;
 mod issuance;
 mod jwt;
+pub(crate) mod meters;
 pub(crate) mod options;
 mod outlook;
 mod owner;

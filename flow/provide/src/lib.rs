@@ -16,6 +16,7 @@ pub use agent::cache::Cache;
 pub use agent::catalog::EntryCatalog;
 pub use agent::delegated::DelegatedIdentity;
 pub use agent::explain::Explainer;
+pub use agent::meters::CacheMeters;
 pub use agent::options::CacheOptions;
 pub use agent::sds::{SdsOptions, Secrets};
 pub use agent::server_upstream::ServerUpstream;

@@ -16,7 +16,7 @@ use finial_daemon::metrics::Metrics;
 use finial_daemon::socket::{self, Access};
 use finial_daemon::{Clock, Tasks, memory};
 use finial_identity::SpiffeId;
-use finial_provide::{Cache, Secrets, ServerUpstream, Workloads};
+use finial_provide::{Cache, CacheMeters, Secrets, ServerUpstream, Workloads};
 use finial_wire::server::{secret_service, workload_service};
 use finial_wire::{SECRET_DESCRIPTORS, WORKLOAD_DESCRIPTORS};
 use tokio::sync::oneshot;
@@ -74,7 +74,7 @@ pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
     let tasks = Tasks::new(clock.clone());
     let telling = Telling::bind(&config, &identity.source(), clock, &tasks).await?;
     let upstream = MeasuredUpstream::new(ServerUpstream::new(identity.channels()), &metrics, clock);
-    let options = config.delivery.cache(Arc::clone(identity.bundle()));
+    let options = config.delivery.cache(Arc::clone(identity.bundle()), CacheMeters::new(&metrics));
     let cache = Cache::start(upstream, &options, clock, &tasks);
     meters::gauges(&metrics, &cache, &trust_domain);
     let (watch, checks) = (Watch::new(&metrics, clock), health::checks(&cache));

@@ -97,3 +97,6 @@ impl Health {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

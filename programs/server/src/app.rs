@@ -89,8 +89,10 @@ async fn assemble(
     index.reached(store.revision().await?).await?;
 
     let key_kind = config.issue.ca_key_type;
+    let rotations = metrics.calls("svid.rotate", "The server's own SVID is renewed.");
+    let issuing = issuer.clone();
     let source =
-        identity::start(trust_domain.clone(), key_kind, issuer.clone(), &index, clock, tasks).await?;
+        identity::start(trust_domain.clone(), key_kind, issuing, &index, rotations, clock, tasks).await?;
     let telling = Telling::bind(&config, &source, clock, tasks).await?;
     let policy = Policy::members_of(trust_domain.clone()).or(&Policy::ids(config.admin_ids.clone()));
     let address = SocketAddr::new(config.bind_address, config.bind_port);
@@ -111,7 +113,8 @@ async fn assemble(
         connection_age: config.connection_age,
         clock: clock.clone(),
     });
-    pruning::start(Arc::clone(&core), tasks);
+    let prunings = metrics.calls("registration_entry.manager.prune", "Entries that have ended are deleted.");
+    pruning::start(Arc::clone(&core), prunings, tasks);
     if let Some(rule) = config.node_pruning {
         pruning::nodes::start(Arc::clone(&core), rule, tasks);
     }

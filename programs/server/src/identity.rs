@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use finial_authorize::Grant;
+use finial_daemon::metrics::Calls;
 use finial_daemon::{Backoff, Clock, Drain, Tasks};
 use finial_identity::{BundleSet, KeyKind, PrivateKey, TrustDomain, X509Credential};
 use finial_issue::{ActiveAuthorities, Issuer};
@@ -27,6 +28,7 @@ pub(crate) async fn start(
     key_kind: KeyKind,
     issuer: Issuer,
     index: &Index,
+    rotations: Calls,
     clock: &Clock,
     tasks: &Tasks,
 ) -> anyhow::Result<Source> {
@@ -44,6 +46,7 @@ pub(crate) async fn start(
         snapshots,
         current,
         bundles,
+        rotations,
         backoff: Backoff::new(RETRY.0, RETRY.1),
     };
     tasks.spawn("server identity", keeper.run(tasks.drain()));
@@ -85,6 +88,8 @@ struct Keeper {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     current: Current,
     bundles: BundleSet,
+    /// Of this SVID by another.
+    rotations: Calls,
     backoff: Backoff,
 }
 
@@ -119,7 +124,7 @@ impl Keeper {
 
     /// On failure the SVID in use goes on, and this is tried again.
     async fn renew(&mut self) {
-        match self.identity.issue().await {
+        match self.rotations.timed(&self.identity.clock, self.identity.issue()).await {
             Ok(next) => {
                 self.current = next;
                 self.bundles = self.snapshots.borrow_and_update().bundles().clone();

@@ -6,6 +6,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use finial_daemon::metrics::Calls;
 use finial_daemon::{Drain, Tasks};
 use finial_identity::EntryId;
 use finial_store::StoreError;
@@ -16,17 +17,17 @@ use crate::core::Core;
 const EVERY: Duration = Duration::from_mins(5);
 
 /// Looks every five minutes until the tasks drain. What has ended counts for nothing before it is deleted, too.
-pub(crate) fn start(core: Arc<Core>, tasks: &Tasks) {
-    tasks.spawn("pruning", run(core, tasks.drain()));
+pub(crate) fn start(core: Arc<Core>, calls: Calls, tasks: &Tasks) {
+    tasks.spawn("pruning", run(core, calls, tasks.drain()));
 }
 
-async fn run(core: Arc<Core>, drain: Drain) {
+async fn run(core: Arc<Core>, calls: Calls, drain: Drain) {
     loop {
         tokio::select! {
             () = drain.requested() => return,
             () = core.clock.sleep(EVERY) => {}
         }
-        if let Err(error) = prune(&core).await {
+        if let Err(error) = calls.timed(&core.clock, prune(&core)).await {
             tracing::warn!(error = &error as &dyn Error, "what has ended could not be deleted, trying later");
         }
     }

@@ -1,9 +1,12 @@
 //! The handles that a program notes things with.
 
 use std::array;
+use std::future::Future;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use crate::Clock;
 
 /// How many of the last values quantiles are taken from.
 const KEPT: usize = 256;
@@ -62,6 +65,18 @@ impl Calls {
     /// A call has ended after `span`.
     pub fn note(&self, status: CallStatus, span: Duration) {
         self.0[usize::from(status.0)].get_or_init(Sample::default).note(span.as_secs_f64() * 1e3);
+    }
+
+    /// Waits for a call whose errors have no code of their own, and notes how it ended.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn timed<T, E>(&self, clock: &Clock, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let began = clock.monotonic();
+        let ended = call.await;
+        let status = if ended.is_ok() { CallStatus::OK } else { CallStatus::UNKNOWN };
+        self.note(status, clock.monotonic().saturating_sub(began));
+        ended
     }
 
     /// How many calls ended so.

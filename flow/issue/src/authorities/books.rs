@@ -138,12 +138,19 @@ impl Books<'_> {
         let wanted = published::bundle(&self.journal, &bundle, self.now());
         if wanted != self.bundle {
             let prunes = published::next_prune(&self.bundle).is_some_and(|at| at <= self.now());
-            self.shelf.bundles.replace_bundle(wanted).await?;
-            self.bundle = self.shelf.stored_bundle().await?;
-            if prunes {
-                self.shelf.meters.pruned.add();
+            if !prunes {
+                return self.replace(wanted).await;
             }
+            let shelf = self.shelf;
+            shelf.meters.prune.timed(&shelf.clock, self.replace(wanted)).await?;
+            shelf.meters.pruned.add();
         }
+        Ok(())
+    }
+
+    async fn replace(&mut self, wanted: Bundle) -> Result<(), IssueError> {
+        self.shelf.bundles.replace_bundle(wanted).await?;
+        self.bundle = self.shelf.stored_bundle().await?;
         Ok(())
     }
 

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use finial_daemon::go;
-use finial_daemon::metrics::CallStatus;
 use finial_keys::Key;
 
 use super::books::{Books, Due};
@@ -68,12 +67,8 @@ impl Books<'_> {
     /// # Errors
     /// Those of the store and of the keys.
     pub(super) async fn prepare(&mut self, kind: AuthorityKind) -> Result<Authority, IssueError> {
-        let (clock, calls) = (&self.shelf.clock, self.shelf.meters.prepared(kind));
-        let began = clock.monotonic();
-        let prepared = self.try_prepare(kind).await;
-        let status = if prepared.is_ok() { CallStatus::OK } else { CallStatus::UNKNOWN };
-        calls.note(status, clock.monotonic().saturating_sub(began));
-        prepared
+        let shelf = self.shelf;
+        shelf.meters.prepared(kind).timed(&shelf.clock, self.try_prepare(kind)).await
     }
 
     async fn try_prepare(&mut self, kind: AuthorityKind) -> Result<Authority, IssueError> {

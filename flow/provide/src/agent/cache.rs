@@ -9,6 +9,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tonic::Status;
 
 use super::jwt::JwtCache;
+use super::meters::CacheMeters;
 use super::options::CacheOptions;
 use super::outlook::{Outlook, Question};
 use super::owner::Owner;
@@ -32,6 +33,7 @@ pub struct Cache {
     nudge: Arc<Notify>,
     questions: mpsc::Sender<Question>,
     jwt: Arc<JwtCache>,
+    meters: CacheMeters,
 }
 
 impl Cache {
@@ -48,7 +50,7 @@ impl Cache {
         tasks.spawn("jwt-svids", Arc::clone(&jwt).renew_ahead(snapshots.clone(), tasks.drain()));
         let owner = Owner::new(upstream, clock.clone(), options, Arc::clone(&readers), publish, report);
         tasks.spawn("cache", owner.run(pushed, asked, Arc::clone(&nudge), tasks.drain()));
-        Self { snapshots, state, readers, nudge, questions, jwt }
+        Self { snapshots, state, readers, nudge, questions, jwt, meters: options.meters.clone() }
     }
 
     /// What the agent holds now.
@@ -80,6 +82,11 @@ impl Cache {
             Ok(Err(_)) => Err(Status::unavailable("the agent is stopping")),
             Err(_) => Err(Status::unavailable("the agent has not heard its server yet; it keeps trying")),
         }
+    }
+
+    /// What is counted of it.
+    pub(super) fn meters(&self) -> &CacheMeters {
+        &self.meters
     }
 
     /// Keeps the X.509-SVIDs of these entries in the cache until what is returned is dropped. Say that one is

@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use tonic::{Code, Status};
 
 use self::table::{Call, Found, Key, Table};
+use super::meters::Tainted;
 use super::options::CacheOptions;
 use super::rotation::Moment;
 use super::upstream::Upstream;
@@ -32,12 +33,14 @@ pub(super) struct JwtCache {
     table: Mutex<Table>,
     /// Something may be due sooner than the task that renews ahead believes.
     changed: Notify,
+    tainted: Tainted,
 }
 
 impl JwtCache {
     pub(super) fn new(upstream: Arc<dyn Upstream>, options: &CacheOptions, clock: Clock) -> Self {
         let table = Mutex::new(Table::new(options.most_jwt_svids));
-        Self { upstream, clock, hit_timeout: options.jwt_hit_timeout, table, changed: Notify::new() }
+        let tainted = options.meters.tainted_jwt.clone();
+        Self { upstream, clock, hit_timeout: options.jwt_hit_timeout, table, changed: Notify::new(), tainted }
     }
 
     /// The kept token, if it is good for a while yet.

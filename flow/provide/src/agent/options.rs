@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use finial_identity::{Bundle, KeyKind};
 
+use super::meters::CacheMeters;
+
 /// What a cache starts from.
 #[derive(Debug, Clone)]
 pub struct CacheOptions {
@@ -26,6 +28,8 @@ pub struct CacheOptions {
     /// How long a caller waits for a new JWT-SVID when the kept one is about to end; 5 s, at most SPIRE's 30 s
     /// (`jwt_svid_cache_hit_timeout`).
     pub jwt_hit_timeout: Duration,
+    /// What is counted; told to nobody by default.
+    pub meters: CacheMeters,
 }
 
 impl CacheOptions {
@@ -39,6 +43,7 @@ impl CacheOptions {
             key_kind: KeyKind::EcP256,
             availability_target: None,
             jwt_hit_timeout: Duration::from_secs(5),
+            meters: CacheMeters::default(),
         }
     }
 }

@@ -17,6 +17,7 @@ use tonic::Status;
 
 use super::catalog::EntryCatalog;
 use super::issuance::{self, Batch};
+use super::meters::CacheMeters;
 use super::options::CacheOptions;
 use super::outlook::Question;
 use super::push::Push;
@@ -39,6 +40,7 @@ pub(super) struct Owner {
     rotation: Rotation,
     key_kind: KeyKind,
     readers: Arc<Readers>,
+    meters: CacheMeters,
     /// The next snapshot in the making.
     next: AgentSnapshot,
     is_dirty: bool,
@@ -84,6 +86,7 @@ impl Owner {
             rotation: Rotation::new(options),
             key_kind: options.key_kind,
             readers,
+            meters: options.meters.clone(),
             next,
             is_dirty: false,
             publish,
@@ -167,6 +170,13 @@ impl Owner {
                 return plan;
             }
             let batch = std::mem::take(&mut plan.batch);
+            let renewals = self.rotation.renewals(&batch);
+            for (sample, svids) in [(&self.meters.expiring, renewals.0), (&self.meters.outdated, renewals.1)]
+            {
+                if svids > 0 {
+                    sample.note(svids as f64);
+                }
+            }
             self.rotation.begin(&batch);
             let (upstream, snapshots) = (Arc::clone(&self.upstream), self.publish.subscribe());
             let issue = issuance::issue(upstream, self.clock.clone(), self.key_kind, batch, snapshots);
@@ -198,6 +208,7 @@ impl Owner {
         self.take_federated(pulled.federated);
         if !Arc::ptr_eq(&self.next.entries, &pulled.catalog) {
             tracing::info!(entries = pulled.catalog.len(), "the entries of this agent have changed");
+            self.meters.note_entries(&self.next.entries, &pulled.catalog);
             self.rotation.follow(&pulled.catalog);
             self.next.entries = pulled.catalog;
             self.is_dirty = true;

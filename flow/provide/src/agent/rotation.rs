@@ -121,6 +121,15 @@ impl Rotation {
         plan
     }
 
+    /// How many of these entries are asked for because their SVID would end, and how many because they have changed.
+    pub(super) fn renewals(&self, batch: &[Arc<Entry>]) -> (usize, usize) {
+        let held = batch.iter().filter_map(|entry| Some((entry, self.held.get(&entry.id)?)));
+        let (current, outdated): (Vec<_>, Vec<_>) =
+            held.partition(|(entry, held)| is_same_revision(&held.entry, entry));
+        let is_due = |(_, held): &&(_, &Held)| held.renew_at > SystemTime::UNIX_EPOCH;
+        (current.iter().filter(is_due).count(), outdated.len())
+    }
+
     /// Whether the entry's SVID is kept when it comes.
     pub(super) fn has_place(&self, entry: &EntryId) -> bool {
         self.choice.has(entry)

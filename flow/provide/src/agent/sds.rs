@@ -50,7 +50,7 @@ impl Secrets {
     /// Each request must carry a [`WorkloadPeer`](crate::WorkloadPeer), as those of the Workload API.
     pub fn new(cache: Cache, attestors: Arc<WorkloadAttestors>, options: SdsOptions, clock: Clock) -> Self {
         let streams = Arc::new(StreamTable::new(options.streams));
-        let rates = Rates::new(options.rates, clock.clone());
+        let rates = Rates::new(options.rates, cache.meters().clone(), clock.clone());
         Self { cache, attestors, options: Arc::new(options), streams, rates, clock }
     }
 

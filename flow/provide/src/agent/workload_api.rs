@@ -17,6 +17,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use finial_attest::WorkloadAttestors;
 use finial_daemon::Clock;
+use finial_daemon::metrics::Counter;
 use finial_identity::{Audience, BundleSet, Entry, JwtSvid, SpiffeId};
 use finial_wire::X509Context;
 use finial_wire::server::WorkloadApi;
@@ -70,11 +71,12 @@ impl Workloads {
         options: WorkloadOptions,
         clock: Clock,
     ) -> Self {
+        let rates = Rates::new(options.rates, cache.meters().clone(), clock.clone());
         Self {
             cache,
             attestors,
             streams: Arc::new(StreamTable::new(options.streams)),
-            rates: Rates::new(options.rates, clock.clone()),
+            rates,
             verified: VerifiedTokens::default(),
             allow_unauthenticated_verifiers: options.allow_unauthenticated_verifiers,
             allowed_foreign_jwt_claims: options.allowed_foreign_jwt_claims,
@@ -99,7 +101,9 @@ impl Workloads {
             let message = subscription.next().await?;
             Ok(Some((message, (subscription, place))))
         });
-        Ok(stream::iter([Ok(first)]).chain(later).boxed())
+        let told = (V::CALL == RatedCall::FetchJwtBundles).then(|| self.cache.meters().jwt_bundles.clone());
+        let messages = stream::iter([Ok(first)]).chain(later);
+        Ok(messages.inspect_ok(move |_| told.iter().for_each(Counter::add)).boxed())
     }
 
     /// The caller of a request, and what the agent holds, once it has heard its server.

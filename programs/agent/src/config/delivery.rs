@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use finial_identity::{Bundle, KeyKind};
-use finial_provide::{CacheOptions, RateLimits, WorkloadOptions};
+use finial_provide::{CacheMeters, CacheOptions, RateLimits, WorkloadOptions};
 
 /// How identities are kept and handed over. The defaults are SPIRE's, but for the limits on calls, which are on.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ impl Default for DeliveryConfig {
 
 impl DeliveryConfig {
     /// What the cache starts from, with this bundle to begin with.
-    pub(crate) fn cache(&self, bundle: Arc<Bundle>) -> CacheOptions {
+    pub(crate) fn cache(&self, bundle: Arc<Bundle>, meters: CacheMeters) -> CacheOptions {
         CacheOptions {
             bundle,
             sync_interval: self.sync_interval,
@@ -59,6 +59,7 @@ impl DeliveryConfig {
             key_kind: self.workload_x509_svid_key_type,
             availability_target: self.availability_target,
             jwt_hit_timeout: self.jwt_svid_cache_hit_timeout,
+            meters,
         }
     }
 

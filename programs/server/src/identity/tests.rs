@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use finial_daemon::metrics::{CallStatus, Calls};
 use finial_daemon::{Clock, ClockHand, Tasks};
 use finial_identity::{KeyKind, TrustDomain};
 use finial_issue::{AuthorityKind, AuthorityManager, IssueConfig, IssueMeters};
@@ -16,6 +17,7 @@ use super::start;
 struct Fixture {
     source: Source,
     authorities: AuthorityManager,
+    rotations: Calls,
     hand: ClockHand,
     tasks: Tasks,
 }
@@ -33,8 +35,10 @@ async fn fixture() -> Fixture {
     let authorities = authorities.await.unwrap();
     index.reached(store.revision().await.unwrap()).await.unwrap();
     let issuer = authorities.issuer();
-    let source = start(trust_domain, KeyKind::EcP256, issuer, &index, &clock, &tasks).await.unwrap();
-    Fixture { source, authorities, hand, tasks }
+    let rotations = Calls::default();
+    let calls = rotations.clone();
+    let source = start(trust_domain, KeyKind::EcP256, issuer, &index, calls, &clock, &tasks).await.unwrap();
+    Fixture { source, authorities, rotations, hand, tasks }
 }
 
 /// Waits for another SVID; bundles that change by themselves are updates too.
@@ -62,6 +66,7 @@ async fn svid_is_renewed_at_half_life() {
     let first = serial(&fixture.source);
     fixture.hand.step(Duration::from_mins(31));
     renewed(&mut fixture.source, &first).await;
+    assert_eq!(fixture.rotations.count(CallStatus::OK), 1);
     fixture.tasks.stop(Duration::ZERO).await;
 }
 

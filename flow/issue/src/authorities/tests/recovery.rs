@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use finial_daemon::metrics::CallStatus;
 use finial_identity::{CLOCK_SKEW, KeyKind};
 
 use super::super::*;
@@ -251,6 +252,22 @@ async fn prepared_authority_takes_over_after_a_long_sleep() {
     house.keep().await;
     assert_eq!(house.active(X509).await, prepared);
     assert!(house.states(X509).await.prepared.is_some(), "it is past its own half life");
+}
+
+#[tokio::test]
+async fn prunings_of_the_bundle_are_counted() {
+    let house = House::new();
+    let shelf = house.shelf();
+    let keep = async || shelf.open().await.unwrap().keep().await.unwrap();
+    keep().await;
+    // Half a day later, and when that one's successor has ended too and was kept for a day more.
+    for span in [DAY / 2, DAY * 4] {
+        assert_eq!(shelf.meters.prune.count(CallStatus::OK), 0);
+        house.hand.step(span);
+        keep().await;
+    }
+    assert!(shelf.meters.prune.count(CallStatus::OK) > 0);
+    assert_eq!(shelf.meters.pruned.value(), shelf.meters.prune.count(CallStatus::OK));
 }
 
 #[tokio::test]

@@ -77,7 +77,11 @@ impl JwtCache {
             self.table().retain(is_current);
         }
         if before.is_none_or(|before| !Arc::ptr_eq(&before.bundle, &snapshot.bundle)) {
-            self.table().follow(snapshot.bundle(), self.clock.now());
+            let began = self.clock.monotonic();
+            let withdrawn = self.table().follow(snapshot.bundle(), self.clock.now());
+            if withdrawn > 0 {
+                self.tainted.note(withdrawn, self.clock.monotonic().saturating_sub(began));
+            }
         }
     }
 

@@ -153,9 +153,15 @@ impl Table {
         self.slots.retain(|_, slot| is_good(slot));
     }
 
-    /// Drops the tokens whose signing key the bundle withdraws; they are due at once.
-    pub(super) fn follow(&mut self, bundle: &Arc<Bundle>, now: SystemTime) {
-        self.slots.values_mut().for_each(|slot| slot.drop_what_is_no_good(bundle, now));
+    /// Drops the tokens whose signing key the bundle withdraws; they are due at once. Tells how many there were.
+    pub(super) fn follow(&mut self, bundle: &Arc<Bundle>, now: SystemTime) -> usize {
+        let mut withdrawn = 0;
+        for slot in self.slots.values_mut() {
+            let was_good = slot.kept.as_ref().is_some_and(|kept| kept.svid.expires_at() > now);
+            slot.drop_what_is_no_good(bundle, now);
+            withdrawn += usize::from(was_good && slot.kept.is_none());
+        }
+        withdrawn
     }
 
     /// The tokens that somebody asked for within the last of their lives: when each is due, on the wall clock, and

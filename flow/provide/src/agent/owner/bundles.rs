@@ -41,7 +41,7 @@ impl Owner {
 
     async fn replace_what_lost_its_authority(&mut self) {
         let anchors = Anchors::of(&self.next.bundle);
-        let now = self.clock.now();
+        let (now, began) = (self.clock.now(), self.clock.monotonic());
         let held = self.rotation.credentials().map(|(id, held)| (id.clone(), Arc::clone(held)));
         let held: Vec<_> = held.collect();
         // In parts, so that a change which concerns thousands is felt by all processors.
@@ -61,6 +61,7 @@ impl Owner {
                 }
             }
         }
+        self.meters.tainted_x509.note(svids, self.clock.monotonic().saturating_sub(began));
         tracing::info!(svids, "an authority was withdrawn; renewing what it signed");
     }
 

@@ -13,6 +13,8 @@ use finial_daemon::Clock;
 use finial_identity::SelectorSet;
 use tonic::Status;
 
+use crate::agent::meters::CacheMeters;
+
 /// How many calls a second the callers of one set of selectors may make, and as many at once after a pause; 0: no limit.
 ///
 /// Workloads of one kind share a limit, as in SPIRE, so that a new set of selectors has to be attested to get another.
@@ -57,6 +59,27 @@ pub(in crate::agent) enum RatedCall {
 }
 
 impl RatedCall {
+    pub(in crate::agent) const ALL: [Self; 6] = [
+        Self::FetchX509Svid,
+        Self::FetchJwtSvid,
+        Self::FetchX509Bundles,
+        Self::FetchJwtBundles,
+        Self::StreamSecrets,
+        Self::FetchSecrets,
+    ];
+
+    /// Its name on the wire.
+    pub(in crate::agent) fn method(self) -> &'static str {
+        match self {
+            Self::FetchX509Svid => "FetchX509SVID",
+            Self::FetchJwtSvid => "FetchJWTSVID",
+            Self::FetchX509Bundles => "FetchX509Bundles",
+            Self::FetchJwtBundles => "FetchJWTBundles",
+            Self::StreamSecrets => "StreamSecrets",
+            Self::FetchSecrets => "FetchSecrets",
+        }
+    }
+
     fn limit(self, limits: &RateLimits) -> (&'static str, u32) {
         match self {
             Self::FetchX509Svid => ("fetch_x509_svid", limits.fetch_x509_svid),
@@ -77,6 +100,7 @@ const MOST_BUCKETS: usize = 4_096;
 pub(in crate::agent) struct Rates {
     limits: RateLimits,
     own_pid: Option<i32>,
+    meters: CacheMeters,
     clock: Clock,
     /// Keyed by chance, so that nobody can choose selectors that meet another's bucket.
     hasher: RandomState,
@@ -92,9 +116,9 @@ struct Bucket {
 }
 
 impl Rates {
-    pub(in crate::agent) fn new(limits: RateLimits, clock: Clock) -> Self {
+    pub(in crate::agent) fn new(limits: RateLimits, meters: CacheMeters, clock: Clock) -> Self {
         let own_pid = i32::try_from(std::process::id()).ok();
-        Self { limits, own_pid, clock, hasher: RandomState::new(), buckets: Mutex::default() }
+        Self { limits, own_pid, meters, clock, hasher: RandomState::new(), buckets: Mutex::default() }
     }
 
     /// Counts a call of this caller, or refuses it. Callers without any selector share a bucket.
@@ -128,6 +152,7 @@ impl Rates {
             bucket.tokens -= 1.0;
             Ok(())
         } else {
+            self.meters.note_refusal(call);
             Err(Status::unavailable(format!(
                 "more than {limit} calls a second by workloads of these selectors; try again, or raise ratelimit {setting}"
             )))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use finial_daemon::health::HealthConfig;
 use finial_daemon::telemetry::PrometheusConfig;
@@ -71,6 +72,19 @@ async fn scrape_after_real_calls_shows_them() {
     }
     assert!(page.contains("\nspire_server_server_ca_sign_jwt_svid{host="), "{page}");
     assert!(page.contains("trust_domain_id=\"example.org\""), "{page}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn scrape_after_some_time_shows_what_the_server_did_by_itself() {
+    let server = watched_server().await;
+    let shown = async |name| value(&get(server.metrics, "/metrics").await.1, name, "OK");
+    assert_eq!(shown("spire_server_registration_entry_manager_prune").await, None);
+    for name in ["spire_server_registration_entry_manager_prune", "spire_server_svid_rotate"] {
+        while shown(name).await.is_none() {
+            server.hand.step(Duration::from_mins(5));
+        }
+    }
     server.stop().await;
 }
 

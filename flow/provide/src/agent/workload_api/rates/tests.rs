@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
+use finial_daemon::metrics::Metrics;
+use finial_daemon::telemetry::TelemetryConfig;
 use finial_daemon::{Clock, ClockHand};
 use finial_identity::{Selector, SelectorSet};
 use tonic::Code;
 
 use super::{MOST_BUCKETS, RateLimits, RatedCall, Rates};
+use crate::agent::meters::CacheMeters;
 use crate::agent::testing::start_of_time;
 
 const NONE: RateLimits = RateLimits {
@@ -21,7 +24,7 @@ const NONE: RateLimits = RateLimits {
 
 fn rates(limits: RateLimits) -> (Rates, ClockHand) {
     let (clock, hand) = Clock::manual(start_of_time());
-    (Rates::new(limits, clock), hand)
+    (Rates::new(limits, CacheMeters::default(), clock), hand)
 }
 
 fn selectors(text: &str) -> SelectorSet {
@@ -43,6 +46,20 @@ fn as_many_calls_as_a_second_allows_then_unavailable() {
     assert!(!refused.message().contains("t:a"), "selectors are secrets: {refused}");
     hand.step(Duration::from_millis(500));
     assert_eq!(admitted(&rates, RatedCall::FetchJwtSvid, "t:a", 30), 5);
+}
+
+#[test]
+fn refused_calls_are_counted_by_method() {
+    let (mut rates, _hand) = rates(RateLimits { fetch_jwt_svid: 10, fetch_secrets: 1, ..NONE });
+    let metrics = Metrics::new(&TelemetryConfig::default(), "spire_agent", "example.org", &rates.clock);
+    rates.meters = CacheMeters::new(&metrics);
+    admitted(&rates, RatedCall::FetchJwtSvid, "t:a", 30);
+    admitted(&rates, RatedCall::FetchSecrets, "t:a", 1);
+    let page = metrics.page();
+    for (method, count) in [("FetchJWTSVID", 20), ("FetchSecrets", 0), ("FetchX509SVID", 0)] {
+        let line = page.lines().find(|line| line.contains(&format!("method=\"{method}\""))).unwrap();
+        assert!(line.ends_with(&format!(" {count}")), "{line}");
+    }
 }
 
 #[test]

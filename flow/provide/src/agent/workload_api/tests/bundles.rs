@@ -65,8 +65,10 @@ async fn wap_06_jwt_bundles_are_pushed_only_when_their_keys_change() {
     case.agent.catch_up().await;
     assert!(stream.next().now_or_never().is_none());
     case.agent.server.use_jwt_key("jwt-2");
+    assert_eq!(case.agent.cache.meters().jwt_bundles.value(), 1);
     let bundles = case.next(&mut stream).await.unwrap();
     assert_eq!(bundles.bundle(&trust_domain()).unwrap().jwt_authorities.len(), 2);
+    assert_eq!(case.agent.cache.meters().jwt_bundles.value(), 2);
 }
 
 #[tokio::test]
