@@ -21,7 +21,8 @@ pub const MAX_SECRET_NAMES: usize = 256;
 /// connected again when it has.
 pub const MAX_SILENCE: Duration = Duration::from_secs(30);
 
-/// How long the first message of a call may take to arrive.
+/// How long a message of a call may take to arrive: the first from when the call begins, later ones of a stream from their
+/// first byte.
 pub const MAX_ARRIVAL: Duration = Duration::from_secs(30);
 
 /// Longest request of an agent that attests, in bytes: anybody may make one.

@@ -58,7 +58,10 @@ impl<S: Service<Request<Body>>> Service<Request<Body>> for Punctual<S> {
 
     fn call(&mut self, request: Request<Body>) -> S::Future {
         let clock = self.limits.clock.clone();
-        let patience = async move { clock.sleep(MAX_ARRIVAL).await };
+        let patience = move || {
+            let clock = clock.clone();
+            async move { clock.sleep(MAX_ARRIVAL).await }
+        };
         self.inner.call(request.map(|body| self.limits.arrivals.follow(body, patience)))
     }
 }

@@ -98,10 +98,13 @@ struct Gate {
 }
 
 impl Gate {
-    /// The body of a request, which must arrive in time.
+    /// The body of a request, of which each message must arrive in time.
     fn follow(&self, body: Body) -> Body {
         let clock = self.core.clock.clone();
-        self.arrivals.follow(body, async move { clock.sleep(MAX_ARRIVAL).await })
+        self.arrivals.follow(body, move || {
+            let clock = clock.clone();
+            async move { clock.sleep(MAX_ARRIVAL).await }
+        })
     }
 
     async fn admit(&self, origin: Option<&Origin>, method: &str) -> Result<Permit, Status> {

@@ -152,3 +152,6 @@ fn is_stale(known: Option<&(i64, SystemTime)>, revision_number: i64, created_at:
         *revision != revision_number || time::seconds(*created) != created_at
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,11 +33,17 @@ impl Arrivals {
         Self { bytes: Arc::default(), most }
     }
 
-    /// A request's body whose first message must be there before `patience` is over; the call otherwise ends with
-    /// DeadlineExceeded, and with ResourceExhausted when too many bytes of incomplete messages are held already.
-    pub fn follow(&self, body: Body, patience: impl Future<Output = ()> + Send + 'static) -> Body {
+    /// A request's body of which each message must be there before a `patience` is over: the first one's begins now, that
+    /// of those that follow with their first byte. The call otherwise ends with DeadlineExceeded, and with
+    /// ResourceExhausted when too many bytes of incomplete messages are held already.
+    pub fn follow<W>(&self, body: Body, mut patience: impl FnMut() -> W + Send + 'static) -> Body
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
         let held = Held { arrivals: self.clone(), bytes: 0 };
-        Body::new(Arriving { body, message: Message::default(), held, patience: Some(Box::pin(patience)) })
+        let mut renew: Box<dyn FnMut() -> Wait + Send> = Box::new(move || Box::pin(patience()));
+        let patience = Some(renew());
+        Body::new(Arriving { body, message: Message::default(), held, renew, patience })
     }
 
     fn take(&self, bytes: usize) -> Result<(), Status> {
@@ -82,7 +88,8 @@ struct Arriving {
     body: Body,
     message: Message,
     held: Held,
-    /// Until the first message is there.
+    renew: Box<dyn FnMut() -> Wait + Send>,
+    /// Until the message is there that is under way, or that must come first.
     patience: Option<Wait>,
 }
 
@@ -92,6 +99,9 @@ impl Arriving {
         if self.message.follow(bytes) {
             self.patience = None;
             self.held.release();
+        }
+        if self.message.so_far > 0 && self.patience.is_none() {
+            self.patience = Some((self.renew)());
         }
         let held = self.message.so_far.saturating_sub(self.held.bytes);
         self.held.grow(held)

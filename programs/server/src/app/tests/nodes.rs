@@ -198,3 +198,28 @@ async fn attestor_that_is_not_configured_is_named() {
     assert_eq!(refusal.message(), "node attestor `x509pop` is not configured here");
     server.stop().await;
 }
+
+/// Answers a challenge when the time for that is over, and somebody else was served meanwhile.
+struct Late<'a>(&'a Machine, &'a Server);
+
+#[async_trait]
+impl Responder for Late<'_> {
+    async fn respond(&mut self, challenge: Vec<u8>) -> Result<Vec<u8>, Status> {
+        let Self(machine, server) = self;
+        server.hand.step(Duration::from_secs(30));
+        machine.attest(server).await?;
+        Proving(&machine.possession).respond(challenge).await
+    }
+}
+
+#[tokio::test]
+async fn agent_that_does_not_answer_a_challenge_is_given_up() {
+    let machine = Machine::new();
+    let server = machine.server().await;
+    let evidence = NodeEvidence { kind: "x509pop".to_owned(), payload: machine.possession.payload() };
+    let csr = CertificateRequest::create(&PrivateKey::generate(KeyKind::EcP256).unwrap(), None).unwrap();
+    let client = AgentClient::new(server.stranger(None).await);
+    let refusal = client.attest_agent(evidence, csr, &mut Late(&machine, &server)).await.unwrap_err();
+    assert_eq!((refusal.code(), refusal.message()), (Code::DeadlineExceeded, "the call took too long"));
+    server.stop().await;
+}
