@@ -15,6 +15,8 @@ mod local_authority;
 mod logger;
 mod svid;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod workload;
 
 pub use agent::AgentClient;
@@ -31,6 +33,10 @@ pub use svid::SvidClient;
 pub use sync::SyncedEntries;
 pub use workload::WorkloadClient;
 
+use crate::MAX_LISTED;
+use crate::convert::batch::at_most;
+use crate::error::WireError;
+
 /// How many items of a list are asked for at a time.
 const PAGE: i32 = 500;
 
@@ -43,6 +49,19 @@ fn same_count<T>(items: Vec<T>, asked: usize) -> Result<Vec<T>, tonic::Status> {
         )));
     }
     Ok(items)
+}
+
+/// With what to ask for the page after this one; none when it was the last. Refuses a server that would be asked for
+/// ever: one that gives the page again that it gave, or more than anybody has.
+fn next_page(asked: &str, next: String, listed: usize) -> Result<Option<String>, tonic::Status> {
+    if next.is_empty() {
+        return Ok(None);
+    }
+    if next == asked {
+        return Err(tonic::Status::internal("the server answered a list with the same page again"));
+    }
+    at_most(MAX_LISTED, "items of a list", listed).map_err(WireError::bad_answer)?;
+    Ok(Some(next))
 }
 
 /// The only item of a batch of one.

@@ -60,3 +60,6 @@ pub(crate) const MAX_SYNC_PAUSE: Duration = Duration::from_secs(60);
 
 /// Most entries an agent takes from a server.
 pub const MAX_SYNCED_ENTRIES: usize = 1_000_000;
+
+/// Most items that a caller takes of one list of a server's: twice as many entries as one is made for.
+pub const MAX_LISTED: usize = 2_000_000;

@@ -4,7 +4,7 @@ use finial_identity::{Node, SpiffeId, X509Svid};
 use tonic::Status;
 use tonic::transport::Channel;
 
-use super::{PAGE, Responder, attest};
+use super::{PAGE, Responder, attest, next_page};
 use crate::convert::{agent as convert, id, svid};
 use crate::error::WireError;
 use crate::proto::agent as proto;
@@ -78,16 +78,16 @@ impl AgentClient {
                 filter: filter.clone(),
                 output_mask: None,
                 page_size: PAGE,
-                page_token,
+                page_token: page_token.clone(),
             };
             let page = self.0.clone().list_agents(request).await?.into_inner();
             for agent in page.agents {
                 agents.push(convert::agent(agent).map_err(WireError::bad_answer)?);
             }
-            if page.next_page_token.is_empty() {
-                return Ok(agents);
+            match next_page(&page_token, page.next_page_token, agents.len())? {
+                Some(next) => page_token = next,
+                None => return Ok(agents),
             }
-            page_token = page.next_page_token;
         }
     }
 

@@ -4,7 +4,7 @@ use finial_identity::{Bundle, JwtAuthority, TrustDomain, X509Authority};
 use tonic::Status;
 use tonic::transport::Channel;
 
-use super::{PAGE, only};
+use super::{PAGE, next_page, only};
 use crate::convert::{bundle as convert, status};
 use crate::error::WireError;
 use crate::proto::bundle::bundle_client::BundleClient as Stub;
@@ -81,15 +81,19 @@ impl BundleClient {
         let mut bundles = Vec::new();
         let mut page_token = String::new();
         loop {
-            let request = ListFederatedBundlesRequest { output_mask: None, page_size: PAGE, page_token };
+            let request = ListFederatedBundlesRequest {
+                output_mask: None,
+                page_size: PAGE,
+                page_token: page_token.clone(),
+            };
             let page = self.0.clone().list_federated_bundles(request).await?.into_inner();
             for bundle in page.bundles {
                 bundles.push(convert::bundle(bundle).map_err(WireError::bad_answer)?);
             }
-            if page.next_page_token.is_empty() {
-                return Ok(bundles);
+            match next_page(&page_token, page.next_page_token, bundles.len())? {
+                Some(next) => page_token = next,
+                None => return Ok(bundles),
             }
-            page_token = page.next_page_token;
         }
     }
 

@@ -8,7 +8,7 @@ use finial_identity::{Entry, EntryDraft, EntryId};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use super::{PAGE, SyncedEntries, only, same_count, sync};
+use super::{PAGE, SyncedEntries, next_page, only, same_count, sync};
 use crate::convert::{entry as convert, status};
 use crate::error::WireError;
 use crate::proto::entry as proto;
@@ -49,16 +49,16 @@ impl EntryClient {
                 filter: filter.clone(),
                 output_mask: None,
                 page_size: PAGE,
-                page_token,
+                page_token: page_token.clone(),
             };
             let page = self.0.clone().list_entries(request).await?.into_inner();
             for entry in page.entries {
                 entries.push(convert::entry(entry).map_err(WireError::bad_answer)?);
             }
-            if page.next_page_token.is_empty() {
-                return Ok(entries);
+            match next_page(&page_token, page.next_page_token, entries.len())? {
+                Some(next) => page_token = next,
+                None => return Ok(entries),
             }
-            page_token = page.next_page_token;
         }
     }
 

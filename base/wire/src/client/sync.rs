@@ -132,7 +132,9 @@ impl SyncedEntries {
     ) -> Result<(), Status> {
         for revision in revisions {
             let id = convert::id(&revision.id).map_err(WireError::bad_answer)?;
-            if is_stale(known.get(&id), revision.revision_number, revision.created_at) {
+            let is_stale = is_stale(known.get(&id), revision.revision_number, revision.created_at);
+            // One that is told again is not asked for again.
+            if is_stale && !self.present.contains(&id) {
                 stale.push(id.clone());
             }
             self.present.insert(id);
@@ -141,7 +143,8 @@ impl SyncedEntries {
     }
 
     fn bound(&self) -> Result<(), Status> {
-        at_most(MAX_SYNCED_ENTRIES, "authorized entries", self.present.len()).map_err(WireError::bad_answer)
+        let most = self.present.len().max(self.changed.len());
+        at_most(MAX_SYNCED_ENTRIES, "authorized entries", most).map_err(WireError::bad_answer)
     }
 }
 

@@ -28,3 +28,18 @@ fn agent_takes_a_million_entries_and_no_more() {
     // It is the same of whole entries.
     assert!(synced.take(vec![convert::to_entry(&entry(1), None)], &HashMap::new()).is_err());
 }
+
+#[test]
+fn revision_that_is_told_again_is_asked_for_once() {
+    let (mut synced, mut stale) = (SyncedEntries::default(), Vec::new());
+    for _ in 0..3 {
+        synced
+            .note(
+                vec![convert::revision(&entry(1)), convert::revision(&entry(2))],
+                &HashMap::new(),
+                &mut stale,
+            )
+            .unwrap();
+    }
+    assert_eq!(stale, [entry(1).id, entry(2).id]);
+}
