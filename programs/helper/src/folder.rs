@@ -132,7 +132,8 @@ fn lock(folder: BorrowedFd<'_>, path: &Path) -> Result<File, FolderError> {
             let mut holder = String::new();
             // Who it is only helps to find it.
             let _ = file.take(20).read_to_string(&mut holder);
-            return Err(FolderError::Taken { path: path.to_owned(), holder: holder.trim().to_owned() });
+            let holder = holder.trim().escape_debug().to_string();
+            return Err(FolderError::Taken { path: path.to_owned(), holder });
         }
         Err(TryLockError::Error(cause)) => return Err(Fault::caused(Action::Lock, LOCK, cause).at(path)),
     }
@@ -160,4 +161,29 @@ impl Awaited {
         self.names.iter().any(|awaited| awaited.as_str() == name)
             || (self.credential_folder && crate::render::is_of_credential_folder(name))
     }
+}
+
+/// Puts files into a folder as a helper does that starts there, in a layout of generations or in the plain one. For
+/// tests of other crates.
+///
+/// # Errors
+/// As a helper refuses to start or to deliver.
+///
+/// # Panics
+/// When a name is none that the configuration takes.
+#[cfg(feature = "testing")]
+#[expect(clippy::expect_used, reason = "a test that gives no name has to fail")]
+pub fn put_files(path: &Path, is_plain: bool, files: &[(&str, &str)]) -> Result<(), FolderError> {
+    use crate::render::Turn;
+    use crate::{FileName, Mode};
+
+    let layout = if is_plain { Layout::Plain } else { Layout::Generations };
+    let rendered = |(name, bytes): &(&str, &str)| Rendered {
+        name: FileName::parse(name).expect("the name of a file"),
+        mode: Mode::SECRET,
+        turn: Turn::Whole,
+        bytes: zeroize::Zeroizing::new(bytes.as_bytes().to_vec()),
+    };
+    let shelf = Shelf { files: files.iter().map(rendered).collect(), awaited: Awaited::default() };
+    Folder::open(path, layout, Owner::default())?.put(&shelf)
 }

@@ -37,4 +37,6 @@ pub use deliver::DeliverError;
 pub(crate) use delivered::{Delivered, Deliveries};
 pub use error::HelperError;
 pub use folder::FolderError;
+#[cfg(feature = "testing")]
+pub use folder::put_files;
 pub use render::RenderError;

@@ -70,8 +70,12 @@ impl Found {
         Ok(found)
     }
 
+    /// The number after the newest; or, should somebody have used the last there is, one that is free.
     fn next(&self) -> String {
-        format!("..{}", self.generations.iter().max().map_or(1, |newest| newest + 1))
+        let newest = self.generations.iter().max().copied().unwrap_or_default();
+        let is_free = |number: &u64| !self.generations.contains(number);
+        let next = newest.checked_add(1).or_else(|| (1..=u64::MAX).find(is_free)).unwrap_or_default();
+        format!("..{next}")
     }
 
     /// Makes a first generation of the files that stand there, so that even they are replaced in one step.

@@ -116,6 +116,19 @@ fn what_a_crash_has_left_is_removed_and_foreign_files_stay() {
 }
 
 #[test]
+fn generation_of_the_largest_number_is_followed_by_one_that_is_free() {
+    let home = TempDir::new().unwrap();
+    fs::create_dir(home.path().join("..18446744073709551615")).unwrap();
+    symlink("..18446744073709551615", home.path().join("..data")).unwrap();
+    let mut folder = open(home.path(), Layout::Generations);
+    for update in ["1", "2", "3"] {
+        folder.put(&pair(update)).unwrap();
+        assert_eq!((read(home.path(), "chain"), read(home.path(), "key")), (update.into(), update.into()));
+    }
+    assert_eq!(names(home.path()), ["..2", "..3", "..data", "..lock", "chain", "key"]);
+}
+
+#[test]
 fn files_of_the_other_layout_are_taken_over() {
     let home = TempDir::new().unwrap();
     open(home.path(), Layout::Plain).put(&pair("1")).unwrap();
@@ -174,6 +187,17 @@ fn second_helper_is_refused_and_comes_in_when_the_first_has_gone() {
     assert_eq!(refused, expected);
     drop(first);
     open(home.path(), Layout::Plain);
+}
+
+#[test]
+fn holder_that_says_anything_else_than_a_number_is_shown_and_not_obeyed() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("..lock");
+    fs::write(&path, "1\x1b[2J\n").unwrap();
+    let theirs = fs::File::open(&path).unwrap();
+    theirs.lock().unwrap();
+    let refused = Folder::open(home.path(), Layout::Plain, Owner::default()).unwrap_err().to_string();
+    assert!(refused.contains("(process 1\\u{1b}[2J)"), "{refused}");
 }
 
 #[test]
