@@ -19,6 +19,8 @@ use finial_tls::{WebConnector, WebRootsError};
 use crate::channel::Dialer;
 use crate::config::{BundleFormat, BundleUrl, Config, Servers, TrustBundle};
 
+#[cfg(feature = "testing")]
+pub use http::fetched_document;
 pub(crate) use trust::Trust;
 
 use first_use::FirstUseError;

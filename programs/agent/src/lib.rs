@@ -33,6 +33,8 @@ mod telling;
 mod watch;
 
 pub use app::{App, build};
+#[cfg(feature = "testing")]
+pub use bootstrap::fetched_document;
 pub use config::{
     BundleFormat, BundleUrl, BundleUrlError, Config, DeliveryConfig, KeysConfig, NodeAttestorConfig,
     RebootstrapMode, ServerAddress, Servers, ServersError, TrustBundle, keys,

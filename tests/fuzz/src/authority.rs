@@ -14,9 +14,10 @@ pub(crate) const TRUST_DOMAIN: &str = "example.org";
 pub(crate) const KEY_ID: &str = "key-1";
 
 /// The key in PKCS#8: of the X.509 authority, of the JWT authority, and of whoever asks for a certificate.
-const KEY: &[u8] = include_bytes!("../data/key.pk8");
+pub(crate) const KEY: &[u8] = include_bytes!("../data/key.pk8");
 
-const CERTIFICATE: &[u8] = include_bytes!("../data/authority.der");
+/// The certificate of the X.509 authority.
+pub(crate) const CERTIFICATE: &[u8] = include_bytes!("../data/authority.der");
 
 /// The one SVID that the authority really gave out.
 pub(crate) const LEAF: &[u8] = include_bytes!("../data/leaf.der");

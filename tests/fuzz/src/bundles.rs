@@ -1,8 +1,10 @@
 //! Bundles, in each of the forms that somebody sends.
 
-use finial_identity::Bundle;
+use finial_identity::{Bundle, X509Authority};
+use rustls_pki_types::CertificateDer;
 
 use crate::authority::trust_domain;
+use crate::grpc::wait;
 
 /// What is read can be written, and reads the same.
 pub(crate) fn bundle(data: &[u8]) {
@@ -27,16 +29,30 @@ pub(crate) fn bundle(data: &[u8]) {
     }
 }
 
-fn check(bundle: &Bundle) {
-    let authorities = &bundle.x509_authorities;
+/// The answer of a web server, as an agent fetches its first bundle: it ends, and no more is read than a bundle needs.
+pub(crate) fn bundle_answer(data: &[u8]) {
+    let Ok(body) = wait(finial_agent::fetched_document(data)) else { return };
+    assert!(body.len() <= data.len(), "a body is part of the answer");
+    bundle(&body);
+}
+
+/// What must hold of a bundle, wherever it came from.
+pub(crate) fn check(bundle: &Bundle) {
+    let trust_domain = || bundle.trust_domain.clone();
+    // Neither form says which of them are tainted.
+    let authorities = certificates(bundle);
     let from_der = Bundle::parse_x509_der(trust_domain(), &bundle.x509_der()).unwrap();
-    assert_eq!(&from_der.x509_authorities, authorities);
+    assert_eq!(certificates(&from_der), authorities);
     if !authorities.is_empty() {
         let from_pem = Bundle::parse_pem(trust_domain(), bundle.to_pem().as_bytes()).unwrap();
-        assert_eq!(&from_pem.x509_authorities, authorities);
+        assert_eq!(certificates(&from_pem), authorities);
     }
     let mut ids: Vec<_> = bundle.jwt_authorities.iter().map(|authority| &authority.key_id).collect();
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), bundle.jwt_authorities.len(), "an ID names one key");
+}
+
+fn certificates(bundle: &Bundle) -> Vec<&CertificateDer<'static>> {
+    bundle.x509_authorities.iter().map(X509Authority::certificate).collect()
 }

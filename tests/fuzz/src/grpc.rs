@@ -46,7 +46,7 @@ pub(crate) fn agent_request(data: &[u8]) {
 /// Whatever is asked, there is an answer that gRPC knows.
 fn ask(routes: Routes, methods: &[&str], data: &[u8]) {
     let Some((&first, rest)) = data.split_first() else { return };
-    let method = methods[usize::from(first & !(RAW | MANY)) % methods.len()];
+    let method = methods[position(first) % methods.len()];
     let request = Request::post(format!("http://localhost/{method}"))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
@@ -69,7 +69,13 @@ fn ask(routes: Routes, methods: &[&str], data: &[u8]) {
     });
 }
 
-fn body(first: u8, mut rest: &[u8]) -> Bytes {
+/// Which method the first byte means.
+pub(crate) fn position(first: u8) -> usize {
+    usize::from(first & !(RAW | MANY))
+}
+
+/// The body that the rest makes, as the first byte says.
+pub(crate) fn body(first: u8, mut rest: &[u8]) -> Bytes {
     if first & RAW != 0 {
         return Bytes::copy_from_slice(rest);
     }

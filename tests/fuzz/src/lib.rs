@@ -10,6 +10,7 @@
     reason = "a panic is how a fuzz target tells what it found"
 )]
 
+mod answers;
 mod authority;
 mod bundles;
 mod certificates;
@@ -17,6 +18,7 @@ mod configurations;
 mod grpc;
 mod keystores;
 mod names;
+mod possession;
 mod requests;
 mod state;
 mod tokens;
@@ -44,6 +46,11 @@ pub const TARGETS: &[Target] = &[
     ("journal", state::journal),
     ("server_request", grpc::server_request),
     ("agent_request", grpc::agent_request),
+    ("server_answer", answers::server_answer),
+    ("agent_answer", answers::agent_answer),
+    ("bundle_answer", bundles::bundle_answer),
+    ("x509pop", possession::x509pop),
+    ("helper_folder", state::helper_folder),
 ];
 
 /// Does what the target of this name does.

@@ -2,8 +2,8 @@
 
 use std::cell::LazyCell;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
 
 use finial_identity::Bundle;
 use finial_keys::{DiskKeys, KeyManager};
@@ -19,9 +19,14 @@ thread_local! {
     });
 }
 
+/// A folder in memory, for what has to be a file.
+pub(crate) fn folder() -> PathBuf {
+    FOLDER.with(|folder| folder.path().to_owned())
+}
+
 /// The server's and the agent's keys: those that are read sign, and nothing is written by reading.
 pub(crate) fn keys_file(data: &[u8]) {
-    let path = FOLDER.with(|folder| folder.path().join("keys.json"));
+    let path = folder().join("keys.json");
     fs::write(&path, data).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     let keys = DiskKeys::open(&path).map(|keys| crate::grpc::wait(keys.keys()).unwrap());
@@ -47,4 +52,57 @@ pub(crate) fn journal(data: &[u8]) {
         let Some(written) = finial_issue::rewritten_journal(bytes) else { continue };
         assert_eq!(finial_issue::rewritten_journal(&written).as_ref(), Some(&written));
     }
+}
+
+/// The folder of a helper, in which anything may stand already: one name a line, and what it is.
+///
+/// The helper keeps nothing but its files, so their names and where they lead are its state. What it puts there can be
+/// read; when it refuses, what could be read before still can; and beside the folder nothing changes.
+pub(crate) fn helper_folder(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let home = TempDir::new_in(folder()).unwrap();
+    let (beside, inside) = (home.path().join("beside"), home.path().join("inside"));
+    for folder in [&beside, &inside] {
+        fs::create_dir(folder).unwrap();
+    }
+    fs::write(beside.join("key"), "theirs").unwrap();
+    let mut lines = text.lines();
+    let is_plain = lines.next() == Some("plain");
+    lines.for_each(|line| stand(&inside, line));
+    let read = |name: &str| fs::read(inside.join(name)).ok();
+    let before = ["chain", "key"].map(read);
+    for update in ["1", "2"] {
+        match finial_helper::put_files(&inside, is_plain, &[("chain", update), ("key", update)]) {
+            Ok(()) => assert_eq!(["chain", "key"].map(read), [Some(update.into()), Some(update.into())]),
+            Err(error) => {
+                assert_eq!(["chain", "key"].map(read), before, "{error}");
+                assert!(!error.to_string().contains(char::is_control), "{error:?}");
+                break;
+            }
+        }
+    }
+    assert_eq!(fs::read_dir(&beside).unwrap().count(), 1);
+    assert_eq!(fs::read(beside.join("key")).unwrap(), b"theirs");
+}
+
+/// `f name`, `d name`, `l name target`: a file, a folder, a link. Nothing leads further than to the folder beside.
+fn stand(folder: &Path, line: &str) {
+    let mut words = line.splitn(3, ' ');
+    let (Some(kind), Some(name), rest) = (words.next(), words.next(), words.next()) else { return };
+    let is_name =
+        |text: &str| !["", ".", ".."].contains(&text) && text.len() < 256 && !text.contains(['/', '\0']);
+    if !is_name(name) {
+        return;
+    }
+    let place = folder.join(name);
+    let target = rest.unwrap_or_default();
+    let leads =
+        target.strip_prefix("../beside/").or_else(|| target.strip_prefix("..data/")).unwrap_or(target);
+    // What cannot stand there, since something does, does not.
+    let _ = match kind {
+        "f" => fs::write(place, target),
+        "d" => fs::create_dir(place),
+        "l" if is_name(leads) || target == "../beside" => symlink(target, place),
+        _ => Ok(()),
+    };
 }

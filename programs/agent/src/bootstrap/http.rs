@@ -158,6 +158,30 @@ where
     }
 }
 
+/// What becomes of the bytes that a web server answers with, whatever they are. For tests of other crates.
+///
+/// # Errors
+/// Why there is no document, in words.
+#[cfg(feature = "testing")]
+pub async fn fetched_document(answer: &[u8]) -> Result<Vec<u8>, String> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let (ours, mut theirs) = tokio::io::duplex(1 << 10);
+    let request =
+        Request::get("/").header(HOST, "localhost").body(Empty::new()).map_err(|error| error.to_string())?;
+    let server = async {
+        // Who answers before it is asked is no server.
+        let _ = theirs.read(&mut [0; 1]).await;
+        let _ = theirs.write_all(answer).await;
+        drop(theirs);
+        std::future::pending().await
+    };
+    tokio::select! {
+        answer = ask(ours, request) => answer.map_err(|error| error.to_string()),
+        never = server => never,
+    }
+}
+
 fn tls(error: TlsError) -> HttpError {
     let cause = match &error {
         TlsError::Handshake(cause) => cause.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()),

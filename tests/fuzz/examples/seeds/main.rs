@@ -2,7 +2,9 @@
 //! what is nearly that. Everything in them is new each time; nothing in them is a secret of anybody.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod answers;
 mod messages;
+mod others;
 
 use std::fs;
 use std::path::Path;
@@ -37,6 +39,15 @@ fn main() -> Result<()> {
         &request,
     )?;
     messages::to_agent()?;
+    answers::of_agent(authority.der(), leaf.der(), &key.serialize_der())?;
+    answers::of_server(
+        authority.der(),
+        PrivateKey::from_pkcs8_der(&key.serialize_der())?.public_key().spki_der(),
+        leaf.der(),
+    )?;
+    others::possessions(leaf.der())?;
+    others::web(&authority.pem())?;
+    others::folders()?;
     documents(&key, authority.der(), leaf.der())
 }
 

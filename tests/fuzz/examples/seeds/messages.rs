@@ -7,7 +7,7 @@ use super::seed;
 const MANY: u8 = 0x40;
 
 /// `bytes` as field `number`: a text, bytes or a message.
-fn field(number: u8, bytes: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn field(number: u8, bytes: impl AsRef<[u8]>) -> Vec<u8> {
     let bytes = bytes.as_ref();
     let mut field = vec![number << 3 | 2];
     varint(&mut field, bytes.len() as u64);
@@ -16,7 +16,7 @@ fn field(number: u8, bytes: impl AsRef<[u8]>) -> Vec<u8> {
 }
 
 /// A number, a choice or a yes as field `number`.
-fn number(number: u8, value: u64) -> Vec<u8> {
+pub(crate) fn number(number: u8, value: u64) -> Vec<u8> {
     let mut field = vec![number << 3];
     varint(&mut field, value);
     field
@@ -30,7 +30,7 @@ fn varint(bytes: &mut Vec<u8>, mut value: u64) {
     bytes.push(value as u8);
 }
 
-fn id(path: &str) -> Vec<u8> {
+pub(crate) fn id(path: &str) -> Vec<u8> {
     [field(1, "example.org"), field(2, path)].concat()
 }
 
@@ -38,7 +38,7 @@ fn selector(kind: &str, value: &str) -> Vec<u8> {
     [field(1, kind), field(2, value)].concat()
 }
 
-fn entry() -> Vec<u8> {
+pub(crate) fn entry() -> Vec<u8> {
     [
         field(1, "one"),
         field(2, id("/web")),
@@ -56,7 +56,7 @@ fn entry() -> Vec<u8> {
     .concat()
 }
 
-fn bundle(authority: &[u8], spki: &[u8]) -> Vec<u8> {
+pub(crate) fn bundle(authority: &[u8], spki: &[u8]) -> Vec<u8> {
     let key = [field(1, spki), field(2, "key-1"), number(3, 1_900_000_000)].concat();
     let certificate = [field(1, authority), number(2, 1)].concat();
     [field(1, "other.test"), field(2, certificate), field(3, key), number(4, 300), number(5, 7)].concat()
@@ -150,7 +150,7 @@ pub(crate) fn to_agent() -> Result<()> {
     seed("agent_request", "explain", [&[12][..], &number(1, 1)].concat())
 }
 
-fn many(method: u8, messages: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn many(method: u8, messages: &[Vec<u8>]) -> Vec<u8> {
     let mut data = vec![MANY | method];
     for message in messages {
         data.extend((message.len() as u16).to_be_bytes());

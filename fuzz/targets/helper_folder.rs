@@ -1,0 +1,4 @@
+//! See the function of this name in `finial_fuzz::TARGETS`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| finial_fuzz::run("helper_folder", data));
