@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::hcl::{Block, HclError};
+use crate::hcl::{Block, HclError, Key};
 use crate::pages::{Page, Pages};
 use crate::{Clock, Tasks};
 
@@ -26,6 +26,16 @@ pub struct HealthConfig {
     /// Whether it can serve; `/ready`.
     pub ready_path: String,
 }
+
+/// The keys of the block.
+pub const KEYS: &[Key] = &[
+    Key::works("health_checks", ""),
+    Key::works("health_checks.bind_address", "localhost"),
+    Key::works("health_checks.bind_port", "80"),
+    Key::works("health_checks.listener_enabled", "false"),
+    Key::works("health_checks.live_path", "/live"),
+    Key::works("health_checks.ready_path", "/ready"),
+];
 
 /// How one part of a program is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -29,6 +29,7 @@ pub mod socket;
 mod supervisor;
 mod tasks;
 pub mod telemetry;
+mod telling;
 pub mod umask;
 
 pub use backoff::{Backoff, jitter};
@@ -36,3 +37,4 @@ pub use clock::{Clock, ClockHand, Elapsed};
 pub use readiness::{Readiness, ReadyGuard};
 pub use supervisor::Supervisor;
 pub use tasks::{Drain, Tasks};
+pub use telling::{HealthPortError, Telling};

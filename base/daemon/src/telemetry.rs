@@ -5,7 +5,7 @@ mod tests;
 
 use std::path::PathBuf;
 
-use crate::hcl::{Block, HclError};
+use crate::hcl::{Block, HclError, Key, KeyState};
 
 /// Who is told the metrics, and which.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,37 @@ pub enum PrometheusTls {
         /// As they are in the file.
         authorized: Vec<String>,
     },
+}
+
+/// The keys of the block. The default of the prefix is the program's.
+pub const fn keys(metric_prefix: &'static str) -> [Key; 25] {
+    [
+        Key::works("telemetry", ""),
+        Key::works("telemetry.AllowedLabels", "[]"),
+        Key::works("telemetry.AllowedPrefixes", "[]"),
+        Key::works("telemetry.BlockedLabels", "[]"),
+        Key::works("telemetry.BlockedPrefixes", "[]"),
+        Key::not_yet("telemetry.DogStatsd", ""),
+        Key::not_yet("telemetry.DogStatsd.address", ""),
+        Key::works("telemetry.EnableHostnameLabel", "true"),
+        Key::works("telemetry.EnableTrustDomainLabel", "false"),
+        Key::new("telemetry.InMem", "", KeyState::Differs("it is dumped nowhere")),
+        Key::not_yet("telemetry.M3", ""),
+        Key::not_yet("telemetry.M3.address", ""),
+        Key::not_yet("telemetry.M3.env", ""),
+        Key::works("telemetry.MetricPrefix", metric_prefix),
+        Key::works("telemetry.Prometheus", ""),
+        Key::works("telemetry.Prometheus.host", "localhost"),
+        Key::works("telemetry.Prometheus.port", ""),
+        Key::works("telemetry.Prometheus.tls", ""),
+        Key::works("telemetry.Prometheus.tls.authorized_spiffe_ids", "[]"),
+        Key::works("telemetry.Prometheus.tls.cert_file", ""),
+        Key::works("telemetry.Prometheus.tls.client_ca_file", ""),
+        Key::works("telemetry.Prometheus.tls.key_file", ""),
+        Key::works("telemetry.Prometheus.tls.use_spire_svid", "false"),
+        Key::not_yet("telemetry.Statsd", ""),
+        Key::not_yet("telemetry.Statsd.address", ""),
+    ]
 }
 
 impl Default for TelemetryConfig {

@@ -14,9 +14,10 @@ use finial_attest::WorkloadAttestors;
 use finial_daemon::health::Checks;
 use finial_daemon::metrics::Metrics;
 use finial_daemon::socket::{self, Access};
-use finial_daemon::{Clock, Tasks, memory};
+use finial_daemon::{Clock, Tasks, Telling, memory};
 use finial_identity::SpiffeId;
 use finial_provide::{Cache, CacheMeters, Secrets, ServerUpstream, Workloads};
+use finial_tls::metrics_pages;
 use finial_wire::server::{secret_service, workload_service};
 use finial_wire::{SECRET_DESCRIPTORS, WORKLOAD_DESCRIPTORS};
 use tokio::sync::oneshot;
@@ -29,7 +30,6 @@ use crate::listener::Door;
 use crate::loss::Loss;
 use crate::meters::{self, IdentityMeters, MeasuredUpstream};
 use crate::rebootstrap::Rebootstrap;
-use crate::telling::Telling;
 use crate::watch::Watch;
 use crate::{Config, attestation, attestors, health, listener, renewal};
 
@@ -72,7 +72,8 @@ pub async fn build(config: Config, clock: &Clock) -> anyhow::Result<App> {
     let id = identity.id().clone();
 
     let tasks = Tasks::new(clock.clone());
-    let telling = Telling::bind(&config, &identity.source(), clock, &tasks).await?;
+    let metrics_pages = metrics_pages(&config.telemetry, &identity.source(), clock, &tasks).await?;
+    let telling = Telling::bind(metrics_pages, config.health.as_ref()).await?;
     let upstream = MeasuredUpstream::new(ServerUpstream::new(identity.channels()), &metrics, clock);
     let options = config.delivery.cache(Arc::clone(identity.bundle()), CacheMeters::new(&metrics));
     let cache = Cache::start(upstream, &options, clock, &tasks);
@@ -177,7 +178,7 @@ impl App {
     /// When the agent's identity was lost, with the command that brings it back; when a part of the agent failed.
     pub async fn run(self, until: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { id, socket_path, door, admin, router, tasks, lost, .. } = self;
-        self.telling.serve(self.metrics, self.checks, &self.clock, &tasks);
+        self.telling.serve(self.metrics, || self.checks, &self.clock, &tasks);
         let drain = tasks.drain();
         let serving = router.serve_with_incoming_shutdown(listener::connections(door), {
             let drain = drain.clone();

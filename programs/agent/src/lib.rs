@@ -29,7 +29,6 @@ mod meters;
 mod rebootstrap;
 mod renewal;
 mod storage;
-mod telling;
 mod watch;
 
 pub use app::{App, build};

@@ -15,13 +15,13 @@ use anyhow::{Context, bail};
 use finial_attest::{JoinTokenAttestor, NodeAttestor, NodeAttestors, X509PopAttestor};
 use finial_authorize::Authorizer;
 use finial_daemon::metrics::Metrics;
-use finial_daemon::{Clock, Tasks, memory};
+use finial_daemon::{Clock, Tasks, Telling, memory};
 use finial_identity::{CLOCK_SKEW, TrustDomain};
 use finial_issue::{AuthorityManager, IssueMeters};
 use finial_keys::{DiskKeys, KeyManager, MemoryKeys};
 use finial_receive::Source;
 use finial_store::{Changes, Index, Measured, SqliteStore};
-use finial_tls::{Acceptor, HandshakeSettings, Offer, Policy};
+use finial_tls::{Acceptor, HandshakeSettings, Offer, Policy, metrics_pages};
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
 
@@ -30,9 +30,9 @@ use crate::core::Core;
 use crate::guard::GuardLayer;
 use crate::listener::{Gate, TcpApi, UnixApi};
 use crate::rate::Limits;
-use crate::telling::{self, Telling};
 use crate::watch::Watch;
-use crate::{Config, KeysConfig, NodeAttestorsConfig, StoreConfig, endpoints, identity, pruning};
+use crate::{Config, KeysConfig, NodeAttestorsConfig, StoreConfig};
+use crate::{endpoints, gauges, health, identity, pruning};
 
 /// How long calls may take to finish after the server was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -93,7 +93,8 @@ async fn assemble(
     let issuing = issuer.clone();
     let source =
         identity::start(trust_domain.clone(), key_kind, issuing, &index, rotations, clock, tasks).await?;
-    let telling = Telling::bind(&config, &source, clock, tasks).await?;
+    let metrics_pages = metrics_pages(&config.telemetry, &source, clock, tasks).await?;
+    let telling = Telling::bind(metrics_pages, config.health.as_ref()).await?;
     let policy = Policy::members_of(trust_domain.clone()).or(&Policy::ids(config.admin_ids.clone()));
     let address = SocketAddr::new(config.bind_address, config.bind_port);
     let tcp =
@@ -118,7 +119,7 @@ async fn assemble(
     if let Some(rule) = config.node_pruning {
         pruning::nodes::start(Arc::clone(&core), rule, tasks);
     }
-    telling::gauges(&metrics, &core);
+    gauges::add(&metrics, &core);
     let audit = config.audit_log.then(|| Audit::new(&config.admin_ids));
     let gate = Gate {
         watch: Watch::new(&metrics, audit, clock),
@@ -163,7 +164,7 @@ impl App {
         let local = with_introspection(local, &tasks)?;
         tcp.serve(gate.clone(), common, &clock, &tasks);
         unix.serve(gate, local, &clock, &tasks);
-        telling.serve(&metrics, &core, source, &tasks);
+        telling.serve(metrics, || health::checks(&core, source, &tasks), &clock, &tasks);
         tracing::info!(
             trust_domain = %core.trust_domain,
             %address,

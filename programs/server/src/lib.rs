@@ -17,6 +17,7 @@ mod audit;
 mod config;
 mod core;
 mod endpoints;
+mod gauges;
 mod guard;
 mod health;
 mod identity;
@@ -24,7 +25,6 @@ mod listener;
 mod pruning;
 mod rate;
 mod status;
-mod telling;
 mod watch;
 
 pub use app::{App, build};

@@ -1,21 +1,23 @@
 //! Every key of a SPIRE agent's configuration, and what becomes of it here.
 
-mod blocks;
+mod experimental;
 mod plugins;
 #[cfg(test)]
 mod tests;
 
 use finial_daemon::hcl::Key;
 use finial_daemon::hcl::KeyState::{Differs, NoEffect, NotYet, Ours};
+use finial_daemon::{health, telemetry};
 
-pub(super) use blocks::EXPERIMENTAL;
-use blocks::TOP;
+pub(super) use experimental::EXPERIMENTAL;
 pub(super) use plugins::PLUGINS;
 
 /// All of them, block by block; SPIRE's names, as of version 1.15, and ours.
 pub fn keys() -> impl Iterator<Item = &'static Key> {
-    [AGENT, EXPERIMENTAL, TOP, PLUGINS].into_iter().flatten()
+    [AGENT, EXPERIMENTAL, health::KEYS, TELEMETRY, PLUGINS].into_iter().flatten()
 }
+
+const TELEMETRY: &[Key] = &telemetry::keys("spire_agent");
 
 /// Why the settings of the profiler do nothing by themselves.
 const PROFILER: &str = "there is no profiler: use perf";

@@ -1,21 +1,23 @@
 //! Every key of a SPIRE server's configuration, and what becomes of it here.
 
-mod blocks;
+mod federation;
 mod plugins;
 #[cfg(test)]
 mod tests;
 
 use finial_daemon::hcl::Key;
 use finial_daemon::hcl::KeyState::{Differs, Never, NoEffect, NotYet};
+use finial_daemon::{health, telemetry};
 
-pub(super) use blocks::FEDERATION;
-use blocks::TOP;
+pub(super) use federation::FEDERATION;
 pub(super) use plugins::PLUGINS;
 
 /// All of them, block by block; SPIRE's names, as of version 1.15.
 pub fn keys() -> impl Iterator<Item = &'static Key> {
-    [SERVER, EXPERIMENTAL, FEDERATION, TOP, PLUGINS].into_iter().flatten()
+    [SERVER, EXPERIMENTAL, FEDERATION, health::KEYS, TELEMETRY, PLUGINS].into_iter().flatten()
 }
+
+const TELEMETRY: &[Key] = &telemetry::keys("spire_server");
 
 /// Why the settings of SPIRE's caches do nothing.
 const CURRENT: &str = "the index follows each write at once";

@@ -1,4 +1,4 @@
-//! The keys of `experimental`, telemetry and health checks.
+//! The keys of `experimental`.
 
 use finial_daemon::hcl::KeyState::{Differs, Never};
 use finial_daemon::hcl::{Key, KeyState};
@@ -34,39 +34,4 @@ pub(in crate::config) const EXPERIMENTAL: &[Key] = &[
     Key::new("agent.experimental.require_pq_kem", "false", Differs("without SecP384r1MLKEM1024")),
     Key::new("agent.experimental.sync_interval", "5s", Differs("for servers that do not push")),
     Key::not_yet("agent.experimental.use_sync_authorized_entries", "true"),
-];
-
-/// Beside `agent` and `plugins`.
-pub(super) const TOP: &[Key] = &[
-    Key::works("health_checks", ""),
-    Key::works("health_checks.bind_address", "localhost"),
-    Key::works("health_checks.bind_port", "80"),
-    Key::works("health_checks.listener_enabled", "false"),
-    Key::works("health_checks.live_path", "/live"),
-    Key::works("health_checks.ready_path", "/ready"),
-    Key::works("telemetry", ""),
-    Key::works("telemetry.AllowedLabels", "[]"),
-    Key::works("telemetry.AllowedPrefixes", "[]"),
-    Key::works("telemetry.BlockedLabels", "[]"),
-    Key::works("telemetry.BlockedPrefixes", "[]"),
-    Key::not_yet("telemetry.DogStatsd", ""),
-    Key::not_yet("telemetry.DogStatsd.address", ""),
-    Key::works("telemetry.EnableHostnameLabel", "true"),
-    Key::works("telemetry.EnableTrustDomainLabel", "false"),
-    Key::new("telemetry.InMem", "", Differs("it is dumped nowhere")),
-    Key::not_yet("telemetry.M3", ""),
-    Key::not_yet("telemetry.M3.address", ""),
-    Key::not_yet("telemetry.M3.env", ""),
-    Key::works("telemetry.MetricPrefix", "spire_agent"),
-    Key::works("telemetry.Prometheus", ""),
-    Key::works("telemetry.Prometheus.host", "localhost"),
-    Key::works("telemetry.Prometheus.port", ""),
-    Key::works("telemetry.Prometheus.tls", ""),
-    Key::works("telemetry.Prometheus.tls.authorized_spiffe_ids", "[]"),
-    Key::works("telemetry.Prometheus.tls.cert_file", ""),
-    Key::works("telemetry.Prometheus.tls.client_ca_file", ""),
-    Key::works("telemetry.Prometheus.tls.key_file", ""),
-    Key::works("telemetry.Prometheus.tls.use_spire_svid", "false"),
-    Key::not_yet("telemetry.Statsd", ""),
-    Key::not_yet("telemetry.Statsd.address", ""),
 ];

@@ -1,7 +1,6 @@
-//! The keys of federation, telemetry and health checks.
+//! The keys of federation.
 
 use finial_daemon::hcl::Key;
-use finial_daemon::hcl::KeyState::Differs;
 
 pub(in crate::config) const FEDERATION: &[Key] = &[
     Key::works("server.federation", ""),
@@ -38,38 +37,3 @@ pub(in crate::config) const FEDERATION: &[Key] = &[
 
 /// SPIRE's default.
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
-
-/// Beside `server` and `plugins`.
-pub(super) const TOP: &[Key] = &[
-    Key::works("health_checks", ""),
-    Key::works("health_checks.bind_address", "localhost"),
-    Key::works("health_checks.bind_port", "80"),
-    Key::works("health_checks.listener_enabled", "false"),
-    Key::works("health_checks.live_path", "/live"),
-    Key::works("health_checks.ready_path", "/ready"),
-    Key::works("telemetry", ""),
-    Key::works("telemetry.AllowedLabels", "[]"),
-    Key::works("telemetry.AllowedPrefixes", "[]"),
-    Key::works("telemetry.BlockedLabels", "[]"),
-    Key::works("telemetry.BlockedPrefixes", "[]"),
-    Key::not_yet("telemetry.DogStatsd", ""),
-    Key::not_yet("telemetry.DogStatsd.address", ""),
-    Key::works("telemetry.EnableHostnameLabel", "true"),
-    Key::works("telemetry.EnableTrustDomainLabel", "false"),
-    Key::new("telemetry.InMem", "", Differs("it is dumped nowhere")),
-    Key::not_yet("telemetry.M3", ""),
-    Key::not_yet("telemetry.M3.address", ""),
-    Key::not_yet("telemetry.M3.env", ""),
-    Key::works("telemetry.MetricPrefix", "spire_server"),
-    Key::works("telemetry.Prometheus", ""),
-    Key::works("telemetry.Prometheus.host", "localhost"),
-    Key::works("telemetry.Prometheus.port", ""),
-    Key::works("telemetry.Prometheus.tls", ""),
-    Key::works("telemetry.Prometheus.tls.authorized_spiffe_ids", "[]"),
-    Key::works("telemetry.Prometheus.tls.cert_file", ""),
-    Key::works("telemetry.Prometheus.tls.client_ca_file", ""),
-    Key::works("telemetry.Prometheus.tls.key_file", ""),
-    Key::works("telemetry.Prometheus.tls.use_spire_svid", "false"),
-    Key::not_yet("telemetry.Statsd", ""),
-    Key::not_yet("telemetry.Statsd.address", ""),
-];
