@@ -1,18 +1,17 @@
 //! `finial jwt mint`: a JWT-SVID by name, for somebody without an agent.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use finial_daemon::{Clock, file, go};
-use finial_identity::{Audience, SpiffeId};
+use finial_daemon::{Clock, file};
+use finial_identity::Audience;
 use finial_wire::client::SvidClient;
 use serde_json::json;
 
 use crate::{
     connection::{ServerSocket, refused},
-    minted,
+    minted::{self, Wanted},
     output::{self, Output},
     text,
 };
@@ -32,12 +31,8 @@ impl Command {
 
 #[derive(Args)]
 pub(crate) struct Mint {
-    /// SPIFFE ID of the SVID
-    #[arg(long = "spiffeID", visible_alias = "spiffe-id", value_name = "ID")]
-    spiffe_id: Option<String>,
-    /// Its life, as in 90s or 12h; cut at the end of the authority [default: the server's]
-    #[arg(long, value_name = "DURATION", value_parser = go::parse_duration)]
-    ttl: Option<Duration>,
+    #[command(flatten)]
+    wanted: Wanted,
     /// Whom the token is for; give it several times
     #[arg(long, value_name = "AUDIENCE")]
     audience: Vec<String>,
@@ -52,17 +47,17 @@ pub(crate) struct Mint {
 
 impl Mint {
     async fn run(self) -> Result<()> {
-        let id = self.spiffe_id.as_deref().context("spiffeID must be specified: give -spiffeID")?;
+        let id = self.wanted.given()?;
         if self.audience.is_empty() {
             bail!("at least one audience must be specified: give -audience, for whom the token is");
         }
-        let id = SpiffeId::parse(id).with_context(|| format!("-spiffeID {id:?}"))?;
+        let id = minted::id(id)?;
         let audience = Audience::new(self.audience.iter().map(String::as_str)).context("-audience")?;
         let client = SvidClient::new(self.socket.connect().await?);
         let asked_at = Clock::system().now();
-        let svid = client.mint_jwt_svid(&id, &audience, self.ttl).await;
+        let svid = client.mint_jwt_svid(&id, &audience, self.wanted.ttl).await;
         let svid = svid.map_err(refused("unable to mint SVID"))?;
-        minted::warn_if_capped("JWT-SVID", asked_at, self.ttl, svid.expires_at());
+        minted::warn_if_capped("JWT-SVID", asked_at, self.wanted.ttl, svid.expires_at());
 
         let Some(path) = &self.write else {
             self.output.print(format_args!("{}\n", svid.token()), || {

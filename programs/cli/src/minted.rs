@@ -1,16 +1,42 @@
-//! What is told of a minted SVID beside itself.
+//! What is asked of a minted SVID of either kind, and what is told of it beside itself.
 
 #[cfg(test)]
 mod tests;
 
 use std::time::{Duration, SystemTime};
 
+use anyhow::{Context, Result};
+use clap::Args;
 use finial_daemon::go;
+use finial_identity::SpiffeId;
 
 use crate::output;
 
 /// How much shorter than asked for an SVID may be without a word: its end is a whole second, and the answer took time.
 const SLACK: Duration = Duration::from_secs(2);
+
+/// Whom it is for, and for how long.
+#[derive(Args)]
+pub(crate) struct Wanted {
+    /// SPIFFE ID of the SVID
+    #[arg(long = "spiffeID", visible_alias = "spiffe-id", value_name = "ID")]
+    spiffe_id: Option<String>,
+    /// Its life, as in 90s or 12h; cut at the end of the authority [default: the server's]
+    #[arg(long, value_name = "DURATION", value_parser = go::parse_duration)]
+    pub(crate) ttl: Option<Duration>,
+}
+
+impl Wanted {
+    /// The SPIFFE ID as it was given; it has to be.
+    pub(crate) fn given(&self) -> Result<&str> {
+        self.spiffe_id.as_deref().context("spiffeID must be specified: give -spiffeID")
+    }
+}
+
+/// A SPIFFE ID that was given.
+pub(crate) fn id(given: &str) -> Result<SpiffeId> {
+    SpiffeId::parse(given).with_context(|| format!("-spiffeID {given:?}"))
+}
 
 /// Says on standard error that an SVID ends sooner than was asked for, since its authority does.
 pub(crate) fn warn_if_capped(

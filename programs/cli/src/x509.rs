@@ -1,19 +1,18 @@
 //! `finial x509 mint`: an X.509-SVID by name, for somebody without an agent.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Args, Subcommand};
-use finial_daemon::{Clock, file, go};
-use finial_identity::{CertificateRequest, KeyKind, PrivateKey, SpiffeId};
+use finial_daemon::{Clock, file};
+use finial_identity::{CertificateRequest, KeyKind, PrivateKey};
 use finial_wire::client::{BundleClient, SvidClient};
 use serde_json::json;
 
 use crate::{
     connection::{ServerSocket, refused},
-    minted,
+    minted::{self, Wanted},
     output::{self, Output},
 };
 
@@ -32,12 +31,8 @@ impl Command {
 
 #[derive(Args)]
 pub(crate) struct Mint {
-    /// SPIFFE ID of the SVID
-    #[arg(long = "spiffeID", visible_alias = "spiffe-id", value_name = "ID")]
-    spiffe_id: Option<String>,
-    /// Its life, as in 90s or 12h; cut at the end of the authority [default: the server's]
-    #[arg(long, value_name = "DURATION", value_parser = go::parse_duration)]
-    ttl: Option<Duration>,
+    #[command(flatten)]
+    wanted: Wanted,
     /// A DNS name in it; give it several times
     #[arg(long = "dns", value_name = "NAME")]
     dns_names: Vec<String>,
@@ -52,17 +47,16 @@ pub(crate) struct Mint {
 
 impl Mint {
     async fn run(self) -> Result<()> {
-        let id = self.spiffe_id.as_deref().context("spiffeID must be specified: give -spiffeID")?;
-        let id = SpiffeId::parse(id).with_context(|| format!("-spiffeID {id:?}"))?;
+        let id = minted::id(self.wanted.given()?)?;
         let key = PrivateKey::generate(KeyKind::EcP256).context("unable to generate key")?;
         let csr = CertificateRequest::create_to_mint(&key, &id, &self.dns_names);
         let csr = csr.context("unable to generate CSR")?;
         let channel = self.socket.connect().await?;
         let asked_at = Clock::system().now();
-        let svid = SvidClient::new(channel.clone()).mint_x509_svid(csr, self.ttl).await;
+        let svid = SvidClient::new(channel.clone()).mint_x509_svid(csr, self.wanted.ttl).await;
         let svid = svid.map_err(refused("unable to mint SVID"))?;
         let bundle = BundleClient::new(channel).bundle().await.map_err(refused("unable to get bundle"))?;
-        minted::warn_if_capped("X509-SVID", asked_at, self.ttl, svid.not_after());
+        minted::warn_if_capped("X509-SVID", asked_at, self.wanted.ttl, svid.not_after());
 
         let Some(folder) = &self.write else {
             let text = format!(
