@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use finial_testkit::skip;
+use finial_testkit::{skip, tests_of_the_workspace};
 
 use crate::judges::{OpenSsl, Python, refusal};
 use crate::limbo::{Limbo, Verdict};
@@ -141,7 +141,7 @@ fn page_about_the_standards_names_every_line_once_and_only_tests_that_exist() {
     let expected =
         STANDARDS.iter().flat_map(|(name, count)| (1..=*count).map(move |n| format!("{name}-{n:02}")));
     assert_eq!(rows.iter().map(|row| row[0].to_owned()).collect::<Vec<_>>(), expected.collect::<Vec<_>>());
-    let tests = tests_of_the_repository();
+    let tests = tests_of_the_workspace();
     for row in rows {
         let named: Vec<&str> = row[4].split('`').skip(1).step_by(2).collect();
         assert!(!named.is_empty() || row[4].starts_with("not built"), "{}: {}", row[0], row[4]);
@@ -161,29 +161,4 @@ fn every_line_of_the_workload_endpoint_and_api_that_is_built_has_a_test_of_its_n
             |name: &str| name.contains(&format!("{kind}_{number}_")) || name.contains(&format!("_{number}_"));
         assert!(line.split('`').skip(1).step_by(2).any(is_named), "{line}");
     }
-}
-
-/// The names of all tests: what follows `fn` in the line after `#[test]` or the like.
-fn tests_of_the_repository() -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    let mut folders = ["base", "flow", "plugins", "programs", "sdk", "tests"].map(path).to_vec();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            if entry.is_dir() {
-                folders.push(entry);
-            } else if entry.extension().is_some_and(|kind| kind == "rs") {
-                names.extend(tests_of(&std::fs::read_to_string(entry).unwrap()));
-            }
-        }
-    }
-    names
-}
-
-fn tests_of(source: &str) -> Vec<String> {
-    let lines: Vec<&str> = source.lines().map(str::trim).collect();
-    let is_test = |line: &str| line.starts_with("#[test]") || line.starts_with("#[tokio::test");
-    let starts = (0..lines.len()).filter(|at| is_test(lines[*at]));
-    let function = |at: usize| lines[at + 1..].iter().find_map(|line| line.split_once("fn "));
-    let name = |(_, rest): (&str, &str)| rest.split(['(', '<']).next().unwrap_or_default().to_owned();
-    starts.filter_map(function).map(name).collect()
 }

@@ -6,7 +6,8 @@ mod tests_named;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tests_named::{Named, tests_of_the_workspace};
+use finial_testkit::tests_of_the_workspace;
+use tests_named::Named;
 
 /// Those that name tests, and whether each of their claims must.
 const DOCUMENTS: &[(&str, bool)] =
@@ -18,19 +19,6 @@ fn root() -> PathBuf {
 
 fn document(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-/// All Rust files of the workspace below `folder`.
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() && !name.starts_with('.') && name != "target" && name != "gen" {
-            sources(&path, found);
-        } else if name.ends_with(".rs") {
-            found.push(path);
-        }
-    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod place;
 mod poll;
 mod postgres;
 mod process;
+mod sources;
 mod usage;
 
 pub use dev::Dev;
@@ -29,4 +30,5 @@ pub use place::{example, finial};
 pub use poll::{LIMIT, free_port, until};
 pub use postgres::Postgres;
 pub use process::{Finished, Process, run, run_with_input};
+pub use sources::{sources, tests_of_the_workspace};
 pub use usage::{memory, memory_available, processor_time};

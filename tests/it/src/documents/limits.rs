@@ -1,9 +1,10 @@
 //! docs/limits.md beside the constants: a limit that changes in the code changes there.
 
 use std::fs;
-use std::path::PathBuf;
 
-use super::{document, root, sources};
+use finial_testkit::sources;
+
+use super::{document, root};
 
 /// A row of the table that names a constant: the limit as people read it, the room, and the constant's name.
 struct Row<'a> {
@@ -25,8 +26,7 @@ impl<'a> Row<'a> {
     fn values(&self) -> Vec<String> {
         let folder = ["base", "flow", "programs"].map(|floor| root().join(floor).join(self.room));
         let folder = folder.iter().find(|folder| folder.is_dir()).expect(self.room);
-        let mut files: Vec<PathBuf> = Vec::new();
-        sources(&folder.join("src"), &mut files);
+        let files = sources(&folder.join("src"));
         let texts: Vec<String> = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
         texts.iter().flat_map(|text| text.lines()).filter_map(|line| self.value(line.trim())).collect()
     }
