@@ -97,8 +97,9 @@ async fn assemble(
     let telling = Telling::bind(metrics_pages, config.health.as_ref()).await?;
     let policy = Policy::members_of(trust_domain.clone()).or(&Policy::ids(config.admin_ids.clone()));
     let address = SocketAddr::new(config.bind_address, config.bind_port);
-    let tcp =
-        TcpApi::bind(address, acceptor(&source, policy, config.require_pq_kem), config.connection_age).await;
+    let acceptor = acceptor(&source, policy, config.require_pq_kem);
+    let balancers = config.proxy_protocol_trusted_cidrs;
+    let tcp = TcpApi::bind(address, acceptor, config.connection_age, balancers).await;
     let tcp = tcp.with_context(|| format!("listen on {address}"))?;
     let unix = UnixApi::bind(&config.socket_path, clock)?;
 

@@ -1,5 +1,6 @@
 //! What the operator decides about a server: defaults, and where they may be changed.
 
+mod cidr;
 mod file;
 mod keys;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use finial_daemon::telemetry::TelemetryConfig;
 use finial_identity::{SpiffeId, TrustDomain};
 use finial_issue::IssueConfig;
 
+pub use cidr::{Cidr, CidrError};
 pub use keys::keys;
 
 /// The configuration of a server. The names in the file are SPIRE's.
@@ -45,6 +47,9 @@ pub struct Config {
     /// How long a TCP connection is used for new calls; an hour, and not read from the file. Then its client is asked to
     /// make another (HTTP/2 GOAWAY), so that servers behind one name share the load again, and what is under way goes on.
     pub connection_age: Duration,
+    /// The load balancers that are believed for whom they speak, by the PROXY protocol; none. Others who speak it are
+    /// refused.
+    pub proxy_protocol_trusted_cidrs: Vec<Cidr>,
     /// Whether each call is logged with its caller and its outcome; off.
     pub audit_log: bool,
     /// Who is told the metrics, and which; nobody.
@@ -135,6 +140,7 @@ impl Config {
             node_attestors: NodeAttestorsConfig::default(),
             rate_limits: RateLimits::default(),
             connection_age: Duration::from_secs(3600),
+            proxy_protocol_trusted_cidrs: Vec::new(),
             audit_log: false,
             telemetry: TelemetryConfig::default(),
             health: None,

@@ -28,4 +28,6 @@ mod status;
 mod watch;
 
 pub use app::{App, build};
-pub use config::{Config, KeysConfig, NodeAttestorsConfig, NodePruning, RateLimits, StoreConfig, keys};
+pub use config::{
+    Cidr, CidrError, Config, KeysConfig, NodeAttestorsConfig, NodePruning, RateLimits, StoreConfig, keys,
+};

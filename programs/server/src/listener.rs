@@ -1,5 +1,6 @@
 //! The two doors to the street: TCP with TLS for agents and administrators, a Unix socket for operators.
 
+mod announced;
 mod connection;
 mod crowd;
 mod tcp;

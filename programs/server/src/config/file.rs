@@ -53,6 +53,7 @@ fn read_server(mut server: Block) -> Result<Config, HclError> {
         set(&mut config.rate_limits.signing, limits.take("signing")?);
         limits.finish()?;
     }
+    config.proxy_protocol_trusted_cidrs = server.take_parsed_list("proxy_protocol_trusted_cidrs")?;
     set(&mut config.audit_log, server.take("audit_log_enabled")?);
     authorities::read(&mut server, &mut config.issue)?;
     config.node_pruning = node_pruning::read(&mut server)?;

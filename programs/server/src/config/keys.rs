@@ -52,7 +52,7 @@ pub(super) const SERVER: &[Key] = &[
     Key::new("server.profiling_freq", "", NoEffect(PROFILER)),
     Key::new("server.profiling_names", "[]", NoEffect(PROFILER)),
     Key::new("server.profiling_port", "", NoEffect(PROFILER)),
-    Key::not_yet("server.proxy_protocol_trusted_cidrs", "[]"),
+    Key::works("server.proxy_protocol_trusted_cidrs", "[]"),
     Key::works("server.prune_attested_nodes_batch_size", "1000"),
     Key::works("server.prune_attested_nodes_expired_for", ""),
     Key::works("server.prune_tofu_nodes", "false"),

@@ -120,9 +120,9 @@ fn bad_server_block_is_refused_with_line_and_remedy() {
             "federates_with is not supported yet: remove it",
         ),
         (
-            &format!("{head}proxy_protocol_trusted_cidrs = [\"10.0.0.0/8\"]"),
+            &format!("{head}proxy_protocol_trusted_cidrs = [\"10.0.0.0/8\", \"10.0.0.1\"]"),
             "server.conf:4:",
-            "is not supported yet",
+            "`10.0.0.1` is no network: write an address and the length of its prefix",
         ),
         (
             &format!("{head}experimental {{ event_timeout = \"1m\" sql_transaction_timeout = \"1m\" }}"),
@@ -150,6 +150,16 @@ fn bad_server_block_is_refused_with_line_and_remedy() {
         let problem = read(server).unwrap_err();
         assert!(problem.starts_with(place) && problem.contains(remedy), "{server}: {problem}");
     }
+}
+
+#[test]
+fn balancers_are_named_by_their_networks() {
+    let head = "trust_domain = \"example.org\"\ndata_dir = \"/data\"\n";
+    let config =
+        read(&format!("{head}proxy_protocol_trusted_cidrs = [\"10.0.0.0/8\", \"::1/128\"]")).unwrap();
+    let networks: Vec<String> = config.proxy_protocol_trusted_cidrs.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["10.0.0.0/8", "::1/128"]);
+    assert!(read(head).unwrap().proxy_protocol_trusted_cidrs.is_empty());
 }
 
 #[test]

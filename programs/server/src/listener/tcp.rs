@@ -16,9 +16,11 @@ use tokio::sync::mpsc;
 use tokio_rustls::server::TlsStream;
 use tonic::service::Routes;
 
+use super::announced;
 use super::connection::Connection;
 use super::crowd::{Crowd, Member};
 use super::{CONNECTION_GRACE, Gate, LINGER, MAX_CONNECTIONS, MAX_CONNECTIONS_OF_ONE, Origin, http2};
+use crate::config::Cidr;
 
 /// Connections whose handshake is done and that wait to be served.
 const WAITING: usize = 64;
@@ -32,14 +34,20 @@ pub(crate) struct TcpApi {
     address: SocketAddr,
     acceptor: Acceptor,
     age: Duration,
+    balancers: Vec<Cidr>,
 }
 
 impl TcpApi {
-    /// Connections take no new calls beyond this age.
-    pub(crate) async fn bind(address: SocketAddr, acceptor: Acceptor, age: Duration) -> io::Result<Self> {
+    /// Connections take no new calls beyond this age. `balancers` are believed for whom they speak.
+    pub(crate) async fn bind(
+        address: SocketAddr,
+        acceptor: Acceptor,
+        age: Duration,
+        balancers: Vec<Cidr>,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, acceptor: acceptor.with_alpn(["h2"]), age })
+        Ok(Self { listener, address, acceptor: acceptor.with_alpn(["h2"]), age, balancers })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -54,6 +62,8 @@ impl TcpApi {
             end_at_age: self.age + LINGER,
             clock: clock.clone(),
             tasks: tasks.clone(),
+            balancers: self.balancers.into(),
+            doorstep: Arc::new(Doorstep::new(MAX_CONNECTIONS, clock)),
             crowd: Crowd::default(),
             secured,
         };
@@ -82,23 +92,24 @@ struct Door {
     end_at_age: Duration,
     clock: Clock,
     tasks: Tasks,
+    balancers: Arc<[Cidr]>,
+    doorstep: Arc<Doorstep>,
     crowd: Crowd,
     secured: mpsc::Sender<Connection<TlsStream<TcpStream>>>,
 }
 
 async fn accept(listener: TcpListener, door: Door) {
     let drain = door.tasks.drain();
-    let doorstep = Arc::new(Doorstep::new(MAX_CONNECTIONS, &door.clock));
     let mut backoff = Backoff::new(RETRY.0, RETRY.1);
     loop {
         let accepted = tokio::select! {
             () = drain.requested() => return,
-            accepted = next(&listener, &doorstep) => accepted,
+            accepted = next(&listener, &door.doorstep) => accepted,
         };
         match accepted {
             Ok((stream, address)) => {
                 backoff.reset();
-                let spot = doorstep.enter(doorstep::Origin::of(address.ip()));
+                let spot = door.doorstep.enter(doorstep::Origin::of(address.ip()));
                 let session = door.clone().secure(stream, address, spot);
                 door.tasks.spawn_session("tls handshake", session);
             }
@@ -117,10 +128,26 @@ async fn next(listener: &TcpListener, doorstep: &Doorstep) -> io::Result<(TcpStr
 }
 
 impl Door {
-    async fn secure(self, stream: TcpStream, address: SocketAddr, mut spot: Spot) {
+    async fn secure(self, mut stream: TcpStream, mut address: SocketAddr, mut spot: Spot) {
         let drain = self.tasks.drain();
         // Small messages go out at once; a socket that refuses this is about to fail anyway.
         let _ = stream.set_nodelay(true);
+        if self.balancers.iter().any(|network| network.contains(address.ip())) {
+            let announced = tokio::select! {
+                () = drain.requested() => return,
+                () = spot.lost() => return gives_way(address),
+                announced = self.announced(&mut stream, address) => announced,
+            };
+            match announced {
+                Some(caller) if caller != address => {
+                    drop(spot);
+                    spot = self.doorstep.enter(doorstep::Origin::of(caller.ip()));
+                    address = caller;
+                }
+                Some(_) => {}
+                None => return,
+            }
+        }
         let handshake = tokio::select! {
             () = drain.requested() => return,
             () = spot.lost() => return gives_way(address),
@@ -161,6 +188,23 @@ impl Door {
         };
         // Nobody serves any more once the server is stopping.
         let _ = self.secured.send(Connection::new(stream, origin, end, patience)).await;
+    }
+
+    /// For whom a balancer speaks, or it itself; nobody when that cannot be told.
+    async fn announced(&self, stream: &mut TcpStream, balancer: SocketAddr) -> Option<SocketAddr> {
+        let caller = announced::caller(stream);
+        match self.clock.timeout(announced::HEADER_LIMIT, caller).await {
+            Ok(Ok(caller)) => Some(caller.unwrap_or(balancer)),
+            Ok(Err(error)) => {
+                let error: &(dyn std::error::Error + 'static) = &error;
+                tracing::debug!(error, %balancer, "a balancer does not say for whom it speaks");
+                None
+            }
+            Err(_) => {
+                tracing::debug!(%balancer, "a balancer takes too long to say for whom it speaks");
+                None
+            }
+        }
     }
 
     /// Whoever has proved an identity keeps the place, unless that identity has too many.

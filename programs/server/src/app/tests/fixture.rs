@@ -19,6 +19,7 @@ use finial_wire::{AttestationResult, JoinTokenRequest, NodeEvidence};
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio_rustls::client::TlsStream;
@@ -134,6 +135,16 @@ impl Server {
 
     /// The same, trusting this bundle.
     pub(super) fn caller(&self, bundle: Bundle, credential: Option<X509Credential>) -> Channel {
+        self.caller_behind("", bundle, credential)
+    }
+
+    /// The same, by way of a balancer that says this first.
+    pub(super) fn caller_behind(
+        &self,
+        header: &'static str,
+        bundle: Bundle,
+        credential: Option<X509Credential>,
+    ) -> Channel {
         let bundles: BundleSet = [Arc::new(bundle)].into_iter().collect();
         let (writer, source) = Source::channel(&self.clock);
         match credential {
@@ -147,7 +158,8 @@ impl Server {
             connections.fetch_add(1, Ordering::Relaxed);
             let (connector, writer) = (connector.clone(), Arc::clone(&writer));
             async move {
-                let stream = TcpStream::connect(address).await?;
+                let mut stream = TcpStream::connect(address).await?;
+                stream.write_all(header.as_bytes()).await?;
                 let name = ServerName::try_from("server").unwrap();
                 let secured = connector.connect(stream, name).await.map_err(std::io::Error::other)?;
                 drop(writer);

@@ -10,6 +10,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::fixture::Server;
 use crate::listener::MAX_CONNECTIONS_OF_ONE;
+use crate::{KeysConfig, StoreConfig};
 
 /// Of HTTP/2, and of TLS: good so far, and never more.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -40,6 +41,22 @@ async fn callers_that_never_finish_the_handshake_are_cut_off() {
     for begun in [&[][..], HALF_A_HELLO] {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(begun).await.unwrap();
+        assert!(cut_off(&server, &mut stream).await <= Duration::from_secs(20));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn balancers_that_never_finish_their_header_are_cut_off() {
+    let server = Server::start_with(|config| {
+        config.store = StoreConfig::Memory;
+        config.keys = KeysConfig::Memory;
+        config.proxy_protocol_trusted_cidrs = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    for begun in ["", "PROXY TCP4 ", "\r\n\r\n\0"] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
         assert!(cut_off(&server, &mut stream).await <= Duration::from_secs(20));
     }
     server.stop().await;

@@ -105,7 +105,7 @@ async fn health_tells_of_each_part_and_of_an_authority_that_has_ended() {
 type Lines = Arc<Mutex<Vec<BTreeMap<&'static str, String>>>>;
 
 #[derive(Clone, Default)]
-struct AuditLines(Lines);
+pub(super) struct AuditLines(Lines);
 
 struct Fields(BTreeMap<&'static str, String>);
 
@@ -128,7 +128,7 @@ impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for AuditLines {
 }
 
 impl AuditLines {
-    fn of(&self, method: &str) -> Vec<BTreeMap<&'static str, String>> {
+    pub(super) fn of(&self, method: &str) -> Vec<BTreeMap<&'static str, String>> {
         self.0.lock().unwrap().iter().filter(|line| line["method"] == method).cloned().collect()
     }
 }
