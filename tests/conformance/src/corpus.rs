@@ -8,6 +8,7 @@ mod anchors;
 mod chains;
 mod constraints;
 mod encodings;
+mod hashes;
 mod ids;
 mod keys;
 mod names;
@@ -48,6 +49,7 @@ pub fn generate(before: Option<&Limbo>) -> anyhow::Result<Limbo> {
     constraints::add(&mut corpus);
     keys::add(&mut corpus);
     encodings::add(&mut corpus);
+    hashes::add(&mut corpus);
     Ok(Limbo { version: 1, testcases: corpus.cases })
 }
 

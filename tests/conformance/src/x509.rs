@@ -5,3 +5,4 @@ pub(crate) mod der;
 pub(crate) mod draft;
 pub(crate) mod extension;
 pub(crate) mod keys;
+pub(crate) mod weak;

@@ -6,6 +6,7 @@ use super::{
     der::{bits, content, sequence, split},
     draft::Draft,
     keys::Key,
+    weak::Weak,
 };
 
 /// Signatures that were made before.
@@ -72,6 +73,11 @@ impl Authority {
     /// The same with another certificate.
     pub(crate) fn certified(&self, certificate: Vec<u8>) -> Self {
         Self { certificate, ..self.clone() }
+    }
+
+    /// The same with its key over a broken hash.
+    pub(crate) fn weakly(&self, weak: Weak) -> Self {
+        Self { key: Rc::new(self.key.weakly(weak)), ..self.clone() }
     }
 
     pub(crate) fn sign(&self, draft: &Draft) -> Vec<u8> {

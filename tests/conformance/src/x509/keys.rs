@@ -13,7 +13,10 @@ use aws_lc_rs::{
 };
 use rustls_pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer, pem::PemObject};
 
-use super::der::{NULL, oid, sequence};
+use super::{
+    der::{NULL, oid, sequence},
+    weak::Weak,
+};
 use crate::pem;
 
 /// A key pair, of a kind that signs or of one that only stands in a leaf.
@@ -26,7 +29,8 @@ pub(crate) struct Key {
 /// How a key signs, and how its signatures are verified.
 struct Signer {
     pair: Pair,
-    verification: &'static dyn VerificationAlgorithm,
+    /// None where the library has none: what was once signed is kept then.
+    verification: Option<&'static dyn VerificationAlgorithm>,
     /// The AlgorithmIdentifier of its signatures.
     identifier: Vec<u8>,
 }
@@ -35,6 +39,8 @@ enum Pair {
     Ec(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
     Rsa(Box<RsaKeyPair>),
+    /// Over a hash that is broken.
+    Weak(Weak),
 }
 
 impl Key {
@@ -80,7 +86,7 @@ impl Key {
             pkcs8: pair.to_pkcs8v1().expect("a key can be written").as_ref().to_vec(),
             signer: Some(Signer {
                 pair: Pair::Ec(pair),
-                verification,
+                verification: Some(verification),
                 identifier: sequence(&[&oid(identifier)]),
             }),
         }
@@ -95,7 +101,7 @@ impl Key {
             pkcs8: pair.to_pkcs8v1().expect("a key can be written").as_ref().to_vec(),
             signer: Some(Signer {
                 pair: Pair::Ed25519(pair),
-                verification: &signature::ED25519,
+                verification: Some(&signature::ED25519),
                 identifier: sequence(&[&oid("1.3.101.112")]),
             }),
         }
@@ -114,10 +120,20 @@ impl Key {
         let pair = RsaKeyPair::from_pkcs8(&key.pkcs8).expect("an RSA key of 2048 bits or more");
         let signer = Signer {
             pair: Pair::Rsa(Box::new(pair)),
-            verification: &signature::RSA_PKCS1_2048_8192_SHA256,
+            verification: Some(&signature::RSA_PKCS1_2048_8192_SHA256),
             identifier: sequence(&[&oid("1.2.840.113549.1.1.11"), NULL]),
         };
         Self { signer: Some(signer), ..key }
+    }
+
+    /// The same key where it signs over a broken hash.
+    pub(crate) fn weakly(&self, weak: Weak) -> Self {
+        let signer = Signer {
+            pair: Pair::Weak(weak),
+            verification: weak.verification(),
+            identifier: weak.identifier(),
+        };
+        Self { spki: self.spki.clone(), pkcs8: self.pkcs8.clone(), signer: Some(signer) }
     }
 
     /// PKCS#8, in PEM.
@@ -142,12 +158,15 @@ impl Key {
                     .expect("a key signs");
                 signature
             }
+            Pair::Weak(weak) => weak.sign(&self.to_pem(), message),
         }
     }
 
     pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        let key = UnparsedPublicKey::new(self.signer().verification, &self.spki);
-        key.verify(message, signature).is_ok()
+        let is_by = |verification| {
+            UnparsedPublicKey::new(verification, &self.spki).verify(message, signature).is_ok()
+        };
+        self.signer().verification.is_none_or(is_by)
     }
 
     fn signer(&self) -> &Signer {
