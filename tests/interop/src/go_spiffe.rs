@@ -109,6 +109,32 @@ fn its_jwt_source_and_our_workload_api_agree_about_a_token() {
 }
 
 #[test]
+fn its_jwt_source_follows_a_rotation_of_the_authority() {
+    let Some(workload) = Workload::found() else { return };
+    let mut source = Process::spawn("go-spiffe", &mut workload.command(&["tokens"]));
+    source.wait_for_log(ID);
+    // Each line: SPIFFE ID, key, number of authorities, what they say of the token, and of the very first one.
+    let line = |log: String| -> Option<Vec<String>> {
+        Some(log.lines().last()?.split(' ').map(str::to_owned).collect())
+    };
+    let old = line(source.log()).expect("a line")[1].clone();
+    workload.dev.rotate_jwt_authority(|step| {
+        finial_testkit::until(step, || {
+            let now = line(source.log())?;
+            let is_old = now[1] == old;
+            // A token that lasts is not replaced only because another key signs, but when its own is tainted.
+            let followed = now[2] == "2" && (is_old || step != "prepare") && (!is_old || step != "taint");
+            followed.then_some(())
+        });
+    });
+    finial_testkit::until("the new authority alone", || {
+        (line(source.log())?[2..] == ["1", "good", "refused"]).then_some(())
+    });
+    let log = source.log();
+    assert!(log.lines().all(|line| line.split(' ').nth(3) == Some("good")), "{log}");
+}
+
+#[test]
 fn its_client_reaches_a_backend_through_our_proxy() {
     let Some(workload) = Workload::found() else { return };
     let backend = Backend::start();

@@ -137,21 +137,37 @@ impl Dev {
     /// # Panics
     /// As [`rotate_ca`](Self::rotate_ca).
     pub fn rotate_ca_slowly(&self, mut wait_after: impl FnMut(&str)) {
-        let old = text(&self.authority("show", &[]), "/active/authority_id");
-        let new = text(&self.authority("prepare", &[]), "/prepared_authority/authority_id");
+        let old = text(&self.authority("x509", "show", &[]), "/active/authority_id");
+        let new = text(&self.authority("x509", "prepare", &[]), "/prepared_authority/authority_id");
         wait_after("prepare");
         let before = self.agent_serial_number();
-        self.authority("activate", &["-authorityID", &new]);
-        self.authority("taint", &["-authorityID", &old]);
+        self.authority("x509", "activate", &["-authorityID", &new]);
+        self.authority("x509", "taint", &["-authorityID", &old]);
         until("agent certificate from the new authority", || {
             (self.agent_serial_number() != before).then_some(())
         });
         wait_after("activate");
-        self.authority("revoke", &["-authorityID", &old]);
+        self.authority("x509", "revoke", &["-authorityID", &old]);
     }
 
-    fn authority(&self, verb: &str, args: &[&str]) -> Value {
-        self.json(&[&["localauthority", "x509", verb], args].concat())
+    /// Replaces the JWT authority, with time for others to follow: `wait_after` is called when the next one is in the
+    /// bundle (`"prepare"`), when it signs (`"activate"`), and when the old one is tainted (`"taint"`).
+    ///
+    /// # Panics
+    /// When a step is refused.
+    pub fn rotate_jwt_authority(&self, mut wait_after: impl FnMut(&str)) {
+        let old = text(&self.authority("jwt", "show", &[]), "/active/authority_id");
+        let new = text(&self.authority("jwt", "prepare", &[]), "/prepared_authority/authority_id");
+        wait_after("prepare");
+        for (verb, id) in [("activate", &new), ("taint", &old)] {
+            self.authority("jwt", verb, &["-authorityID", id]);
+            wait_after(verb);
+        }
+        self.authority("jwt", "revoke", &["-authorityID", &old]);
+    }
+
+    fn authority(&self, kind: &str, verb: &str, args: &[&str]) -> Value {
+        self.json(&[&["localauthority", kind, verb], args].concat())
     }
 
     fn agent_serial_number(&self) -> String {

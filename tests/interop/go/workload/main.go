@@ -4,6 +4,8 @@
 //	workload list               prints SPIFFE ID and hint of each X.509-SVID and JWT-SVID
 //	workload pick HINT          prints the identity that its sources take by that hint
 //	workload validate           fetches a JWT-SVID, validates it here and by the Workload API
+//	workload tokens             prints ID and key of the token that its source gives, how many keys its bundle has,
+//	                            and whether they find it good, and the first one; a line for each change
 //	workload serve ID           answers "hello, <peer>" to the one SPIFFE ID that it admits, on a port that it prints
 //	workload dial HOST:PORT ID  prints what the server with that SPIFFE ID answers
 //
@@ -12,10 +14,13 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
@@ -41,6 +46,8 @@ func main() {
 		check(pick(ctx, arguments[1]))
 	case "validate":
 		check(validate(ctx))
+	case "tokens":
+		check(tokens(ctx))
 	case "serve":
 		check(serve(ctx, arguments[1]))
 	case "dial":
@@ -149,6 +156,61 @@ func validate(ctx context.Context) error {
 	}
 	fmt.Println(here.ID, there.ID)
 	return nil
+}
+
+func tokens(ctx context.Context) error {
+	source, err := workloadapi.NewJWTSource(ctx)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	judge := func(token string) string {
+		if _, err := jwtsvid.ParseAndValidate(token, source, []string{audience}); err != nil {
+			return "refused"
+		}
+		return "good"
+	}
+	var first, last string
+	for ctx.Err() == nil {
+		svid, err := source.FetchJWTSVID(ctx, jwtsvid.Params{Audience: audience})
+		if err != nil {
+			return err
+		}
+		token := svid.Marshal()
+		verdict := judge(token)
+		if verdict != "good" {
+			// The bundle may have changed since the token came: then the next one is good.
+			if svid, err = source.FetchJWTSVID(ctx, jwtsvid.Params{Audience: audience}); err != nil {
+				return err
+			}
+			token = svid.Marshal()
+			verdict = judge(token)
+		}
+		if first == "" {
+			first = token
+		}
+		bundle, err := source.GetJWTBundleForTrustDomain(svid.ID.TrustDomain())
+		if err != nil {
+			return err
+		}
+		line := fmt.Sprint(svid.ID, " ", keyID(token), " ", len(bundle.JWTAuthorities()), " ", verdict, " ", judge(first))
+		if line != last {
+			fmt.Println(line)
+			last = line
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return nil
+}
+
+func keyID(token string) string {
+	var header struct {
+		KeyID string `json:"kid"`
+	}
+	text, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0])
+	check(err)
+	check(json.Unmarshal(text, &header))
+	return header.KeyID
 }
 
 func serve(ctx context.Context, peer string) error {
