@@ -1,5 +1,7 @@
 //! systemd as the first process of a container: agent and services inside, the server outside.
 
+mod lives;
+mod system;
 mod units;
 
 use std::path::Path;
