@@ -5,6 +5,7 @@ use std::{
     fmt,
     ops::Deref,
     str::FromStr,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -16,9 +17,9 @@ mod tests;
 
 pub(crate) use dns_name::check as check_dns_name;
 
-/// The ID of an entry: 1 to 255 characters of `[A-Za-z0-9._-]`; a UUID unless its creator chose one.
+/// The ID of an entry: 1 to 255 characters of `[A-Za-z0-9._-]`; a UUID unless its creator chose one. Cloning is cheap.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EntryId(String);
+pub struct EntryId(Arc<str>);
 
 impl EntryId {
     /// The longest ID, in bytes.
@@ -28,18 +29,20 @@ impl EntryId {
     ///
     /// # Errors
     /// [`EntryError::Id`] when it is empty, too long or has other characters.
-    pub fn new(text: impl Into<String>) -> Result<Self, EntryError> {
-        let text = text.into();
+    pub fn new(text: impl AsRef<str>) -> Result<Self, EntryError> {
+        let text = text.as_ref();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         if text.is_empty() || text.len() > Self::MAX_BYTES || !text.bytes().all(allowed) {
-            return Err(EntryError::Id(text));
+            return Err(EntryError::Id(text.to_owned()));
         }
-        Ok(Self(text))
+        Ok(Self(text.into()))
     }
 
-    /// A random UUID (version 4).
-    pub fn random() -> Self {
-        Self(uuid::Uuid::new_v4().to_string())
+    /// A UUID that sorts after those made before it (version 7, RFC 9562 §5.7): a store appends new entries, where random
+    /// IDs would scatter them. It tells when it was made, and is no secret.
+    pub fn generate() -> Self {
+        let mut text = uuid::Uuid::encode_buffer();
+        Self((&*uuid::Uuid::now_v7().hyphenated().encode_lower(&mut text)).into())
     }
 
     /// The ID as text.

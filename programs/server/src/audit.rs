@@ -9,6 +9,7 @@ use finial_authorize::{Permit, Who};
 use finial_identity::{Audience, EntryDraft, EntryId, SpiffeId, TrustDomain};
 use finial_wire::server::service_and_method;
 use tonic::{Code, Extensions, Status};
+use uuid::Uuid;
 
 use crate::listener::Origin;
 
@@ -68,7 +69,7 @@ impl Audit {
     pub(crate) fn trail(&self, path: &str, origin: Origin) -> Trail {
         let (service, method) = service_and_method(path);
         Trail {
-            request_id: EntryId::random().as_str().to_owned(),
+            request_id: Uuid::new_v4().to_string(),
             service: service.to_owned(),
             method: method.to_owned(),
             origin,

@@ -141,11 +141,10 @@ fn entry_ids_are_checked() {
 }
 
 #[test]
-fn random_entry_ids_are_uuids_and_differ() {
-    let (one, other) = (EntryId::random(), EntryId::random());
-    assert_ne!(one, other);
-    assert_eq!(one.as_str().len(), 36);
-    assert_eq!(&one.as_str()[14..15], "4");
+fn generated_entry_ids_are_uuids_in_order() {
+    let ids: Vec<EntryId> = (0..1000).map(|_| EntryId::generate()).collect();
+    assert!(ids.is_sorted_by(|one, next| one < next));
+    assert!(ids.iter().all(|id| id.as_str().len() == 36 && &id.as_str()[14..15] == "7"));
 }
 
 #[test]

@@ -16,6 +16,7 @@ use finial_wire::{
     AgentDenial, AgentFilter, AttestationResult, JoinToken, JoinTokenRequest, NodeEvidence, Page, Paged,
 };
 use tonic::{Extensions, Status};
+use uuid::Uuid;
 
 use crate::audit::{self, Facts};
 use crate::core::{Core, permit};
@@ -64,7 +65,7 @@ impl AgentEndpoint {
         let selector = Selector::new("spiffe_id", agent.as_str())
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
         let draft = EntryDraft::new(alias, agent.clone(), [selector].into_iter().collect());
-        Entry::new(draft, EntryId::random(), &self.core.trust_domain, now)
+        Entry::new(draft, EntryId::generate(), &self.core.trust_domain, now)
             .map_err(|error| status::entry(&error))
     }
 }
@@ -191,7 +192,7 @@ impl AgentApi for AgentEndpoint {
             request.agent_id.as_ref().map(Facts::of_id).unwrap_or_default().living(Some(request.ttl))
         });
         let now = self.core.clock.now();
-        let value = request.token.unwrap_or_else(|| EntryId::random().as_str().to_owned());
+        let value = request.token.unwrap_or_else(|| Uuid::new_v4().to_string());
         let agent = join_token_agent_id(&self.core.trust_domain, &value);
         let agent = agent.map_err(|error| status::join_token(&error))?;
         let alias = request.agent_id.map(|alias| self.alias(&agent, alias, now)).transpose()?;

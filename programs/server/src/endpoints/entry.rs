@@ -80,7 +80,7 @@ impl EntryEndpoint {
     async fn create(&self, drafts: Vec<(Option<EntryId>, EntryDraft)>) -> Vec<Result<Created, Status>> {
         let (now, trust_domain) = (self.core.clock.now(), &self.core.trust_domain);
         let checked = drafts.into_iter().map(|(id, draft)| {
-            let entry = Entry::new(draft, id.unwrap_or_else(EntryId::random), trust_domain, now);
+            let entry = Entry::new(draft, id.unwrap_or_else(EntryId::generate), trust_domain, now);
             entry.map_err(|error| status::entry(&error))
         });
         let checked: Vec<Result<Entry, Status>> = checked.collect();

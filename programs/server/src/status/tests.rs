@@ -19,7 +19,7 @@ fn denial_carries_the_reason_for_an_agent() {
     );
     let refused = super::denial(&Denial::Method { method: method() });
     assert_eq!((refused.code(), agent_denial(&refused)), (Code::PermissionDenied, None));
-    let refused = super::denial(&Denial::Entry { id: EntryId::random() });
+    let refused = super::denial(&Denial::Entry { id: EntryId::generate() });
     assert_eq!((refused.code(), refused.message()), (Code::NotFound, "entry not found or not authorized"));
 }
 

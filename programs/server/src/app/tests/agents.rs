@@ -25,7 +25,7 @@ async fn agent_joins_and_gets_the_svids_of_its_entries() {
 
     let svids = SvidClient::new(agent.channel.clone());
     let csr = CertificateRequest::create(&PrivateKey::generate(KeyKind::EcP256).unwrap(), None).unwrap();
-    let requests = vec![(entry.clone(), csr.clone()), (EntryId::random(), csr)];
+    let requests = vec![(entry.clone(), csr.clone()), (EntryId::generate(), csr)];
     let outcomes = svids.new_x509_svids(requests).await.unwrap();
     assert_eq!(outcomes[0].as_ref().unwrap().id(), &id("/web"));
     assert_eq!(outcomes[1].as_ref().unwrap_err().code(), Code::NotFound);

@@ -106,7 +106,7 @@ async fn operator_is_no_agent() {
     let entries = EntryClient::new(server.operator());
     assert_eq!(entries.authorized_entries().await.unwrap_err().code(), Code::PermissionDenied);
     let svids = SvidClient::new(server.operator());
-    let refusal = svids.new_x509_svids(vec![(EntryId::random(), vec![1])]).await.unwrap_err();
+    let refusal = svids.new_x509_svids(vec![(EntryId::generate(), vec![1])]).await.unwrap_err();
     assert_eq!(refusal.code(), Code::PermissionDenied);
     server.stop().await;
 }
