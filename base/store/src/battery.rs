@@ -6,7 +6,7 @@ mod changes;
 mod entries;
 mod journal;
 mod nodes;
-mod samples;
+pub(crate) mod samples;
 mod tokens;
 
 use std::future::Future;

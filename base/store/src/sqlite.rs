@@ -6,6 +6,7 @@ mod columns;
 mod entries;
 mod failure;
 mod file;
+mod fresh;
 mod journal;
 mod nodes;
 #[cfg(test)]
@@ -14,11 +15,13 @@ mod tokens;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqliteRow};
 
 use self::failure::Failure;
+use self::fresh::Fresh;
 use self::writer::{Write, Writer};
 use crate::StoreError;
 
@@ -29,6 +32,7 @@ use crate::StoreError;
 pub struct SqliteStore {
     path: PathBuf,
     reads: SqlitePool,
+    fresh: Arc<Fresh>,
     writer: Writer,
 }
 
@@ -64,9 +68,10 @@ impl SqliteStore {
         options: &SqliteConnectOptions,
         connection: sqlx::SqliteConnection,
     ) -> Result<Self, StoreError> {
-        let writer =
-            Writer::start(connection, lock).await.map_err(|failure| failure.into_store_error(path))?;
-        Ok(Self { path: path.to_owned(), reads: file::read_pool(options), writer })
+        let fresh = Arc::<Fresh>::default();
+        let writer = Writer::start(connection, lock, Arc::clone(&fresh)).await;
+        let writer = writer.map_err(|failure| failure.into_store_error(path))?;
+        Ok(Self { path: path.to_owned(), reads: file::read_pool(options), fresh, writer })
     }
 
     /// Finishes the writes already queued and closes the file. Later calls fail with [`StoreError::Closed`].

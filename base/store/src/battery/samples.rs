@@ -8,36 +8,36 @@ use finial_identity::{
 };
 
 /// An instant in whole seconds.
-pub(super) fn instant() -> SystemTime {
+pub(crate) fn instant() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
 
-pub(super) fn trust_domain() -> TrustDomain {
+pub(crate) fn trust_domain() -> TrustDomain {
     TrustDomain::parse("example.org").unwrap()
 }
 
-pub(super) fn spiffe_id(path: &str) -> SpiffeId {
+pub(crate) fn spiffe_id(path: &str) -> SpiffeId {
     SpiffeId::new(&trust_domain(), path).unwrap()
 }
 
-pub(super) fn entry_id(id: &str) -> EntryId {
+pub(crate) fn entry_id(id: &str) -> EntryId {
     EntryId::new(id).unwrap()
 }
 
-pub(super) fn selectors(texts: &[&str]) -> SelectorSet {
+pub(crate) fn selectors(texts: &[&str]) -> SelectorSet {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-pub(super) fn draft(path: &str) -> EntryDraft {
+pub(crate) fn draft(path: &str) -> EntryDraft {
     EntryDraft::new(spiffe_id(path), spiffe_id("/spire/agent/x"), selectors(&["unix:uid:1", "unix:gid:2"]))
 }
 
-pub(super) fn entry(id: &str, draft: EntryDraft) -> Entry {
+pub(crate) fn entry(id: &str, draft: EntryDraft) -> Entry {
     Entry::new(draft, entry_id(id), &trust_domain(), instant()).unwrap()
 }
 
 /// An entry with a value of its own in every field.
-pub(super) fn full_entry(id: &str) -> Entry {
+pub(crate) fn full_entry(id: &str) -> Entry {
     let mut draft = draft("/full");
     draft.selectors = selectors(&["store:name:a \"quoted\" €", "store:arn:1"]);
     draft.x509_svid_ttl = Some(Duration::from_secs(61));
@@ -54,7 +54,7 @@ pub(super) fn full_entry(id: &str) -> Entry {
     entry(id, draft)
 }
 
-pub(super) fn node(name: &str) -> Node {
+pub(crate) fn node(name: &str) -> Node {
     Node {
         id: spiffe_id(&format!("/spire/agent/{name}")),
         attestation_type: "join_token".into(),
@@ -69,7 +69,7 @@ pub(super) fn node(name: &str) -> Node {
 }
 
 /// A bundle with a tainted authority and a key that ends.
-pub(super) fn bundle(name: &str) -> Bundle {
+pub(crate) fn bundle(name: &str) -> Bundle {
     let mut bundle = Bundle::empty(TrustDomain::parse(name).unwrap());
     bundle.x509_authorities = vec![x509_authority(), x509_authority().tainted(true)];
     bundle.jwt_authorities = vec![jwt_authority("one", Some(instant())), jwt_authority("two", None)];
@@ -77,7 +77,7 @@ pub(super) fn bundle(name: &str) -> Bundle {
     bundle
 }
 
-pub(super) fn jwt_authority(key_id: &str, expires_at: Option<SystemTime>) -> JwtAuthority {
+pub(crate) fn jwt_authority(key_id: &str, expires_at: Option<SystemTime>) -> JwtAuthority {
     let public_key = PrivateKey::generate(KeyKind::EcP256).unwrap().public_key().clone();
     JwtAuthority { key_id: key_id.into(), public_key, expires_at, tainted: expires_at.is_none() }
 }

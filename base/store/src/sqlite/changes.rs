@@ -89,13 +89,13 @@ pub(super) async fn record_all(
         statement.push_values(keys.iter().zip(first..), |mut row, (key, revision)| {
             row.push_bind(from_count(revision)).push_bind(name(kind)).push_bind(key.as_ref());
         });
-        statement.build().persistent(keys.len() == 1).execute(&mut *tx).await?;
+        statement.build().persistent(matches!(keys.len(), 1 | ROWS)).execute(&mut *tx).await?;
     }
     Ok(revisions)
 }
 
-/// How many rows one statement inserts.
-const ROWS: usize = 1000;
+/// How many rows one statement inserts: so few that each full one is the same text, which is prepared once and kept.
+const ROWS: usize = 50;
 
 /// The newest revision that this reader can see.
 pub(super) async fn newest_revision(reader: impl SqliteExecutor<'_>) -> Result<Revision, Failure> {

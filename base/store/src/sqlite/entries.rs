@@ -31,11 +31,15 @@ impl Entries for SqliteStore {
     }
 
     async fn entries(&self, ids: &[EntryId]) -> Result<Vec<Entry>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM entries WHERE id IN (SELECT value FROM json_each(?1))")
-            .bind(from_list(ids))
-            .fetch_all(&self.reads)
-            .await;
-        self.decode(rows, decode)
+        let (mut entries, rest) = self.fresh.take(ids);
+        if !rest.is_empty() {
+            let rows = sqlx::query("SELECT * FROM entries WHERE id IN (SELECT value FROM json_each(?1))")
+                .bind(from_list(rest))
+                .fetch_all(&self.reads)
+                .await;
+            entries.extend(self.decode(rows, decode)?);
+        }
+        Ok(entries)
     }
 
     async fn scan_entries(&self, after: Option<&EntryId>, limit: u32) -> Result<Vec<Entry>, StoreError> {
@@ -117,13 +121,15 @@ pub(super) async fn delete_aliases_of(
     tx: &mut SqliteConnection,
 ) -> Result<Vec<(EntryId, Revision)>, Failure> {
     let selectors = from_list([format!("spiffe_id:{node}")]);
-    let ids: Vec<String> =
-        sqlx::query_scalar("DELETE FROM entries WHERE parent_id IN (?1, ?2) AND selectors = ?3 RETURNING id")
-            .bind(node.trust_domain().server_id().as_str())
-            .bind(node.as_str())
-            .bind(selectors)
-            .fetch_all(&mut *tx)
-            .await?;
+    let ids: Vec<String> = sqlx::query_scalar(
+        "DELETE FROM entries WHERE parent_id IN (?1, ?2) AND selectors = ?3 \
+                            AND selectors LIKE '[\"spiffe_id:%' RETURNING id",
+    )
+    .bind(node.trust_domain().server_id().as_str())
+    .bind(node.as_str())
+    .bind(selectors)
+    .fetch_all(&mut *tx)
+    .await?;
     let revisions = changes::record_all(tx, ChangeKind::Entry, &ids).await?;
     ids.iter().zip(revisions).map(|(id, revision)| Ok((to_text(id, "entry")?, revision))).collect()
 }

@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use finial_identity::{Entry, EntryDraft, EntryId, SpiffeId, TrustDomain};
 use futures_util::future::join_all;
-use sqlx::{ConnectOptions, SqliteConnection};
+use sqlx::migrate::Migrator;
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tempfile::TempDir;
 
 use super::failure::Failure;
@@ -349,6 +350,33 @@ async fn a_first_start_that_was_cut_short_is_taken_up() {
     execute(&mut intrude(&path).await, table).await;
     let store = SqliteStore::open(&path).await.unwrap();
     store.create_entry(entry(1, "")).await.unwrap();
+}
+
+#[tokio::test]
+async fn entries_of_the_first_schema_are_kept() {
+    let (_folder, path) = folder();
+    let mut first = intrude(&path).await;
+    let steps = super::file::migrations().into_iter().take(1).collect();
+    Migrator::with_migrations(steps).run(&mut first).await.unwrap();
+    for id in ["b", "a"] {
+        let row = format!(
+            "INSERT INTO entries VALUES ('{id}', 7, 1800000000, 'spiffe://example.org/{id}', 'spiffe://example.org/p', \
+             '[\"unix:uid:1\"]', x'{}', 61, NULL, '[]', TRUE, FALSE, FALSE, NULL, '[\"{id}.example.org\"]', 'hint', \
+             FALSE, TRUE)",
+            if id == "a" { "0a" } else { "0b" }
+        );
+        execute(&mut first, Box::leak(row.into_boxed_str())).await;
+    }
+    first.close().await.unwrap();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let entries = store.scan_entries(None, 10).await.unwrap();
+    let kept: Vec<_> = entries.iter().map(|entry| (entry.id.as_str(), entry.revision_number)).collect();
+    assert_eq!(kept, [("a", 7), ("b", 7)]);
+    assert_eq!(
+        (entries[1].hint.as_str(), &entries[1].dns_names[..]),
+        ("hint", &["b.example.org".to_owned()][..])
+    );
+    store.delete_entry(&entries[0].id).await.unwrap();
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use finial_identity::Entry;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -12,6 +13,7 @@ use tracing::Instrument;
 
 use super::changes;
 use super::failure::Failure;
+use super::fresh::Fresh;
 use crate::{Revision, StoreError};
 
 /// One write of the store. It may be applied more than once, if the group that it was first in could not be committed.
@@ -21,6 +23,11 @@ pub(super) trait Write: Send + Sync + 'static {
 
     /// Applies the write in a transaction; what it did is undone if it fails.
     async fn apply(&self, tx: &mut SqliteConnection) -> Result<Self::Outcome, Failure>;
+
+    /// The entries that it created, when that is all it did.
+    fn created(&self, _outcome: &Self::Outcome) -> Option<Vec<Entry>> {
+        None
+    }
 }
 
 /// The queue of the writer task.
@@ -33,15 +40,21 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the task, which owns the connection, and the lock of its file until it has ended.
+    /// Starts the task, which owns the connection, and the lock of its file until it has ended. What it creates is noted
+    /// in `fresh`.
     #[expect(clippy::disallowed_methods, reason = "named by its span, ended and joined by close()")]
-    pub(super) async fn start(mut connection: SqliteConnection, lock: Option<File>) -> Result<Self, Failure> {
+    pub(super) async fn start(
+        mut connection: SqliteConnection,
+        lock: Option<File>,
+        fresh: Arc<Fresh>,
+    ) -> Result<Self, Failure> {
         let newest = changes::newest_revision(&mut connection).await?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (publish, revisions) = watch::channel(newest);
         let closing = Arc::new(Notify::new());
         let span = tracing::info_span!("task", name = "store writer");
-        let task = tokio::spawn(run(connection, queue, publish, Arc::clone(&closing), lock).instrument(span));
+        let ending = Arc::clone(&closing);
+        let task = tokio::spawn(run(connection, queue, publish, ending, (lock, fresh)).instrument(span));
         Ok(Self { jobs, revisions, closing, task: Mutex::new(Some(task)) })
     }
 
@@ -75,6 +88,9 @@ trait Job: Send {
     /// Applies the write and keeps its outcome; says whether it succeeded.
     async fn apply(&mut self, tx: &mut SqliteConnection) -> bool;
 
+    /// The entries that it created, when it succeeded and did nothing else.
+    fn created(&self) -> Option<Vec<Entry>>;
+
     /// Hands out the outcome. A write that had succeeded fails with `failure` after all.
     fn settle(self: Box<Self>, failure: Option<Failure>);
 }
@@ -89,6 +105,10 @@ struct Pending<W: Write> {
 impl<W: Write> Job for Pending<W> {
     async fn apply(&mut self, tx: &mut SqliteConnection) -> bool {
         self.outcome.insert(self.write.apply(tx).await).is_ok()
+    }
+
+    fn created(&self) -> Option<Vec<Entry>> {
+        self.write.created(self.outcome.as_ref()?.as_ref().ok()?)
     }
 
     fn settle(self: Box<Self>, failure: Option<Failure>) {
@@ -107,7 +127,7 @@ async fn run(
     mut queue: mpsc::Receiver<Box<dyn Job>>,
     publish: watch::Sender<Revision>,
     closing: Arc<Notify>,
-    lock: Option<File>,
+    (lock, fresh): (Option<File>, Arc<Fresh>),
 ) {
     let mut pruned_at = *publish.borrow();
     loop {
@@ -122,7 +142,7 @@ async fn run(
         if count == 0 {
             break;
         }
-        let newest = commit(&mut connection, group).await;
+        let newest = commit(&mut connection, group, &fresh).await;
         publish.send_if_modified(|published| {
             newest > *published && {
                 *published = newest;
@@ -145,9 +165,10 @@ async fn run(
 
 /// Commits the group as one transaction, or, if that fails, each of its writes alone: so that one write that does not fit
 /// on the disk does not take the others with it. Returns the newest revision that was committed.
-async fn commit(connection: &mut SqliteConnection, mut group: Vec<Box<dyn Job>>) -> Revision {
+async fn commit(connection: &mut SqliteConnection, mut group: Vec<Box<dyn Job>>, fresh: &Fresh) -> Revision {
     match transact(connection, &mut group).await {
         Ok(newest) => {
+            fresh.note(group.iter().map(|job| job.created()));
             group.into_iter().for_each(|job| job.settle(None));
             newest
         }
@@ -158,7 +179,7 @@ async fn commit(connection: &mut SqliteConnection, mut group: Vec<Box<dyn Job>>)
         Err(_) => {
             let mut newest = 0;
             for job in group {
-                newest = newest.max(Box::pin(commit(connection, vec![job])).await);
+                newest = newest.max(Box::pin(commit(connection, vec![job], fresh)).await);
             }
             newest
         }
@@ -171,6 +192,16 @@ async fn transact(
 ) -> Result<Revision, Failure> {
     let applied = async {
         execute(connection, "BEGIN IMMEDIATE").await?;
+        if let [alone] = group {
+            // What it did is undone with the transaction: it needs no savepoint, for which SQLite copies pages.
+            if !alone.apply(connection).await {
+                execute(connection, "ROLLBACK").await?;
+                return Ok(0);
+            }
+            let newest = changes::newest_revision(&mut *connection).await?;
+            execute(connection, "COMMIT").await?;
+            return Ok(newest);
+        }
         for job in group {
             execute(connection, "SAVEPOINT write").await?;
             if !job.apply(connection).await {

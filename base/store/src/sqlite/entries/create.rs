@@ -31,10 +31,15 @@ impl Write for Create {
         }
         Ok(outcomes)
     }
+
+    fn created(&self, outcomes: &Self::Outcome) -> Option<Vec<Entry>> {
+        let created = self.0.iter().zip(outcomes).filter(|(_, outcome)| outcome.is_ok());
+        Some(created.map(|(entry, _)| entry.clone()).collect())
+    }
 }
 
-/// How many rows one statement inserts: it may have 32,766 values.
-const ROWS: usize = 1000;
+/// How many rows one statement inserts: so few that each full one is the same text, which is prepared once and kept.
+const ROWS: usize = 50;
 
 /// Inserts what does not clash with what is stored, or with what comes before it, and federates with known bundles only.
 /// Gives the revision of each that was inserted.
@@ -46,7 +51,7 @@ async fn insert(entries: &[Entry], tx: &mut SqliteConnection) -> Result<Vec<Opti
         return Ok(vec![None; entries.len()]);
     }
     let mut statement = insertion(&rows);
-    let query = statement.build_query_scalar::<Vec<u8>>().persistent(entries.len() == 1);
+    let query = statement.build_query_scalar::<Vec<u8>>().persistent(matches!(rows.len(), 1 | ROWS));
     let mut inserted: HashSet<Vec<u8>> = query.fetch_all(&mut *tx).await?.into_iter().collect();
     let is_new: Vec<bool> = likenesses.iter().map(|likeness| inserted.remove(likeness)).collect();
     let new = entries.iter().zip(&is_new).filter(|(_, is_new)| **is_new);
