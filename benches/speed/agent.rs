@@ -16,6 +16,8 @@ use tokio::net::TcpStream;
 use tonic::transport::{Channel, Uri};
 use tonic::{Status, async_trait};
 
+const WINDOW: u32 = 1024 * 1024;
+
 pub(crate) struct Agent {
     /// Whose children its entries are.
     pub(crate) id: SpiffeId,
@@ -60,7 +62,10 @@ fn channel(connector: &Connector, port: u16) -> Channel {
             anyhow::Ok(TokioIo::new(secured.stream))
         }
     });
-    Channel::from_static("http://localhost").connect_with_connector_lazy(dial)
+    let endpoint = Channel::from_static("http://localhost");
+    // As the agent has it.
+    let endpoint = endpoint.initial_stream_window_size(WINDOW).initial_connection_window_size(WINDOW);
+    endpoint.connect_with_connector_lazy(dial)
 }
 
 /// A join token has no challenge.

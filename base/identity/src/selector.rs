@@ -30,7 +30,7 @@ impl Selector {
         if value.is_empty() {
             return Err(SelectorError::NoValue(kind.to_owned()));
         }
-        Ok(Self { text: format!("{kind}:{value}").into() })
+        Ok(Self { text: [kind, ":", value].concat().into() })
     }
 
     /// Parses `type:value`; the value may hold more colons.

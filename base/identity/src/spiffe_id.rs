@@ -56,6 +56,20 @@ impl SpiffeId {
         Ok(id)
     }
 
+    /// The ID with this path in the trust domain of this name: the two parts that it travels in.
+    ///
+    /// # Errors
+    /// [`SpiffeIdError`] when one of them is malformed or the whole is longer than [`SpiffeId::MAX_BYTES`].
+    pub fn from_name_and_path(trust_domain: &str, path: &str) -> Result<Self, SpiffeIdError> {
+        parse::trust_domain(trust_domain.as_bytes())?;
+        parse::path(path.as_bytes())?;
+        let text = [SCHEME, trust_domain, path].concat();
+        if text.len() > Self::MAX_BYTES {
+            return Err(SpiffeIdError::TooLong(text.len()));
+        }
+        Ok(Self { text: text.into(), path_start: SCHEME.len() + trust_domain.len() })
+    }
+
     /// The ID whose path is made of these segments, each of which must be valid by itself.
     ///
     /// Use this wherever a segment comes from outside: a segment can not add another level.
@@ -77,7 +91,7 @@ impl SpiffeId {
     }
 
     pub(crate) fn of_parts(trust_domain_id: &str, path: &str) -> Self {
-        Self { text: format!("{trust_domain_id}{path}").into(), path_start: trust_domain_id.len() }
+        Self { text: [trust_domain_id, path].concat().into(), path_start: trust_domain_id.len() }
     }
 
     /// The trust domain the ID belongs to.

@@ -14,6 +14,8 @@ use tonic::{Code, Status};
 pub(crate) enum WireError {
     #[error("missing {0}")]
     Missing(&'static str),
+    #[error("{0} is no valid message")]
+    Malformed(&'static str),
     #[error("{field} is no spiffe id")]
     SpiffeId {
         field: &'static str,

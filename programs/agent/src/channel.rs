@@ -43,6 +43,8 @@ const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// of changes is.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PING_LIMIT: Duration = Duration::from_secs(10);
+/// How many bytes may be under way to us: pages of entries, which are longer than HTTP/2's 64 KiB, without a wait.
+const WINDOW: u32 = 1024 * 1024;
 /// The most addresses of one server that are tried.
 const MAX_ADDRESSES: usize = 16;
 
@@ -74,7 +76,9 @@ impl Dialer {
         let endpoint = Endpoint::from_static("http://server")
             .origin(Uri::from_static("https://server"))
             .http2_keep_alive_interval(PING_EVERY)
-            .keep_alive_timeout(PING_LIMIT);
+            .keep_alive_timeout(PING_LIMIT)
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW);
         let offer = if config.require_pq_kem { Offer::quantum_safe() } else { Offer::default() };
         Ok(Self {
             servers: config.servers.clone(),

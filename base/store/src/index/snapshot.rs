@@ -59,6 +59,12 @@ impl Snapshot {
         self.by_parent.get(parent).into_iter().flat_map(EntrySet::iter).map(|ById(entry)| entry)
     }
 
+    /// Whether there are entries directly below `parent`.
+    #[must_use]
+    pub fn is_parent(&self, parent: &SpiffeId) -> bool {
+        self.by_parent.contains_key(parent)
+    }
+
     /// The entries that give `spiffe_id`, by id.
     pub fn entries_by_spiffe_id(&self, spiffe_id: &SpiffeId) -> impl Iterator<Item = &Arc<Entry>> {
         let found = self.by_spiffe_id.iter_from(|item| item.0.spiffe_id < *spiffe_id);

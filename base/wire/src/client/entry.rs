@@ -53,7 +53,7 @@ impl EntryClient {
             };
             let page = self.0.clone().list_entries(request).await?.into_inner();
             for entry in page.entries {
-                entries.push(convert::entry(entry).map_err(WireError::bad_answer)?);
+                entries.push(convert::entry(&entry).map_err(WireError::bad_answer)?);
             }
             match next_page(&page_token, page.next_page_token, entries.len())? {
                 Some(next) => page_token = next,
@@ -69,7 +69,7 @@ impl EntryClient {
     pub async fn entry(&self, id: &EntryId) -> Result<Entry, Status> {
         let request = proto::GetEntryRequest { id: id.as_str().to_owned(), output_mask: None };
         let answer = self.0.clone().get_entry(request).await?.into_inner();
-        convert::entry(answer).map_err(WireError::bad_answer)
+        convert::entry(&answer).map_err(WireError::bad_answer)
     }
 
     /// Makes an entry, under this ID or one of the server's choice.
@@ -115,7 +115,7 @@ impl EntryClient {
         let result = only(self.0.clone().batch_update_entry(request).await?.into_inner().results)?;
         status::result(result.status)?;
         let entry = result.entry.ok_or(WireError::Missing("updated entry"));
-        entry.and_then(convert::entry).map_err(WireError::bad_answer)
+        entry.and_then(|entry| convert::entry(&entry)).map_err(WireError::bad_answer)
     }
 
     /// Deletes an entry.
@@ -137,7 +137,7 @@ impl EntryClient {
         let answer = self.0.clone().get_authorized_entries(request).await?.into_inner();
         answer
             .entries
-            .into_iter()
+            .iter()
             .map(convert::entry)
             .collect::<Result<_, _>>()
             .map_err(WireError::bad_answer)
@@ -164,6 +164,6 @@ fn created(result: proto::batch_create_entry_response::Result) -> Result<Created
         Err(error) => return Err(error),
     };
     let entry = result.entry.ok_or(WireError::Missing("created entry"));
-    let entry = entry.and_then(convert::entry).map_err(WireError::bad_answer)?;
+    let entry = entry.and_then(|entry| convert::entry(&entry)).map_err(WireError::bad_answer)?;
     Ok(Created { entry: Arc::new(entry), existed })
 }

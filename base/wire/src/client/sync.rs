@@ -1,8 +1,12 @@
 //! SyncAuthorizedEntries, the agent's side.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use finial_identity::{Entry, EntryId};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -13,10 +17,9 @@ use crate::convert::batch::at_most;
 use crate::convert::{entry as convert, time};
 use crate::error::WireError;
 use crate::proto::entry::entry_client::EntryClient as Stub;
-use crate::proto::entry::{
-    EntryRevision, SyncAuthorizedEntriesRequest as Request, SyncAuthorizedEntriesResponse as Page,
-};
+use crate::proto::entry::{EntryRevision, SyncAuthorizedEntriesRequest as Request};
 use crate::proto::types::EntryMask;
+use crate::synced_page::SyncedPage as Page;
 use crate::{MAX_SYNCED_ENTRIES, SYNC_PAGE};
 
 /// What an agent needs to know of an entry.
@@ -43,8 +46,8 @@ pub(super) const MASK: EntryMask = EntryMask {
 pub struct SyncedEntries {
     /// Entries that are new or newer than what was known.
     pub changed: Vec<Entry>,
-    /// All entries there are now, changed or not. What was known and is not here is gone.
-    pub present: HashSet<EntryId>,
+    /// Those of the known entries that are as they were. What was known and is in neither is gone.
+    pub unchanged: HashSet<EntryId>,
 }
 
 /// How many requests the server has of us at a time: it makes the next page while we read this one.
@@ -58,93 +61,85 @@ pub(super) async fn run(
     let (requests, outgoing) = mpsc::channel(AHEAD);
     ask(&requests, Request { output_mask: Some(MASK), ids: Vec::new() }).await?;
     let mut pages = stub.sync_authorized_entries(ReceiverStream::new(outgoing)).await?.into_inner();
-    let mut synced = SyncedEntries::default();
-    let mut stale = Vec::new();
-    let mut page = next(&mut pages).await?;
-    loop {
-        // Either all entries, when they are few, or all revisions.
-        synced.take(std::mem::take(&mut page.entries), known)?;
-        synced.note(std::mem::take(&mut page.entry_revisions), known, &mut stale)?;
-        if !page.more {
-            break;
-        }
-        page = next(&mut pages).await?;
-    }
-    let mut batches = stale.chunks(SYNC_PAGE);
+    let mut progress = Progress::new(known);
+    // Either all entries, when they are few, or all revisions.
+    read(&mut pages, &mut progress).await?;
+    let mut stale = std::mem::take(&mut progress.stale).into_iter().peekable();
     let mut asked = 0;
     loop {
-        for ids in batches.by_ref().take(AHEAD - asked) {
-            let ids = ids.iter().map(|id: &EntryId| id.as_str().to_owned()).collect();
+        while asked < AHEAD && stale.peek().is_some() {
+            let ids = stale.by_ref().take(SYNC_PAGE).collect();
             ask(&requests, Request { output_mask: None, ids }).await?;
             asked += 1;
         }
         if asked == 0 {
             break;
         }
-        loop {
-            let page = next(&mut pages).await?;
-            synced.take(page.entries, known)?;
-            if !page.more {
-                break;
-            }
-        }
+        read(&mut pages, &mut progress).await?;
         asked -= 1;
     }
-    Ok(synced)
+    Ok(progress.synced)
+}
+
+/// Takes the pages of one answer.
+async fn read(pages: &mut Streaming<Page>, progress: &mut Progress<'_>) -> Result<(), Status> {
+    loop {
+        let page = pages.message().await?.ok_or_else(ended)?;
+        let more = page.more;
+        progress.take(page)?;
+        if !more {
+            return Ok(());
+        }
+    }
 }
 
 async fn ask(requests: &mpsc::Sender<Request>, request: Request) -> Result<(), Status> {
     requests.send(request).await.map_err(|_| ended())
 }
 
-async fn next(pages: &mut Streaming<Page>) -> Result<Page, Status> {
-    pages.message().await?.ok_or_else(ended)
-}
-
 fn ended() -> Status {
     Status::unavailable("the server ended the synchronisation early")
 }
 
-impl SyncedEntries {
-    /// Takes whole entries, of which some may be known.
-    fn take(
-        &mut self,
-        entries: Vec<crate::proto::types::Entry>,
-        known: &HashMap<EntryId, (i64, SystemTime)>,
-    ) -> Result<(), Status> {
-        for entry in entries {
-            let entry = convert::entry(entry).map_err(WireError::bad_answer)?;
-            let created_at = time::seconds(entry.created_at);
-            self.present.insert(entry.id.clone());
-            if is_stale(known.get(&entry.id), entry.revision_number, created_at) {
-                self.changed.push(entry);
-            }
-        }
-        self.bound()
+/// What a synchronisation has come to.
+struct Progress<'a> {
+    known: &'a HashMap<EntryId, (i64, SystemTime)>,
+    synced: SyncedEntries,
+    /// The IDs of entries that are to be asked for.
+    stale: Vec<String>,
+    /// How many revisions and how many entries came, the same one again among them.
+    came: (usize, usize),
+}
+
+impl<'a> Progress<'a> {
+    fn new(known: &'a HashMap<EntryId, (i64, SystemTime)>) -> Self {
+        Self { known, synced: SyncedEntries::default(), stale: Vec::new(), came: (0, 0) }
     }
 
-    /// Takes revisions, and notes the entries that have to be asked for.
-    fn note(
-        &mut self,
-        revisions: Vec<EntryRevision>,
-        known: &HashMap<EntryId, (i64, SystemTime)>,
-        stale: &mut Vec<EntryId>,
-    ) -> Result<(), Status> {
-        for revision in revisions {
+    /// Takes revisions, and whole entries, of which some may be known.
+    fn take(&mut self, page: Page) -> Result<(), Status> {
+        self.came.0 += page.entry_revisions.len();
+        self.came.1 += page.entries.len();
+        at_most(MAX_SYNCED_ENTRIES, "authorized entries", self.came.0.max(self.came.1))
+            .map_err(WireError::bad_answer)?;
+        for revision in page.entry_revisions {
             let id = convert::id(&revision.id).map_err(WireError::bad_answer)?;
-            let is_stale = is_stale(known.get(&id), revision.revision_number, revision.created_at);
-            // One that is told again is not asked for again.
-            if is_stale && !self.present.contains(&id) {
-                stale.push(id.clone());
+            if is_stale(self.known.get(&id), revision.revision_number, revision.created_at) {
+                self.stale.push(revision.id);
+            } else {
+                self.synced.unchanged.insert(id);
             }
-            self.present.insert(id);
         }
-        self.bound()
-    }
-
-    fn bound(&self) -> Result<(), Status> {
-        let most = self.present.len().max(self.changed.len());
-        at_most(MAX_SYNCED_ENTRIES, "authorized entries", most).map_err(WireError::bad_answer)
+        for entry in page.entries {
+            let entry = convert::encoded_entry(&entry).map_err(WireError::bad_answer)?;
+            let created_at = time::seconds(entry.created_at);
+            if is_stale(self.known.get(&entry.id), entry.revision_number, created_at) {
+                self.synced.changed.push(entry);
+            } else {
+                self.synced.unchanged.insert(entry.id);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -155,6 +150,3 @@ fn is_stale(known: Option<&(i64, SystemTime)>, revision_number: i64, created_at:
         *revision != revision_number || time::seconds(*created) != created_at
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,8 +1,14 @@
 //! Entries, their drafts, updates and filters.
 
+mod parts;
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
 use finial_identity::{Entry, EntryDraft, EntryId, TrustDomain};
 use tonic::Status;
 
+use self::parts::{Malformed, Parts};
 use super::{batch::at_most, filter, id as ids, time};
 use crate::error::WireError;
 use crate::proto::entry as proto;
@@ -37,29 +43,51 @@ pub(crate) fn id(text: &str) -> Result<EntryId, WireError> {
 }
 
 /// An entry to be made, and the ID it is to have, if it is to have a certain one.
-pub(crate) fn draft(entry: types::Entry) -> Result<(Option<EntryId>, EntryDraft), WireError> {
+pub(crate) fn draft(entry: &types::Entry) -> Result<(Option<EntryId>, EntryDraft), WireError> {
     let given = if entry.id.is_empty() { None } else { Some(id(&entry.id)?) };
-    Ok((given, content(entry)?))
+    Ok((given, content(&Parts::of(entry))?))
 }
 
 /// An entry as a server tells of it. Its content is checked like that of a new one.
-pub(crate) fn entry(entry: types::Entry) -> Result<Entry, WireError> {
-    let given = id(&entry.id)?;
-    let revision_number = entry.revision_number;
+pub(crate) fn entry(entry: &types::Entry) -> Result<Entry, WireError> {
+    checked(&Parts::of(entry))
+}
+
+/// The same, from the bytes of its message.
+pub(crate) fn encoded_entry(bytes: &[u8]) -> Result<Entry, WireError> {
+    checked(&Parts::decode(bytes).map_err(|Malformed| WireError::Malformed("entry"))?)
+}
+
+/// The entries, with the fields of the mask, each as the bytes of its message.
+pub(crate) fn encode_entries<'a>(
+    entries: impl ExactSizeIterator<Item = &'a Arc<Entry>>,
+    mask: Option<types::EntryMask>,
+) -> Vec<Bytes> {
+    let mask = mask.unwrap_or(EVERYTHING);
+    // One allocation for all, if they are as long as most are.
+    let mut buffer = BytesMut::with_capacity(entries.len() * 256);
+    let encode = |entry: &Arc<Entry>| {
+        parts::encode(entry, mask, &mut buffer);
+        buffer.split().freeze()
+    };
+    entries.map(encode).collect()
+}
+
+fn checked(entry: &Parts<'_>) -> Result<Entry, WireError> {
+    let given = id(entry.id)?;
     let created_at = time::instant("entry's created_at", entry.created_at)?;
     let draft = content(entry)?;
     let trust_domain = draft.spiffe_id.trust_domain();
-    let mut entry = Entry::new(draft, given, &trust_domain, created_at).map_err(WireError::Entry)?;
-    entry.revision_number = revision_number;
-    Ok(entry)
+    let mut checked = Entry::new(draft, given, &trust_domain, created_at).map_err(WireError::Entry)?;
+    checked.revision_number = entry.revision_number;
+    Ok(checked)
 }
 
-fn content(entry: types::Entry) -> Result<EntryDraft, WireError> {
-    let attributes = entry.additional_attributes.unwrap_or_default();
+fn content(entry: &Parts<'_>) -> Result<EntryDraft, WireError> {
     Ok(EntryDraft {
-        spiffe_id: ids::spiffe_id("entry's spiffe_id", entry.spiffe_id)?,
-        parent_id: ids::spiffe_id("entry's parent_id", entry.parent_id)?,
-        selectors: ids::selectors(entry.selectors)?,
+        spiffe_id: ids::spiffe_id_of("entry's spiffe_id", entry.spiffe_id)?,
+        parent_id: ids::spiffe_id_of("entry's parent_id", entry.parent_id)?,
+        selectors: ids::selectors_of(&entry.selectors)?,
         x509_svid_ttl: time::ttl("x509_svid_ttl", entry.x509_svid_ttl)?,
         jwt_svid_ttl: time::ttl("jwt_svid_ttl", entry.jwt_svid_ttl)?,
         federates_with: federates_with(&entry.federates_with)?,
@@ -67,21 +95,21 @@ fn content(entry: types::Entry) -> Result<EntryDraft, WireError> {
         downstream: entry.downstream,
         store_svid: entry.store_svid,
         expires_at: time::optional_instant("entry's expires_at", entry.expires_at)?,
-        dns_names: dns_names(entry.dns_names)?,
-        hint: entry.hint,
-        x509_svid_prefetch_disabled: attributes.disable_x509_svid_prefetch,
-        jwt_svid_includes_jti: attributes.jwt_svid_include_jti,
+        dns_names: dns_names(&entry.dns_names)?,
+        hint: entry.hint.to_owned(),
+        x509_svid_prefetch_disabled: entry.x509_svid_prefetch_disabled,
+        jwt_svid_includes_jti: entry.jwt_svid_includes_jti,
     })
 }
 
-fn federates_with(names: &[String]) -> Result<Vec<TrustDomain>, WireError> {
+fn federates_with(names: &[impl AsRef<str>]) -> Result<Vec<TrustDomain>, WireError> {
     at_most(MAX_LIST, "trust domains to federate with", names.len())?;
-    names.iter().map(|name| ids::trust_domain("federates_with", name)).collect()
+    names.iter().map(|name| ids::trust_domain("federates_with", name.as_ref())).collect()
 }
 
-fn dns_names(names: Vec<String>) -> Result<Vec<String>, WireError> {
+fn dns_names(names: &[impl AsRef<str>]) -> Result<Vec<String>, WireError> {
     at_most(MAX_LIST, "dns names", names.len())?;
-    Ok(names)
+    Ok(names.iter().map(|name| name.as_ref().to_owned()).collect())
 }
 
 /// The entry, with the fields of the mask.
@@ -172,7 +200,7 @@ pub(crate) fn update(
         downstream: mask.downstream.then_some(entry.downstream),
         store_svid: mask.store_svid.then_some(entry.store_svid),
         expires_at: changed(mask.expires_at, expires_at)?,
-        dns_names: changed(mask.dns_names, || dns_names(entry.dns_names))?,
+        dns_names: changed(mask.dns_names, || dns_names(&entry.dns_names))?,
         hint: mask.hint.then_some(entry.hint),
         additional_attributes: mask.additional_attributes.then_some(attributes),
     };

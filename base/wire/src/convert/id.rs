@@ -9,9 +9,14 @@ use crate::{MAX_SELECTOR_BYTES, MAX_SELECTORS};
 
 /// A SPIFFE ID in two parts, which must be there.
 pub(crate) fn spiffe_id(field: &'static str, id: Option<types::Spiffeid>) -> Result<SpiffeId, WireError> {
-    let id = id.ok_or(WireError::Missing(field))?;
-    let bad = |source| WireError::SpiffeId { field, source };
-    SpiffeId::new(&TrustDomain::parse(&id.trust_domain).map_err(bad)?, &id.path).map_err(bad)
+    let types::Spiffeid { trust_domain, path } = id.ok_or(WireError::Missing(field))?;
+    spiffe_id_of(field, Some((&trust_domain, &path)))
+}
+
+/// The same, from the two parts themselves.
+pub(crate) fn spiffe_id_of(field: &'static str, id: Option<(&str, &str)>) -> Result<SpiffeId, WireError> {
+    let (trust_domain, path) = id.ok_or(WireError::Missing(field))?;
+    SpiffeId::from_name_and_path(trust_domain, path).map_err(|source| WireError::SpiffeId { field, source })
 }
 
 /// A SPIFFE ID in two parts, if it is there.
@@ -35,26 +40,35 @@ pub(crate) fn trust_domain(field: &'static str, text: &str) -> Result<TrustDomai
 /// At most [`MAX_SELECTORS`] selectors, none longer than [`MAX_SELECTOR_BYTES`].
 pub(crate) fn selectors(selectors: Vec<types::Selector>) -> Result<SelectorSet, WireError> {
     at_most(MAX_SELECTORS, "selectors", selectors.len())?;
-    for selector in &selectors {
-        no_longer_than(MAX_SELECTOR_BYTES, "selector", selector.r#type.len() + 1 + selector.value.len())?;
-    }
+    selectors.iter().try_for_each(|selector| fits(&selector.r#type, &selector.value))?;
     any_selectors(selectors)
+}
+
+/// The same, from types and values.
+pub(crate) fn selectors_of(selectors: &[(&str, &str)]) -> Result<SelectorSet, WireError> {
+    at_most(MAX_SELECTORS, "selectors", selectors.len())?;
+    selectors.iter().try_for_each(|(kind, value)| fits(kind, value))?;
+    selectors.iter().map(|(kind, value)| selector(kind, value)).collect()
+}
+
+fn fits(kind: &str, value: &str) -> Result<(), WireError> {
+    no_longer_than(MAX_SELECTOR_BYTES, "selector", kind.len() + 1 + value.len())
 }
 
 /// Selectors of which there may be any number: those that a server reports.
 pub(crate) fn any_selectors(selectors: Vec<types::Selector>) -> Result<SelectorSet, WireError> {
-    selectors.into_iter().map(selector).collect()
+    selectors.into_iter().map(|given| selector(&given.r#type, &given.value)).collect()
 }
 
 /// Empty parts are caught here: a selector without a type is all value, which an error must not show.
-fn selector(selector: types::Selector) -> Result<Selector, WireError> {
-    if selector.r#type.is_empty() {
+fn selector(kind: &str, value: &str) -> Result<Selector, WireError> {
+    if kind.is_empty() {
         return Err(WireError::Missing("selector type"));
     }
-    if selector.value.is_empty() {
+    if value.is_empty() {
         return Err(WireError::Missing("selector value"));
     }
-    Selector::new(selector.r#type, selector.value).map_err(WireError::Selector)
+    Selector::new(kind, value).map_err(WireError::Selector)
 }
 
 /// The selectors, in order.

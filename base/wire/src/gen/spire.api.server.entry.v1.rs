@@ -169,15 +169,6 @@ pub struct SyncAuthorizedEntriesRequest {
     #[prost(string, repeated, tag = "2")]
     pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct SyncAuthorizedEntriesResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub entry_revisions: ::prost::alloc::vec::Vec<EntryRevision>,
-    #[prost(message, repeated, tag = "2")]
-    pub entries: ::prost::alloc::vec::Vec<super::super::super::types::Entry>,
-    #[prost(bool, tag = "3")]
-    pub more: bool,
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EntryRevision {
     #[prost(string, tag = "1")]
@@ -476,9 +467,7 @@ pub mod entry_client {
                 Message = super::SyncAuthorizedEntriesRequest,
             >,
         ) -> std::result::Result<
-            tonic::Response<
-                tonic::codec::Streaming<super::SyncAuthorizedEntriesResponse>,
-            >,
+            tonic::Response<tonic::codec::Streaming<crate::synced_page::SyncedPage>>,
             tonic::Status,
         > {
             self.inner
@@ -569,10 +558,7 @@ pub mod entry_server {
         >;
         /// Server streaming response type for the SyncAuthorizedEntries method.
         type SyncAuthorizedEntriesStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<
-                    super::SyncAuthorizedEntriesResponse,
-                    tonic::Status,
-                >,
+                Item = std::result::Result<crate::synced_page::SyncedPage, tonic::Status>,
             >
             + std::marker::Send
             + 'static;
@@ -981,7 +967,7 @@ pub mod entry_server {
                     > tonic::server::StreamingService<
                         super::SyncAuthorizedEntriesRequest,
                     > for SyncAuthorizedEntriesSvc<T> {
-                        type Response = super::SyncAuthorizedEntriesResponse;
+                        type Response = crate::synced_page::SyncedPage;
                         type ResponseStream = T::SyncAuthorizedEntriesStream;
                         type Future = BoxFuture<
                             tonic::Response<Self::ResponseStream>,

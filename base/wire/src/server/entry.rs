@@ -16,6 +16,7 @@ use crate::error::WireError;
 use crate::proto::entry as proto;
 use crate::proto::entry::entry_server;
 use crate::proto::types;
+use crate::synced_page::SyncedPage;
 use crate::{EntryFilter, EntryUpdate, MAX_REQUEST_BYTES, Page, Paged};
 
 /// What a server does with entries.
@@ -57,6 +58,7 @@ pub trait EntryApi: Send + Sync + 'static {
     async fn delete_entry(&self, ctx: &Extensions, id: EntryId) -> Result<(), Status>;
 
     /// The entries that the calling agent may serve. GetAuthorizedEntries and SyncAuthorizedEntries are built on it.
+    /// In the order of their ids.
     async fn authorized_entries(&self, ctx: &Extensions) -> Result<Vec<Arc<Entry>>, Status>;
 
     /// Lets this much time pass, by the server's clock: a synchronisation is given up that takes too long.
@@ -85,7 +87,7 @@ impl Adapter {
         let mut refusals = Vec::with_capacity(entries.len());
         let mut drafts = Vec::with_capacity(entries.len());
         for entry in entries {
-            match convert::draft(entry) {
+            match convert::draft(&entry) {
                 Ok(draft) => {
                     drafts.push(draft);
                     refusals.push(None);
@@ -119,8 +121,7 @@ impl Adapter {
 
 #[async_trait]
 impl entry_server::Entry for Adapter {
-    type SyncAuthorizedEntriesStream =
-        BoxStream<'static, Result<proto::SyncAuthorizedEntriesResponse, Status>>;
+    type SyncAuthorizedEntriesStream = BoxStream<'static, Result<SyncedPage, Status>>;
 
     async fn count_entries(
         &self,

@@ -1,22 +1,22 @@
 //! SyncAuthorizedEntries, the server's side: everything at once when it is little, else revisions first and then what
 //! the agent asks for, page by page, for as long as patience lasts.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use finial_identity::{Entry, EntryId};
+use finial_identity::Entry;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tonic::{Status, Streaming};
 
 use super::EntryApi;
 use crate::SYNC_PAGE;
-use crate::convert::entry::{revision, to_entry};
+use crate::convert::entry::{encode_entries, revision};
 use crate::error::WireError;
 use crate::limits::{MAX_SYNC, MAX_SYNC_PAUSE};
-use crate::proto::entry::{SyncAuthorizedEntriesRequest as Request, SyncAuthorizedEntriesResponse as Page};
+use crate::proto::entry::SyncAuthorizedEntriesRequest as Request;
 use crate::proto::types::EntryMask;
+use crate::synced_page::SyncedPage as Page;
 
 /// The output mask of the first request.
 pub(super) fn first_mask(request: Option<Request>) -> Result<Option<EntryMask>, Status> {
@@ -30,7 +30,7 @@ pub(super) fn first_mask(request: Option<Request>) -> Result<Option<EntryMask>, 
     Ok(request.output_mask)
 }
 
-/// Answers one call. The stream ends when the agent closes its side, or at once when everything fitted.
+/// Answers one call with these entries, which are in the order of their ids. The stream ends when the agent closes its side, or at once when everything fitted.
 pub(super) fn serve(
     entries: Vec<Arc<Entry>>,
     mask: Option<EntryMask>,
@@ -38,12 +38,11 @@ pub(super) fn serve(
     patience: Patience,
 ) -> BoxStream<'static, Result<Page, Status>> {
     if entries.len() <= SYNC_PAGE {
-        let entries = entries.iter().map(|entry| to_entry(entry, mask)).collect();
+        let entries = encode_entries(entries.iter(), mask);
         return stream::iter([Ok(Page { entries, ..Page::default() })]).boxed();
     }
-    let places = entries.iter().enumerate().map(|(place, entry)| (entry.id.clone(), place)).collect();
     let revisions = Sending::Revisions { sent: 0 };
-    let exchange = Exchange { entries, places, mask, requests, patience, sending: revisions };
+    let exchange = Exchange { entries, mask, requests, patience, sending: revisions };
     stream::try_unfold(exchange, |mut exchange| async move {
         Ok(exchange.next_page().await?.map(|page| (page, exchange)))
     })
@@ -51,8 +50,8 @@ pub(super) fn serve(
 }
 
 struct Exchange {
+    /// By id.
     entries: Vec<Arc<Entry>>,
-    places: HashMap<EntryId, usize>,
     mask: Option<EntryMask>,
     requests: Streaming<Request>,
     patience: Patience,
@@ -101,6 +100,15 @@ enum Sending {
 }
 
 impl Exchange {
+    /// Where the entry with this id is. Most agents ask in our order, so `guess` is looked at first.
+    fn place(&self, id: &str, guess: usize) -> Option<usize> {
+        let is_it = |entry: &Arc<Entry>| entry.id.as_str() == id;
+        if self.entries.get(guess).is_some_and(is_it) {
+            return Some(guess);
+        }
+        self.entries.binary_search_by(|entry| entry.id.as_str().cmp(id)).ok()
+    }
+
     async fn next_page(&mut self) -> Result<Option<Page>, Status> {
         match &mut self.sending {
             Sending::Revisions { sent } => {
@@ -113,8 +121,7 @@ impl Exchange {
             Sending::Entries { places } => {
                 let rest = places.len().saturating_sub(SYNC_PAGE);
                 let page = places.split_off(rest);
-                let entries =
-                    page.iter().rev().map(|place| to_entry(&self.entries[*place], self.mask)).collect();
+                let entries = encode_entries(page.iter().rev().map(|place| &self.entries[*place]), self.mask);
                 if rest == 0 {
                     self.sending = Sending::Nothing;
                 }
@@ -123,9 +130,12 @@ impl Exchange {
             Sending::Nothing => {
                 let Some(request) = self.patience.request(&mut self.requests).await? else { return Ok(None) };
                 // What the agent may not have, or what is gone, is passed over, as SPIRE does.
-                let ids = request.ids.into_iter().rev().filter_map(|id| EntryId::new(id).ok());
-                let known = ids.filter_map(|id| self.places.get(&id).copied());
-                self.sending = Sending::Entries { places: known.collect() };
+                let mut places: Vec<usize> = Vec::with_capacity(request.ids.len());
+                for id in &request.ids {
+                    places.extend(self.place(id, places.last().map_or(0, |last| last + 1)));
+                }
+                places.reverse();
+                self.sending = Sending::Entries { places };
                 Box::pin(self.next_page()).await
             }
         }

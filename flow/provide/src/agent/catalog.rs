@@ -60,7 +60,7 @@ impl EntryCatalog {
 
     /// The catalog after a sync; `None` when the sync brought nothing new.
     pub(super) fn merged(&self, synced: SyncedEntries) -> Option<Self> {
-        let kept = self.entries.values().filter(|entry| synced.present.contains(&entry.id)).cloned();
+        let kept = self.entries.values().filter(|entry| synced.unchanged.contains(&entry.id)).cloned();
         let kept: Vec<Arc<Entry>> = kept.collect();
         if synced.changed.is_empty() && kept.len() == self.entries.len() {
             return None;

@@ -3,43 +3,38 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use finial_identity::EntryId;
 use tonic::Code;
 
-use super::SyncedEntries;
+use super::{Page, Progress};
 use crate::MAX_SYNCED_ENTRIES;
 use crate::convert::entry as convert;
 use crate::harness::entry;
-use crate::proto::entry::EntryRevision;
 
-#[test]
-fn agent_takes_a_million_entries_and_no_more() {
-    let id = |n: usize| EntryId::new(format!("entry-{n}")).unwrap();
-    let present = (1..MAX_SYNCED_ENTRIES).map(id).collect();
-    let mut synced = SyncedEntries { present, ..SyncedEntries::default() };
-    let revision = |n| EntryRevision { id: id(n).as_str().to_owned(), revision_number: 0, created_at: 0 };
-    let mut stale = Vec::new();
-    synced.note(vec![revision(0)], &HashMap::new(), &mut stale).unwrap();
-    let surplus = synced.note(vec![revision(MAX_SYNCED_ENTRIES)], &HashMap::new(), &mut stale).unwrap_err();
-    assert_eq!(surplus.code(), Code::Internal);
-    assert!(surplus.message().contains("authorized entries"), "{surplus}");
-    assert!(surplus.message().contains("at most 1000000 are allowed"), "{surplus}");
-    // It is the same of whole entries.
-    assert!(synced.take(vec![convert::to_entry(&entry(1), None)], &HashMap::new()).is_err());
+fn revisions() -> Page {
+    Page { entry_revisions: vec![convert::revision(&entry(1)); 500], more: true, ..Page::default() }
 }
 
+fn entries() -> Page {
+    let entries = convert::encode_entries([Arc::new(entry(1))].iter(), None);
+    Page { entries: vec![entries[0].clone(); 500], ..revisions() }
+}
+
+/// The same one again counts again: a server may not keep an agent taking for ever.
 #[test]
-fn revision_that_is_told_again_is_asked_for_once() {
-    let (mut synced, mut stale) = (SyncedEntries::default(), Vec::new());
-    for _ in 0..3 {
-        synced
-            .note(
-                vec![convert::revision(&entry(1)), convert::revision(&entry(2))],
-                &HashMap::new(),
-                &mut stale,
-            )
-            .unwrap();
+fn agent_takes_a_million_entries_and_no_more() {
+    let known = HashMap::new();
+    for page in
+        [Page { entries: Vec::new(), ..revisions() }, Page { entry_revisions: Vec::new(), ..entries() }]
+    {
+        let mut progress = Progress::new(&known);
+        for _ in 0..MAX_SYNCED_ENTRIES / 500 {
+            progress.take(page.clone()).unwrap();
+        }
+        let surplus = progress.take(page).unwrap_err();
+        assert_eq!(surplus.code(), Code::Internal);
+        assert!(surplus.message().contains("authorized entries"), "{surplus}");
+        assert!(surplus.message().contains("at most 1000000 are allowed"), "{surplus}");
     }
-    assert_eq!(stale, [entry(1).id, entry(2).id]);
 }

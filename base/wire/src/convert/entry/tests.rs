@@ -21,17 +21,17 @@ fn sent() -> types::Entry {
 #[test]
 fn entries_survive_the_wire() {
     for given in [nth(1), full_entry()] {
-        assert_eq!(entry(to_entry(&given, None)).unwrap(), given);
+        assert_eq!(entry(&to_entry(&given, None)).unwrap(), given);
     }
 }
 
 #[test]
 fn drafts_survive_the_wire() {
     let given = full_entry();
-    let (none, same) = draft(to_draft(None, &given)).unwrap();
+    let (none, same) = draft(&to_draft(None, &given)).unwrap();
     assert_eq!((none, &same), (None, &*given));
     let id = EntryId::new("mine").unwrap();
-    assert_eq!(draft(to_draft(Some(&id), &same)).unwrap().0, Some(id));
+    assert_eq!(draft(&to_draft(Some(&id), &same)).unwrap().0, Some(id));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn broken() -> Vec<(types::Entry, &'static str)> {
 #[test]
 fn malformed_drafts_are_refused_by_name() {
     for (entry, problem) in broken() {
-        assert_eq!(draft(entry).expect_err(problem).to_string(), problem);
+        assert_eq!(draft(&entry).expect_err(problem).to_string(), problem);
     }
 }
 
@@ -107,12 +107,12 @@ fn malformed_updates_are_refused_by_name() {
 #[test]
 fn malformed_entries_of_a_server_are_refused() {
     for (bad, problem) in broken() {
-        assert_eq!(entry(bad).expect_err(problem).to_string(), problem);
+        assert_eq!(entry(&bad).expect_err(problem).to_string(), problem);
     }
     let negative = types::Entry { created_at: -1, ..sent() };
-    assert_eq!(entry(negative).unwrap_err().to_string(), "entry's created_at must not be negative: -1");
+    assert_eq!(entry(&negative).unwrap_err().to_string(), "entry's created_at must not be negative: -1");
     let reserved = types::Entry { spiffe_id: sent().parent_id, ..sent() };
-    assert_eq!(entry(reserved).unwrap_err().to_string(), "entry is refused");
+    assert_eq!(entry(&reserved).unwrap_err().to_string(), "entry is refused");
     assert_eq!(id("").unwrap_err().to_string(), "missing entry ID");
 }
 

@@ -53,7 +53,7 @@ fn stored_svids_are_nobodys() {
 #[test]
 fn nothing_new_is_no_new_catalog() {
     let catalog = catalog([entry("a", draft("a", &["t:a"]))]);
-    let synced = SyncedEntries { changed: Vec::new(), present: [entry_id("a")].into() };
+    let synced = SyncedEntries { changed: Vec::new(), unchanged: [entry_id("a")].into() };
     assert!(catalog.merged(synced).is_none());
 }
 
@@ -62,7 +62,7 @@ fn merging_takes_changes_and_drops_what_is_gone() {
     let catalog = catalog([entry("a", draft("a", &["t:a"])), entry("b", draft("b", &["t:b"]))]);
     let mut changed = entry("a", draft("new", &["t:a"]));
     changed.revision_number = 1;
-    let synced = SyncedEntries { changed: vec![changed.clone()], present: [entry_id("a")].into() };
+    let synced = SyncedEntries { changed: vec![changed.clone()], ..SyncedEntries::default() };
     let merged = catalog.merged(synced).unwrap();
     assert_eq!(merged.iter().map(|entry| Entry::clone(entry)).collect::<Vec<_>>(), [changed]);
     assert_eq!(merged.known()[&entry_id("a")].0, 1);

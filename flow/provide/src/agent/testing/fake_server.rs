@@ -224,10 +224,9 @@ impl Upstream for FakeServer {
     async fn sync_entries(&self, known: &Known) -> Result<SyncedEntries, Status> {
         self.asked(|calls| calls.syncs += 1)?;
         let state = self.state();
-        let is_new =
-            |entry: &&Entry| known.get(&entry.id) != Some(&(entry.revision_number, entry.created_at));
-        let changed = state.entries.values().filter(is_new).cloned().collect();
-        Ok(SyncedEntries { changed, present: state.entries.keys().cloned().collect() })
+        let is_new = |entry: &Entry| known.get(&entry.id) != Some(&(entry.revision_number, entry.created_at));
+        let (changed, rest): (Vec<Entry>, Vec<Entry>) = state.entries.values().cloned().partition(is_new);
+        Ok(SyncedEntries { changed, unchanged: rest.into_iter().map(|entry| entry.id).collect() })
     }
 
     async fn new_x509_svids(

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use finial_identity::{Entry, EntryId};
+use prost::Message;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
@@ -16,6 +18,7 @@ use crate::limits::{MAX_SYNC, MAX_SYNC_PAUSE};
 use crate::proto::entry as proto;
 use crate::proto::entry::entry_client::EntryClient as Stub;
 use crate::proto::types;
+use crate::synced_page::SyncedPage;
 
 type Known = HashMap<EntryId, (i64, SystemTime)>;
 
@@ -34,7 +37,7 @@ async fn everything_comes_when_nothing_is_known() {
         served(entry_service(Fake::with((0..count).map(entry))), async |channel| {
             let synced = EntryClient::new(channel).sync_authorized_entries(&Known::new()).await.unwrap();
             assert_eq!(synced.changed, (0..count).map(entry).collect::<Vec<_>>(), "{count}");
-            assert_eq!(synced.present, ids((0..count).map(entry)), "{count}");
+            assert!(synced.unchanged.is_empty(), "{count}");
         })
         .await;
     }
@@ -47,7 +50,7 @@ async fn nothing_comes_when_all_is_known() {
             let known = known((0..count).map(entry));
             let synced = EntryClient::new(channel).sync_authorized_entries(&known).await.unwrap();
             assert!(synced.changed.is_empty());
-            assert_eq!(synced.present.len(), count);
+            assert_eq!(synced.unchanged, ids((0..count).map(entry)));
         })
         .await;
     }
@@ -64,7 +67,7 @@ async fn only_what_changed_comes() {
             held.insert(full_entry().id, (0, full_entry().created_at));
             let synced = EntryClient::new(channel).sync_authorized_entries(&held).await.unwrap();
             assert_eq!(synced.changed, [entry(0), entry(1), entry(2)]);
-            assert!(!synced.present.contains(&full_entry().id));
+            assert_eq!(synced.unchanged, ids((3..count).map(entry)));
         })
         .await;
     }
@@ -86,7 +89,7 @@ async fn agent_gets_the_fields_it_needs() {
 /// A conversation message by message.
 struct Conversation {
     requests: mpsc::Sender<proto::SyncAuthorizedEntriesRequest>,
-    pages: tonic::Streaming<proto::SyncAuthorizedEntriesResponse>,
+    pages: tonic::Streaming<SyncedPage>,
 }
 
 impl Conversation {
@@ -111,6 +114,10 @@ impl Conversation {
         let page = self.pages.message().await.unwrap().unwrap();
         (page.entry_revisions.len(), page.entries.len(), page.more)
     }
+}
+
+fn decoded(entry: Bytes) -> types::Entry {
+    types::Entry::decode(entry).unwrap()
 }
 
 fn name(n: usize) -> String {
@@ -144,7 +151,7 @@ async fn many_entries_come_as_revisions_and_then_as_asked() {
 
         talk.ask([name(7), "nowhere".to_owned(), name(3)]).await;
         let page = talk.pages.message().await.unwrap().unwrap();
-        let got: Vec<_> = page.entries.into_iter().map(|entry| entry.id).collect();
+        let got: Vec<_> = page.entries.into_iter().map(decoded).map(|entry| entry.id).collect();
         assert_eq!((got, page.more), (vec![name(7), name(3)], false));
 
         drop(talk.requests);
@@ -180,7 +187,8 @@ async fn mask_holds_for_the_whole_conversation() {
         assert_eq!(talk.page().await, (1, 0, false));
         talk.ask([name(1)]).await;
         let page = talk.pages.message().await.unwrap().unwrap();
-        assert_eq!(page.entries, [types::Entry { id: name(1), ..Default::default() }]);
+        let page: Vec<_> = page.entries.into_iter().map(decoded).collect();
+        assert_eq!(page, [types::Entry { id: name(1), ..Default::default() }]);
     })
     .await;
 }

@@ -1,0 +1,28 @@
+//! The answer of SyncAuthorizedEntries as it travels, with entries that are still, or already, bytes.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::proto::entry::EntryRevision;
+
+/// `SyncAuthorizedEntriesResponse`. The field of a message and that of bytes are the same on the wire.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct SyncedPage {
+    #[prost(message, repeated, tag = "1")]
+    pub entry_revisions: Vec<EntryRevision>,
+    /// Each an encoded `Entry`.
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub entries: Vec<Bytes>,
+    #[prost(bool, tag = "3")]
+    pub more: bool,
+}
+
+/// Entries hold the values of selectors, which do not belong in logs.
+impl fmt::Debug for SyncedPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = (self.entry_revisions.len(), self.entries.len(), self.more);
+        f.debug_tuple("SyncedPage").field(&counts).finish()
+    }
+}
