@@ -26,14 +26,15 @@ pub fn authorized_entries(node: &Node, snapshot: &Snapshot, now: SystemTime) -> 
     parents.push(node.id.clone());
     let mut walked = HashSet::new();
     while let Some(parent) = parents.pop() {
-        if walked.contains(&parent) {
+        if !walked.insert(parent.clone()) {
             continue;
         }
         for child in snapshot.entries_by_parent(&parent).filter(live) {
-            parents.push(child.spiffe_id.clone());
+            if snapshot.is_parent(&child.spiffe_id) {
+                parents.push(child.spiffe_id.clone());
+            }
             found.push(Arc::clone(child));
         }
-        walked.insert(parent);
     }
     found.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     found
