@@ -6,7 +6,6 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use finial_identity::{Entry, EntryId};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -16,8 +15,8 @@ use tonic::{Status, Streaming};
 use crate::convert::batch::at_most;
 use crate::convert::{entry as convert, time};
 use crate::error::WireError;
+use crate::proto::entry::SyncAuthorizedEntriesRequest as Request;
 use crate::proto::entry::entry_client::EntryClient as Stub;
-use crate::proto::entry::{EntryRevision, SyncAuthorizedEntriesRequest as Request};
 use crate::proto::types::EntryMask;
 use crate::synced_page::SyncedPage as Page;
 use crate::{MAX_SYNCED_ENTRIES, SYNC_PAGE};
