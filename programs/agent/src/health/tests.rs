@@ -120,8 +120,8 @@ fn an_entry() -> SyncedEntries {
     let selectors = [Selector::parse("unix:uid:1").unwrap()].into_iter().collect();
     let draft = EntryDraft::new(id("/web"), id("/spire/agent/join_token/t"), selectors);
     let entry_id = EntryId::new("web").unwrap();
-    let entry = Entry::new(draft, entry_id.clone(), &id("/web").trust_domain(), start()).unwrap();
-    SyncedEntries { changed: vec![entry], present: [entry_id].into() }
+    let entry = Entry::new(draft, entry_id, &id("/web").trust_domain(), start()).unwrap();
+    SyncedEntries { changed: vec![entry], ..SyncedEntries::default() }
 }
 
 #[tokio::test]
