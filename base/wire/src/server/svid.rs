@@ -19,11 +19,14 @@ use crate::proto::svid::*;
 #[async_trait]
 pub trait SvidApi: Send + Sync + 'static {
     /// One outcome for each entry and CSR, in their order. A CSR gives only a public key.
+    ///
+    /// # Errors
+    /// The refusal of the whole call, which, unlike one of a part, may say when to ask again.
     async fn new_x509_svids(
         &self,
         ctx: &Extensions,
         requests: Vec<(EntryId, Vec<u8>)>,
-    ) -> Vec<Result<X509Svid, Status>>;
+    ) -> Result<Vec<Result<X509Svid, Status>>, Status>;
 
     /// A JWT-SVID for one entry.
     async fn new_jwt_svid(
@@ -80,7 +83,8 @@ impl svid_server::Svid for Adapter {
                 Err(error) => results.push(Item { status: Some(status::of(&error.refusal())), svid: None }),
             }
         }
-        for (place, outcome) in places.into_iter().zip(self.0.new_x509_svids(&ctx, wanted).await) {
+        let outcomes = self.0.new_x509_svids(&ctx, wanted).await?;
+        for (place, outcome) in places.into_iter().zip(outcomes) {
             let (status, svid) = status::outcome(outcome);
             results[place] = Item { status: Some(status), svid: svid.as_ref().map(convert::to_x509_svid) };
         }

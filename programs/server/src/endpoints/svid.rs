@@ -69,21 +69,16 @@ impl SvidApi for SvidEndpoint {
         &self,
         ctx: &Extensions,
         requests: Vec<(EntryId, Vec<u8>)>,
-    ) -> Vec<Result<X509Svid, Status>> {
-        let permit = match permit(ctx) {
-            Ok(permit) => permit,
-            Err(status) => return requests.iter().map(|_| Err(status.clone())).collect(),
-        };
+    ) -> Result<Vec<Result<X509Svid, Status>>, Status> {
+        let permit = permit(ctx)?;
+        let _turn = self.admit(ctx, &self.core.limits.x509, requests.len()).await?;
+        // Only now: an entry that went while its caller waited is not issued for.
         let snapshot = self.core.index.snapshot();
-        let admitted = self.admit(ctx, &self.core.limits.x509, requests.len()).await;
         let outcomes = requests.iter().map(async |(entry, csr)| {
-            let outcome = match &admitted {
-                Ok(_turn) => self.new_x509_svid(permit, &snapshot, entry, csr).await,
-                Err(refusal) => Err(refusal.clone()),
-            };
+            let outcome = self.new_x509_svid(permit, &snapshot, entry, csr).await;
             audit::part(ctx, audit::facts(ctx, || Facts::of_entry(entry)).as_ref(), outcome)
         });
-        join_all(outcomes).await
+        Ok(join_all(outcomes).await)
     }
 
     async fn new_jwt_svid(

@@ -14,6 +14,7 @@ use crate::client::SvidClient;
 use crate::harness::{Ca, jwt_svid, served};
 use crate::proto::svid as proto;
 use crate::proto::svid::svid_client::SvidClient as Stub;
+use crate::{refused_until, retry_after};
 
 /// Gives everyone the same SVID, but entry `none`.
 struct Fake(X509Svid);
@@ -30,7 +31,10 @@ impl SvidApi for Fake {
         &self,
         _: &Extensions,
         requests: Vec<(EntryId, Vec<u8>)>,
-    ) -> Vec<Result<X509Svid, Status>> {
+    ) -> Result<Vec<Result<X509Svid, Status>>, Status> {
+        if requests.iter().any(|(id, _)| id.as_str() == "busy") {
+            return Err(refused_until(Code::ResourceExhausted, "busy", Duration::from_secs(3)));
+        }
         let answer = |(id, csr): (EntryId, Vec<u8>)| match id.as_str() {
             "none" => Err(Status::not_found("entry not found or not authorized")),
             _ => {
@@ -38,7 +42,7 @@ impl SvidApi for Fake {
                 Ok(self.0.clone())
             }
         };
-        requests.into_iter().map(answer).collect()
+        Ok(requests.into_iter().map(answer).collect())
     }
 
     async fn new_jwt_svid(&self, _: &Extensions, _: EntryId, audience: Audience) -> Result<JwtSvid, Status> {
@@ -201,6 +205,17 @@ async fn what_is_minted_needs_a_csr_or_an_id_with_an_audience_and_no_negative_li
         for refused in refusals {
             assert_eq!(refused.code(), Code::InvalidArgument, "{}", refused.message());
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn refusal_of_a_whole_batch_says_when_to_ask_again() {
+    served(Fake::service(), async |channel| {
+        let requests = ["one", "busy"].map(|name| (id(name), b"csr".to_vec())).to_vec();
+        let refusal = SvidClient::new(channel).new_x509_svids(requests).await.unwrap_err();
+        assert_eq!(refusal.code(), Code::ResourceExhausted);
+        assert_eq!(retry_after(&refusal), Some(Duration::from_secs(3)));
     })
     .await;
 }
