@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use finial_daemon::{Backoff, Drain, jitter};
 use finial_identity::{Bundle, BundleSet, CLOCK_SKEW, Role, X509Svid};
 use finial_provide::Cache;
-use finial_wire::{AgentDenial, agent_denial};
+use finial_wire::{AgentDenial, agent_denial, retry_after};
 use tonic::Status;
 
 use crate::evidence::problem;
@@ -136,7 +136,7 @@ impl Keeper {
                     Verdict::Passing => {}
                 }
             }
-            let (wait, error) = (backoff.next(), problem(&error));
+            let (wait, error) = (wait(&mut backoff, &error), problem(&error));
             tracing::warn!(
                 error,
                 retry_in_s = wait.as_secs_f32(),
@@ -189,7 +189,7 @@ impl Keeper {
             self.renewed();
             return Ok(());
         };
-        let wait = self.backoff.next();
+        let wait = wait(&mut self.backoff, &error);
         self.renew_at = self.identity.clock().now() + wait;
         if let Some(denial) = error.downcast_ref::<Status>().and_then(agent_denial) {
             return self.confirm(denial).await;
@@ -293,6 +293,13 @@ fn holds(svid: &X509Svid, bundle: &Bundle, now: SystemTime) -> bool {
     standing.x509_authorities.retain(|authority| !authority.is_tainted());
     let at = svid.instant_within(now, CLOCK_SKEW);
     svid.verify(&BundleSet::from_iter([Arc::new(standing)]), at, Role::Client).is_ok()
+}
+
+/// How long to wait after a failure: not less than the server has told.
+fn wait(backoff: &mut Backoff, error: &anyhow::Error) -> Duration {
+    let told = error.downcast_ref::<Status>().and_then(retry_after).unwrap_or_default();
+    // Those who are told the same do not come back together.
+    backoff.next().max(told.saturating_add(jitter(told / 8, 1.0)))
 }
 
 /// Half of the life that an SVID has after `start`, spread. Its NotBefore lies before its issuance, by more than a short

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use finial_daemon::Clock;
 use finial_identity::{Audience, Bundle, Entry, JwtSvid};
+use finial_wire::retry_after;
 use futures_util::FutureExt;
 use futures_util::future::Shared;
 use tokio::sync::Notify;
@@ -109,7 +110,7 @@ impl JwtCache {
                 table.keep(&key, svid.clone(), bundle, now);
                 self.changed.notify_one();
             }
-            Err(status) => table.failed(&key, is_about_the_server(status), now),
+            Err(status) => table.failed(&key, is_about_the_server(status), retry_after(status), now),
         }
         answer
     }

@@ -21,6 +21,11 @@ use super::readers::Uses;
 /// The first and the longest wait after a failed call, or for an entry that the server refuses (SPIRE: 500 ms, 4 min).
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(240));
 
+/// Most SVIDs that wait have more than this, so that the last minute is one: what ends in it is asked for together.
+const LAST_MINUTE: Duration = Duration::from_secs(60);
+/// Of the time that is left, the share over which those spread who were told when to come back.
+const GIVE_WAY: u32 = 64;
+
 /// One instant on both scales: certificates live by the wall clock, pauses by the monotonic one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment {
@@ -35,6 +40,12 @@ struct Held {
     /// The entry as it was when the credential was asked for.
     entry: Arc<Entry>,
     renew_at: SystemTime,
+}
+
+impl Held {
+    fn left(&self, now: SystemTime) -> Duration {
+        left(self.credential.svid().not_after(), now)
+    }
 }
 
 /// An entry that the server would not issue for; asked again no sooner than this.
@@ -94,8 +105,9 @@ impl Rotation {
         self.held.iter().map(|(id, held)| (id, &held.credential))
     }
 
-    /// What is due, the SVIDs that expire soonest first; those that are missing come before all others. What is on its
-    /// way is not due.
+    /// What is due, the SVIDs that expire soonest first; those that are missing come before all others. What has more than
+    /// twice their time waits for the next batch, so that a server with much to do signs what is urgent for everybody before
+    /// what can wait. What is on its way is not due.
     pub(super) fn plan(&self, catalog: &EntryCatalog, now: Moment) -> Plan {
         let mut plan = Plan { wake_at: self.next_expiry(), ..Plan::default() };
         let mut due = Vec::new();
@@ -117,7 +129,9 @@ impl Rotation {
         }
         due.sort_by_key(|(expires, _)| *expires);
         due.truncate(self.pace.size());
-        plan.batch = due.into_iter().map(|(_, entry)| Arc::clone(entry)).collect();
+        let urgent = due.first().map(|(expires, _)| 2 * left(*expires, now.wall).max(LAST_MINUTE));
+        let is_alike = |(expires, _): &(SystemTime, _)| Some(left(*expires, now.wall)) <= urgent;
+        plan.batch = due.into_iter().take_while(is_alike).map(|(_, entry)| Arc::clone(entry)).collect();
         plan
     }
 
@@ -171,13 +185,20 @@ impl Rotation {
     }
 
     /// A whole call failed: pause, longer each time, and ask for less. Who holds what is about to expire comes back
-    /// before those who can wait, and nobody before the server has said.
-    pub(super) fn call_failed(&mut self, reason: &str, not_before: Option<Duration>, now: Moment) {
+    /// before those who can wait, and nobody before the server has `told`.
+    pub(super) fn call_failed(
+        &mut self,
+        asked: &[EntryId],
+        reason: &str,
+        told: Option<Duration>,
+        now: Moment,
+    ) {
         self.failure = Some(reason.to_owned());
         let wait = hasten(self.pace.failed(), self.next_expiry(), now.wall);
-        // Those who are told the same do not come back together.
-        let told = not_before.map(|told| told + jitter(told / 4, 1.0));
-        self.pace.rest_until(now.monotonic + told.unwrap_or(wait));
+        let Some(told) = told else { return self.pace.rest_until(now.monotonic + wait) };
+        let left_of = |id: &EntryId| self.held.get(id).map_or(Duration::ZERO, |held| held.left(now.wall));
+        let least = asked.iter().map(left_of).min().unwrap_or_default();
+        self.pace.obey(now.monotonic + give_way(told, least));
     }
 
     /// A call succeeded: no pause, and ask for more again.
@@ -253,8 +274,18 @@ pub(super) fn is_same_revision(one: &Entry, other: &Entry) -> bool {
 
 /// At most a quarter of what is left, so that it is asked for some times more before it has expired.
 fn hasten(wait: Duration, expires_at: Option<SystemTime>, now: SystemTime) -> Duration {
-    let left = expires_at.map(|end| end.duration_since(now).unwrap_or_default());
-    left.map_or(wait, |left| wait.min((left / 4).max(RETRY.0)))
+    expires_at.map_or(wait, |end| wait.min((left(end, now) / 4).max(RETRY.0)))
+}
+
+/// What the server told, and some more: those who are told the same do not come back together, and the more time is left,
+/// the more it may be.
+fn give_way(told: Duration, left: Duration) -> Duration {
+    let spread = (left / GIVE_WAY).clamp(told / 4, told.saturating_mul(4));
+    told.saturating_add(jitter(spread / 2, 1.0))
+}
+
+fn left(expires_at: SystemTime, now: SystemTime) -> Duration {
+    expires_at.duration_since(now).unwrap_or_default()
 }
 
 fn earliest<T: Ord>(one: Option<T>, other: T) -> Option<T> {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use finial_identity::{Bundle, CLOCK_SKEW};
 use finial_receive::testing::{Authority, SVID_TTL, start};
+use finial_wire::refused_until;
+use tonic::{Code, Status};
 
-use super::{holds, renewal_time};
+use super::{Backoff, FIRST_RETRY, LONGEST_RETRY, holds, renewal_time, wait};
 
 const AGENT: &str = "spiffe://example.org/spire/agent/join_token/t";
 
@@ -55,4 +57,15 @@ fn an_svid_holds_until_its_authority_is_tainted() {
     let tainted = bundle.x509_authorities.remove(0).tainted(true);
     bundle.x509_authorities.push(tainted);
     assert!(!holds(&svid, &bundle, start()));
+}
+
+#[test]
+fn a_server_that_says_when_to_come_back_is_not_asked_sooner() {
+    let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
+    let told = 4 * FIRST_RETRY;
+    let busy = refused_until(Code::ResourceExhausted, "busy", told).into();
+    let first = wait(&mut backoff, &busy);
+    assert!((told..=told + told / 4).contains(&first), "{first:?}");
+    let second = wait(&mut backoff, &Status::unavailable("no route").into());
+    assert!(second < told, "{second:?}");
 }

@@ -346,6 +346,22 @@ async fn batches_shrink_until_the_server_takes_them() {
 }
 
 #[tokio::test]
+async fn server_that_says_when_to_ask_again_is_asked_no_sooner() {
+    let told = Duration::from_secs(6);
+    let agent = Agent::start_with([web()], |server| server.be_busy(Some(told)));
+    agent.soon(|_| agent.server.calls().batches.len() == 1).await;
+    let refused = agent.clock.monotonic();
+    agent.server.be_busy(None);
+    // Neither its news nor a nudge say that it has time.
+    agent.server.put(db());
+    agent.cache.sync_now();
+    agent.soon(|snapshot| snapshot.entries().len() == 2).await;
+    agent.until(told * 3 / 2, |snapshot| snapshot.credential_count() == 2).await;
+    assert!(agent.clock.monotonic() - refused >= told);
+    assert_eq!(agent.server.calls().batches, [1, 2]);
+}
+
+#[tokio::test]
 async fn beyond_its_size_the_cache_holds_what_is_read_and_drops_what_was_read_longest_ago() {
     let entries = ["a", "b", "c"].map(|id| entry(id, draft(id, &[&format!("test:{id}")])));
     let agent = Agent::start_limited(entries, |_| {}, |options| options.most_x509_svids = 2);

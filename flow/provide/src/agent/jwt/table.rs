@@ -137,11 +137,19 @@ impl Table {
         slot.kept = Some(Kept { svid, renew_at, ends_at, bundle });
     }
 
-    /// No new token came: this one, or all when the server itself is ill, are left alone for a while.
-    pub(super) fn failed(&mut self, key: &Key, is_about_the_server: bool, now: Moment) {
+    /// No new token came: this one, or all when the server itself is ill, are left alone for a while, and for as long as it
+    /// has `told`.
+    pub(super) fn failed(
+        &mut self,
+        key: &Key,
+        is_about_the_server: bool,
+        told: Option<Duration>,
+        now: Moment,
+    ) {
         // Of several calls that fail at one time, one counts.
         if is_about_the_server && self.resume_at <= now.monotonic {
-            self.resume_at = now.monotonic + self.backoff.next();
+            let (wait, told) = (self.backoff.next(), told.unwrap_or_default());
+            self.resume_at = now.monotonic + wait.max(told.saturating_add(jitter(told / 8, 1.0)));
         }
         if let Some(slot) = self.slots.get_mut(key) {
             slot.again_at = if is_about_the_server { self.resume_at } else { now.monotonic + RETRY.1 };

@@ -1,5 +1,7 @@
 //! Taking X.509-SVIDs into service, and out of it.
 
+use finial_wire::retry_after;
+
 use super::Owner;
 use crate::agent::issuance::{Batch, Checked};
 use crate::agent::rotation::is_same_revision;
@@ -18,7 +20,7 @@ impl Owner {
             }
             Err(status) => {
                 let error = status.message();
-                self.rotation.call_failed(error, None, self.moment());
+                self.rotation.call_failed(&batch.entries, error, retry_after(&status), self.moment());
                 tracing::warn!(error, "a batch of SVIDs could not be issued; trying again");
             }
         }

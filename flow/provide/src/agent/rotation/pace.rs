@@ -22,6 +22,8 @@ pub(super) struct Pace {
     calls: usize,
     backoff: Backoff,
     resume_at: Duration,
+    /// What the server said: only time ends it.
+    told: Duration,
 }
 
 impl Pace {
@@ -29,7 +31,7 @@ impl Pace {
     pub(super) fn new(kind: KeyKind) -> Self {
         let most = if matches!(kind, KeyKind::Rsa { .. }) { MOST_RSA_AT_ONCE } else { MOST_AT_ONCE };
         let backoff = Backoff::new(RETRY.0, RETRY.1);
-        Self { most, size: most, calls: 1, backoff, resume_at: Duration::ZERO }
+        Self { most, size: most, calls: 1, backoff, resume_at: Duration::ZERO, told: Duration::ZERO }
     }
 
     /// The most requests of the next call.
@@ -44,7 +46,7 @@ impl Pace {
 
     /// When to ask again, on the monotonic scale.
     pub(super) fn resume_at(&self) -> Duration {
-        self.resume_at
+        self.resume_at.max(self.told)
     }
 
     /// Asks for less from now on, and gives how long to pause: longer each time.
@@ -59,13 +61,18 @@ impl Pace {
         self.resume_at = resume_at;
     }
 
+    /// Pauses until then, on the monotonic scale, however well the server is: it has asked for that.
+    pub(super) fn obey(&mut self, not_before: Duration) {
+        self.told = not_before;
+    }
+
     pub(super) fn succeeded(&mut self) {
         self.resume();
         self.size = (self.size * 2).min(self.most);
         self.calls = MOST_CALLS;
     }
 
-    /// Ends the pause: the server is well again.
+    /// Ends a pause that the server did not ask for: it is well again.
     pub(super) fn resume(&mut self) {
         self.backoff.reset();
         self.resume_at = Duration::ZERO;

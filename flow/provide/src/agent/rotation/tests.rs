@@ -1,6 +1,8 @@
 //! The plan of renewals.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod flood;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -86,11 +88,25 @@ fn moment(after: Duration) -> Moment {
 
 #[test]
 fn missing_svids_come_first_then_those_that_expire_soonest() {
-    let mut case = Case::new(&["a", "b", "c", "d"]);
+    let mut case = Case::new(&["a", "b", "c", "d", "e"]);
     case.install("a", 50 * MINUTE);
     case.install("b", 10 * MINUTE);
     case.install("c", 30 * MINUTE);
-    assert_eq!(case.due(40 * MINUTE), ["d", "b", "c", "a"]);
+    case.install("e", 49 * MINUTE);
+    assert_eq!(case.due(40 * MINUTE), ["d", "b", "c"]);
+    case.rotation.begin(&["d", "b", "c"].map(|name| case.entry(name)));
+    assert_eq!(case.due(40 * MINUTE), ["e", "a"]);
+}
+
+#[test]
+fn what_has_more_than_twice_the_time_waits_for_the_next_batch() {
+    let mut case = Case::new(&["a", "b", "c"]);
+    case.install("a", 54 * MINUTE);
+    case.install("b", 48 * MINUTE);
+    case.install("c", 45 * MINUTE);
+    assert_eq!(case.due(40 * MINUTE), ["c", "b"]);
+    assert_eq!(case.due(44 * MINUTE), ["c"], "a minute is left, and four of the next");
+    assert_eq!(case.due(30 * MINUTE), ["c", "b", "a"]);
 }
 
 #[test]
@@ -108,7 +124,7 @@ fn failed_call_pauses_and_halves_the_batch() {
     let names: Vec<String> = (0..600).map(|number| number.to_string()).collect();
     let mut case = Case::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(case.due(Duration::ZERO).len(), 500);
-    case.rotation.call_failed("no route", None, moment(Duration::ZERO));
+    case.rotation.call_failed(&[], "no route", None, moment(Duration::ZERO));
     assert!(case.due(Duration::from_millis(400)).is_empty());
     assert_eq!(case.due(Duration::from_millis(600)).len(), 250);
     case.rotation.call_succeeded();
@@ -121,7 +137,7 @@ fn after_failures_what_is_about_to_expire_is_asked_for_before_what_can_wait() {
         let mut case = Case::new(&["a"]);
         case.install("a", left);
         let late = left / 2 + left / 10;
-        (0..20).for_each(|_| case.rotation.call_failed("no route", None, moment(late)));
+        (0..20).for_each(|_| case.rotation.call_failed(&[], "no route", None, moment(late)));
         case.rotation.plan(&case.catalog, moment(late)).retry_at.unwrap() - late
     };
     let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
@@ -135,7 +151,7 @@ fn nobody_comes_back_before_the_server_has_said_nor_all_at_that_moment() {
     let pauses: Vec<_> = (0..50)
         .map(|_| {
             let mut case = Case::new(&["a"]);
-            case.rotation.call_failed("too many at once", Some(told), moment(Duration::ZERO));
+            case.rotation.call_failed(&[], "too many at once", Some(told), moment(Duration::ZERO));
             case.rotation.plan(&case.catalog, moment(Duration::ZERO)).retry_at.unwrap()
         })
         .collect();
@@ -144,9 +160,38 @@ fn nobody_comes_back_before_the_server_has_said_nor_all_at_that_moment() {
 }
 
 #[test]
+fn of_those_who_are_told_when_to_come_back_who_can_wait_gives_way() {
+    let told = Duration::from_secs(3);
+    let latest = |left: Duration| {
+        let pauses = (0..200).map(|_| {
+            let mut case = Case::new(&["a"]);
+            case.install("a", left);
+            let a = case.entry("a").id.clone();
+            case.rotation.call_failed(&[a], "too many at once", Some(told), moment(Duration::ZERO));
+            case.rotation.distrust(&[case.entry("a").id.clone()]);
+            case.rotation.plan(&case.catalog, moment(Duration::ZERO)).retry_at.unwrap()
+        });
+        pauses.max().unwrap()
+    };
+    assert!(latest(Duration::from_secs(10)) <= told + told / 4);
+    assert!(latest(60 * MINUTE) > told * 3);
+    assert!(latest(60 * MINUTE) <= told * 5);
+}
+
+#[test]
+fn neither_a_sync_nor_another_call_ends_a_pause_that_the_server_asked_for() {
+    let mut case = Case::new(&["a"]);
+    case.rotation.call_failed(&[], "too many at once", Some(MINUTE), moment(Duration::ZERO));
+    case.rotation.resume();
+    case.rotation.call_succeeded();
+    assert!(case.due(59 * Duration::from_secs(1)).is_empty());
+    assert_eq!(case.due(2 * MINUTE), ["a"]);
+}
+
+#[test]
 fn batch_never_shrinks_to_nothing() {
     let mut case = Case::new(&["a"]);
-    (0..20).for_each(|_| case.rotation.call_failed("no route", None, moment(Duration::ZERO)));
+    (0..20).for_each(|_| case.rotation.call_failed(&[], "no route", None, moment(Duration::ZERO)));
     assert_eq!(case.due(10 * MINUTE), ["a"]);
 }
 
@@ -205,7 +250,7 @@ fn calls_run_side_by_side_once_one_has_succeeded_and_alone_after_a_failure() {
     assert!(case.rotation.may_call(0) && !case.rotation.may_call(1));
     case.rotation.call_succeeded();
     assert!(case.rotation.may_call(2) && !case.rotation.may_call(3));
-    case.rotation.call_failed("no route", None, moment(Duration::ZERO));
+    case.rotation.call_failed(&[], "no route", None, moment(Duration::ZERO));
     assert!(!case.rotation.may_call(1));
 }
 

@@ -11,9 +11,10 @@ use finial_identity::{
     KeyKind, PrivateKey, SpiffeId, TrustDomain, X509Svid,
 };
 use finial_wire::client::SyncedEntries;
+use finial_wire::refused_until;
 use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::{Authority, LIFE, trust_domain};
 use crate::agent::upstream::{Known, Revisions, Upstream};
@@ -55,6 +56,8 @@ struct State {
     withheld: HashSet<TrustDomain>,
     pushes: bool,
     most_at_once: usize,
+    /// What it tells those who ask for too many: after what time to ask again.
+    told: Option<Duration>,
     /// Whether calls for tokens are never answered.
     hangs: bool,
     /// The identity that every SVID is issued for, whatever the entry says.
@@ -78,6 +81,7 @@ impl FakeServer {
             withheld: HashSet::new(),
             pushes: true,
             most_at_once: usize::MAX,
+            told: None,
             hangs: false,
             mistake: None,
         };
@@ -153,6 +157,13 @@ impl FakeServer {
         self.state().most_at_once = most;
     }
 
+    /// Signs nothing, and says for how long; `None` ends that.
+    pub(in crate::agent) fn be_busy(&self, told: Option<Duration>) {
+        let mut state = self.state();
+        state.most_at_once = told.map_or(usize::MAX, |_| 0);
+        state.told = told;
+    }
+
     pub(in crate::agent) fn issue_for(&self, mistake: Option<SpiffeId>) {
         self.state().mistake = mistake;
     }
@@ -190,7 +201,8 @@ impl FakeServer {
     fn issue(&self, requests: Vec<(EntryId, Vec<u8>)>) -> Result<Vec<Result<X509Svid, Status>>, Status> {
         let state = self.state();
         if requests.len() > state.most_at_once {
-            return Err(Status::resource_exhausted("too many at once"));
+            let busy = |after| refused_until(Code::ResourceExhausted, "busy", after);
+            return Err(state.told.map_or_else(|| Status::resource_exhausted("too many at once"), busy));
         }
         let now = self.clock.now();
         let (begins, ends) = (now - Duration::from_secs(60), now + LIFE);
