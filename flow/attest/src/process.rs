@@ -1,4 +1,4 @@
-//! A process that cannot be mistaken for another: pinned by pidfd, read only through its own `/proc` directory.
+//! A process that cannot be mistaken for another: pinned by pidfd, and read only while that says that it lives.
 
 pub(crate) mod executable;
 pub(crate) mod pin;
@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
@@ -20,9 +20,9 @@ use crate::{AttestError, Executable, Gone, PeerCredentials, PeerPidfd};
 
 /// The process that connected a Unix socket, held so that its process id cannot come to mean another process.
 ///
-/// A process id is a number that the kernel gives away again. A pidfd is not: it means one process for good. The
-/// directory `/proc/<pid>` is opened after the pidfd and before a look at whether the process lives, so it belongs to
-/// the same process; everything is read through that directory, which goes dead with its process.
+/// A process id is a number that the kernel gives away again. A pidfd is not: it means one process for good. A file below
+/// `/proc/<pid>` is opened after the pidfd and before a look at whether the process lives, so it belongs to the same
+/// process, and goes dead with it. One descriptor is all that is held meanwhile.
 ///
 /// Ask [`still_the_same`](Self::still_the_same) after reading and before each answer. A process may still become
 /// another *program* (exec): attest it again for each answer, which is what
@@ -32,7 +32,6 @@ pub struct PinnedProcess {
     credentials: PeerCredentials,
     pid: Pid,
     pidfd: OwnedFd,
-    directory: OwnedFd,
 }
 
 impl PinnedProcess {
@@ -65,10 +64,8 @@ impl PinnedProcess {
 
     fn open(credentials: PeerCredentials, pidfd: OwnedFd) -> Result<Self, AttestError> {
         let pid = pin::visible_pid(&pidfd, credentials.pid())?;
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = rustix::fs::open(format!("/proc/{pid}"), flags, Mode::empty())
-            .map_err(|errno| unreadable(pid, DIRECTORY, errno))?;
-        let process = Self { credentials, pid, pidfd, directory };
+        let process = Self { credentials, pid, pidfd };
+        rustix::fs::stat(process.file(DIRECTORY)).map_err(|errno| unreadable(pid, DIRECTORY, errno))?;
         process.still_the_same()?;
         Ok(process)
     }
@@ -101,8 +98,7 @@ impl PinnedProcess {
     /// [`AttestError::Gone`] when the process has ended, [`AttestError::Proc`] for any other reason.
     pub fn read(&self, file: &str) -> Result<Vec<u8>, AttestError> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let opened = rustix::fs::openat(&self.directory, file, flags, Mode::empty())
-            .map_err(|errno| self.unreadable(file, errno))?;
+        let opened = self.open_file(file, flags)?;
         let mut content = Vec::with_capacity(USUAL_SIZE);
         let read = File::from(opened).take(FILE_LIMIT).read_to_end(&mut content);
         read.map_err(|error| self.unreadable(file, Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
@@ -119,10 +115,20 @@ impl PinnedProcess {
     /// # Errors
     /// As for [`read`](Self::read).
     pub fn executable(&self) -> Result<Executable, AttestError> {
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.directory, "exe", flags, Mode::empty())
-            .map_err(|errno| self.unreadable("exe", errno))?;
-        Executable::of(self.pid(), file)
+        Executable::of(self.pid(), self.open_file("exe", OFlags::PATH | OFlags::CLOEXEC)?)
+    }
+
+    /// A file of its `/proc` directory, which is its own: the process lives after the file was opened, so nobody else had
+    /// its process id before.
+    fn open_file(&self, name: &str, flags: OFlags) -> Result<OwnedFd, AttestError> {
+        let opened = rustix::fs::open(self.file(name), flags, Mode::empty());
+        let opened = opened.map_err(|errno| self.unreadable(name, errno))?;
+        self.still_the_same()?;
+        Ok(opened)
+    }
+
+    fn file(&self, name: &str) -> String {
+        format!("/proc/{}/{name}", self.pid())
     }
 
     /// What pins it.
@@ -132,12 +138,14 @@ impl PinnedProcess {
 
     /// Whether it is in the user namespace of this program, where nobody but an administrator can mount anything.
     pub(crate) fn shares_user_namespace(&self) -> bool {
-        let theirs = rustix::fs::statat(&self.directory, "ns/user", AtFlags::empty());
+        let theirs = rustix::fs::stat(self.file("ns/user"));
         let ours = rustix::fs::stat("/proc/self/ns/user");
-        theirs
+        let is_ours = theirs
             .ok()
             .zip(ours.ok())
-            .is_some_and(|(theirs, ours)| (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino))
+            .is_some_and(|(theirs, ours)| (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino));
+        // After the look: until then nobody else had its process id.
+        is_ours && self.still_the_same().is_ok()
     }
 
     /// Tells one program that the process runs from the next; equal as long as there was no exec of another file.
@@ -146,7 +154,7 @@ impl PinnedProcess {
     /// [`AttestError::Gone`] when the process has ended.
     pub(crate) fn image(&self) -> Result<Image, AttestError> {
         // The link cannot be followed by an agent that may not trace the process, and leads nowhere in a kernel thread.
-        let file = rustix::fs::statat(&self.directory, "exe", AtFlags::empty()).ok();
+        let file = rustix::fs::stat(self.file("exe")).ok();
         self.still_the_same()?;
         Ok(Image { file: file.map(|file| (file.st_dev, file.st_ino)) })
     }
