@@ -8,7 +8,7 @@ use anyhow::Context;
 use finial_attest::NodeEvidenceSource;
 use finial_daemon::Clock;
 use finial_identity::{
-    Bundle, BundleSet, CertificateRequest, PrivateKey, SpiffeId, X509Credential, X509Svid,
+    Bundle, BundleSet, CLOCK_SKEW, CertificateRequest, PrivateKey, Role, SpiffeId, X509Credential, X509Svid,
 };
 use finial_receive::{Source, SourceWriter, X509Context};
 use finial_wire::client::{AgentClient, BundleClient};
@@ -195,12 +195,11 @@ impl Identity {
         self.home.keys.next(in_use).await
     }
 
-    /// Whether what is on the disk counts for little: the node can attest again, or the SVID is about to end, and with it
-    /// an identity that a token brought.
+    /// Whether what is on the disk counts for little: the node can attest again, or the SVID there is about to end, with its
+    /// life or with its authority, and with it an identity that a token brought.
     fn can_do_without_disk(&self) -> bool {
-        let life = self.expires_at().duration_since(self.svid().not_before()).unwrap_or_default();
-        let left = self.expires_at().duration_since(self.clock().now()).unwrap_or_default();
-        (self.can_reattest() && self.has_evidence()) || left < life / 4
+        (self.can_reattest() && self.has_evidence())
+            || is_about_to_end(self.svid(), &self.bundle, self.clock().now())
     }
 
     /// Proven, then stored, then used, so that no crash leaves the agent with an SVID that the server no longer accepts.
@@ -284,6 +283,25 @@ impl Identity {
     }
 }
 
+/// Whether little is left of the SVID's life, or its authority is being withdrawn, which may end it at any moment.
+fn is_about_to_end(svid: &X509Svid, bundle: &Bundle, now: SystemTime) -> bool {
+    let life = svid.not_after().duration_since(svid.not_before()).unwrap_or_default();
+    let left = svid.not_after().duration_since(now).unwrap_or_default();
+    left < life / 4 || !holds(svid, bundle, now)
+}
+
+/// Whether the SVID leads to an authority that is not about to leave the bundle. Once it has left, the server knows the
+/// agent no more, and a token that was used up does not bring it back.
+pub(crate) fn holds(svid: &X509Svid, bundle: &Bundle, now: SystemTime) -> bool {
+    let mut standing = bundle.clone();
+    standing.x509_authorities.retain(|authority| !authority.is_tainted());
+    let at = svid.instant_within(now, CLOCK_SKEW);
+    svid.verify(&BundleSet::from_iter([Arc::new(standing)]), at, Role::Client).is_ok()
+}
+
 pub(crate) fn only(bundle: &Arc<Bundle>) -> BundleSet {
     [Arc::clone(bundle)].into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests;

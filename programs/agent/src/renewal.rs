@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use finial_daemon::{Backoff, Drain, jitter};
-use finial_identity::{Bundle, BundleSet, CLOCK_SKEW, Role, X509Svid};
+use finial_identity::X509Svid;
 use finial_provide::Cache;
 use finial_wire::{AgentDenial, agent_denial, retry_after};
 use tonic::Status;
 
 use crate::evidence::problem;
-use crate::identity::Identity;
+use crate::identity::{Identity, holds};
 use crate::loss::{Loss, Verdict};
 use crate::meters::timed;
 use crate::rebootstrap::Rebootstrap;
@@ -284,15 +284,6 @@ impl Keeper {
             Ok(()) => Ok(()),
         }
     }
-}
-
-/// Whether the SVID leads to an authority that is not about to leave the bundle. Once it has left, the server knows the
-/// agent no more, and a token that was used up does not bring it back.
-fn holds(svid: &X509Svid, bundle: &Bundle, now: SystemTime) -> bool {
-    let mut standing = bundle.clone();
-    standing.x509_authorities.retain(|authority| !authority.is_tainted());
-    let at = svid.instant_within(now, CLOCK_SKEW);
-    svid.verify(&BundleSet::from_iter([Arc::new(standing)]), at, Role::Client).is_ok()
 }
 
 /// How long to wait after a failure: not less than the server has told.
