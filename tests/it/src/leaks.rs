@@ -21,7 +21,10 @@ use tokio::net::{TcpStream, UnixStream};
 const CYCLES: (usize, usize) = (4_000, 1_000_000);
 const CONNECTIONS: (usize, usize) = (300, 15_000);
 /// How often a tenth of them is replaced.
-const ROUNDS: usize = 100;
+const ROUNDS: (usize, usize) = (100, 20);
+/// Streams that are open at a time to an agent, and how many descriptors it may take for each: the socket, and the process
+/// at its other end.
+const STREAMS: (usize, usize) = (100, 2);
 /// One of so many cycles fetches an SVID; the others open HTTP/2 and go.
 const FETCHES: usize = 20;
 /// How many looks are taken on the way, of which the last 80 % count.
@@ -124,9 +127,23 @@ async fn connections_that_come_and_go_leave_nothing_behind() {
     }
     println!("{cycles} cycles in {:.1?}", clock.monotonic() - started);
     looks.assert_flat("an agent's cycles");
+
+    let mut open = Vec::new();
+    for _ in 0..STREAMS.0 {
+        let channel = finial_receive::connect(&Endpoint::Unix(socket.clone().into()));
+        let mut stream = WorkloadClient::new(channel).x509_svids().await.unwrap();
+        assert!(stream.next().await.unwrap().is_ok());
+        open.push(stream);
+    }
+    let held = descriptors_of(agent.id());
+    assert!(
+        held <= rest + STREAMS.0 * STREAMS.1,
+        "{held} descriptors with {} streams, {rest} without",
+        STREAMS.0
+    );
 }
 
-/// Somebody who opens connections to a server, and shows no certificate.
+/// Somebody who opens connections to a server, shows no certificate, and asks something, since the silent are cut off.
 struct Stranger {
     connector: Connector,
     port: u16,
@@ -150,11 +167,13 @@ impl Stranger {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         let secured = self.connector.connect(stream, "localhost".try_into().unwrap()).await.unwrap();
         let opened = http2::handshake(TokioExecutor::new(), TokioIo::new(secured.stream)).await;
-        let (sender, connection) = opened.unwrap();
+        let (mut sender, connection) = opened.unwrap();
         self.tasks.spawn_session("connection", async {
             // Its end is this side's wish.
             let _ = connection.await;
         });
+        let question = hyper::Request::post("https://localhost/nothing").body(Request::new()).unwrap();
+        sender.send_request(question).await.unwrap();
         sender
     }
 
@@ -177,7 +196,7 @@ async fn connections_that_stay_cost_no_more_while_others_come_and_go() {
     assert!(held + 5 >= before + count, "{held} descriptors, {before} before");
     let each = (finial_testkit::memory(server.id()).0 - memory) as f64 / count as f64;
     let mut looks = Looks::new(server.id());
-    for _ in 0..ROUNDS {
+    for _ in 0..at(ROUNDS) {
         open.drain(..count / 10);
         looks.look(held - count / 10, &clock).await;
         let _ = looks.looks.pop();

@@ -17,10 +17,11 @@ use finial_identity::{Bundle, EntryDraft, Selector, SpiffeId, TrustDomain};
 use finial_receive::Endpoint;
 use finial_testkit::{MemoryGroup, Pair, Process, skip};
 use finial_wire::client::{AgentClient, EntryClient, WorkloadClient};
-use finial_wire::{JoinTokenRequest, X509Context};
+use finial_wire::{JoinToken, JoinTokenRequest, X509Context};
 use futures_util::{StreamExt, stream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tonic::Code;
 use tonic::transport::Channel;
 
 /// How many agents: (in `make test`, in `make soak`).
@@ -134,9 +135,7 @@ impl Storm {
 
     /// Joins one agent, whose socket is then `<number>.sock`.
     async fn agent(&self, number: usize, bundle: &Bundle) {
-        let agent_id = Some(self.id("/node"));
-        let request = JoinTokenRequest { ttl: Duration::from_secs(600), token: None, agent_id };
-        let token = AgentClient::new(self.channel("server.sock")).create_join_token(request).await.unwrap();
+        let token = self.token().await;
         let data = self.pair.path(&format!("agent-{number}"));
         let mut config = Config::new(self.trust_domain.clone(), "127.0.0.1", self.relay.port, data);
         config.trust_bundle = TrustBundle::Given(bundle.clone());
@@ -148,6 +147,20 @@ impl Storm {
         self.tasks.spawn("agent", async move {
             app.run(async { drain.requested().await }).await.unwrap();
         });
+    }
+
+    /// A server whose hands are full may say that it stored a token and cannot show it yet: then another one.
+    async fn token(&self) -> JoinToken {
+        let (ttl, agent_id) = (Duration::from_secs(600), Some(self.id("/node")));
+        let request = JoinTokenRequest { ttl, token: None, agent_id };
+        let client = AgentClient::new(self.channel("server.sock"));
+        for _ in 0..10 {
+            match client.create_join_token(request.clone()).await {
+                Err(status) if status.code() == Code::DeadlineExceeded => {}
+                token => return token.unwrap(),
+            }
+        }
+        panic!("the server makes no token");
     }
 
     async fn entry(&self, path: &str, life: Duration) {
