@@ -33,12 +33,28 @@ pub use svid::SvidClient;
 pub use sync::SyncedEntries;
 pub use workload::WorkloadClient;
 
+use std::future::ready;
+use std::mem;
+
+use futures_util::stream::{Stream, StreamExt};
+
 use crate::MAX_LISTED;
 use crate::convert::batch::at_most;
 use crate::error::WireError;
 
 /// How many items of a list are asked for at a time.
 const PAGE: i32 = 500;
+
+/// What a stream says, up to its first error, which is the last item. A message that is no protobuf is told as an error
+/// again and again otherwise, and whoever passes over malformed ones would never come to an end.
+fn until_error<M>(
+    answers: impl Stream<Item = Result<M, tonic::Status>>,
+) -> impl Stream<Item = Result<M, tonic::Status>> {
+    answers.scan(false, |has_failed, answer| {
+        let is_over = mem::replace(has_failed, answer.is_err());
+        ready((!is_over).then_some(answer))
+    })
+}
 
 /// Refuses an answer that has not one item for each item asked for.
 fn same_count<T>(items: Vec<T>, asked: usize) -> Result<Vec<T>, tonic::Status> {

@@ -4,6 +4,7 @@ use futures_util::stream::{BoxStream, StreamExt};
 use tonic::Status;
 use tonic::transport::Channel;
 
+use super::until_error;
 use crate::proto::changes::WatchRequest;
 use crate::proto::changes::changes_client::ChangesClient as Stub;
 
@@ -24,6 +25,6 @@ impl ChangesClient {
     pub async fn watch(&self, known: u64) -> Result<BoxStream<'static, Result<u64, Status>>, Status> {
         let request = WatchRequest { known_revision: known };
         let answers = self.0.clone().watch(request).await?.into_inner();
-        Ok(answers.map(|answer| answer.map(|answer| answer.revision)).boxed())
+        Ok(until_error(answers).map(|answer| answer.map(|answer| answer.revision)).boxed())
     }
 }

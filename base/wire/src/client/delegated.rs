@@ -5,6 +5,7 @@ use futures_util::stream::{BoxStream, StreamExt};
 use tonic::Status;
 use tonic::transport::Channel;
 
+use super::until_error;
 use crate::convert::{delegated as convert, svid};
 use crate::error::WireError;
 use crate::proto::delegated::delegated_identity_client::DelegatedIdentityClient as Stub;
@@ -36,6 +37,7 @@ impl DelegatedIdentityClient {
         let (selectors, pid) = convert::to_workload(workload);
         let request = SubscribeToX509sviDsRequest { selectors, pid };
         let answers = self.0.clone().subscribe_to_x509svi_ds(request).await?.into_inner();
+        let answers = until_error(answers);
         Ok(answers.map(|answer| convert::identities(answer?).map_err(WireError::bad_answer)).boxed())
     }
 
@@ -47,6 +49,7 @@ impl DelegatedIdentityClient {
         let request = SubscribeToX509BundlesRequest {};
         let answers = self.0.clone().subscribe_to_x509_bundles(request).await?.into_inner();
         let read = |certificates| convert::bundles(certificates, Bundle::parse_x509_der);
+        let answers = until_error(answers);
         Ok(answers.map(move |answer| read(answer?.ca_certificates).map_err(WireError::bad_answer)).boxed())
     }
 
@@ -75,6 +78,7 @@ impl DelegatedIdentityClient {
         let request = SubscribeToJwtBundlesRequest {};
         let answers = self.0.clone().subscribe_to_jwt_bundles(request).await?.into_inner();
         let read = |documents| convert::bundles(documents, Bundle::parse_jwks);
+        let answers = until_error(answers);
         Ok(answers.map(move |answer| read(answer?.bundles).map_err(WireError::bad_answer)).boxed())
     }
 }

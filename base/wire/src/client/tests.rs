@@ -1,8 +1,11 @@
-//! Lists that a server would never end.
+//! Lists and streams that a server would never end.
 
-use tonic::Code;
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use super::next_page;
+use futures_util::stream::{self, StreamExt};
+use tonic::{Code, Status};
+
+use super::{next_page, until_error};
 use crate::MAX_LISTED;
 
 #[test]
@@ -28,4 +31,17 @@ fn list_of_more_than_anybody_has_is_given_up() {
         error.message(),
         "the server's answer is malformed: 2000001 items of a list sent; at most 2000000 are allowed, send fewer at a time"
     );
+}
+
+#[tokio::test]
+async fn stream_that_fails_is_over_though_it_would_fail_for_ever() {
+    let mut left = 3;
+    let fails = stream::repeat_with(move || {
+        left -= 1;
+        if left > 0 { Ok(left) } else { Err(Status::internal("failed to decode")) }
+    });
+    let heard: Vec<_> = until_error(fails).take(100).collect().await;
+    assert_eq!(heard.len(), 3);
+    assert_eq!((heard[0].as_ref().unwrap(), heard[1].as_ref().unwrap()), (&2, &1));
+    assert_eq!(heard[2].as_ref().unwrap_err().code(), Code::Internal);
 }

@@ -8,6 +8,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
+use super::until_error;
 use crate::convert::workload as convert;
 use crate::error::WireError;
 use crate::proto::workload::spiffe_workload_api_client::SpiffeWorkloadApiClient as Stub;
@@ -93,11 +94,11 @@ impl WorkloadClient {
     }
 }
 
-fn updates<M: 'static, T: 'static>(
+fn updates<M: Send + 'static, T: 'static>(
     answers: impl Stream<Item = Result<M, Status>> + Send + 'static,
     noun: fn(M) -> Result<T, WireError>,
 ) -> Updates<T> {
-    answers.map(move |answer| noun(answer?).map_err(WireError::bad_answer)).boxed()
+    until_error(answers).map(move |answer| noun(answer?).map_err(WireError::bad_answer)).boxed()
 }
 
 /// Adds the header to each call.
