@@ -28,8 +28,7 @@ peers-systemd: ## services of a booted systemd fetch their SVIDs (as root; 75 s 
 	apt-get update -qq
 	apt-get install -y -qq --no-install-recommends debootstrap systemd-container
 	tests/interop/systemd/install $(abspath $(CARGO_TARGET_DIR)/../peers/systemd)
-	cargo build --locked --quiet --package finial-cli --bin finial
-	cargo build --locked --quiet --package finial --examples
+	cargo build --locked --quiet --package finial-cli --bin finial --example hello
 	cargo test --locked --package finial-interop systemd
 
 lint: ## format, direction of arrows, clippy
