@@ -135,12 +135,7 @@ impl EntryClient {
     pub async fn authorized_entries(&self) -> Result<Vec<Entry>, Status> {
         let request = proto::GetAuthorizedEntriesRequest { output_mask: Some(sync::MASK) };
         let answer = self.0.clone().get_authorized_entries(request).await?.into_inner();
-        answer
-            .entries
-            .iter()
-            .map(convert::entry)
-            .collect::<Result<_, _>>()
-            .map_err(WireError::bad_answer)
+        answer.entries.iter().map(convert::entry).collect::<Result<_, _>>().map_err(WireError::bad_answer)
     }
 
     /// What is new among the entries that the agent that calls may serve. `known` is what it holds: revision number and
