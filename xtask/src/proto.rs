@@ -67,9 +67,11 @@ const SECRET: &[&str] = &[
     ".spire.api.types.WITSVID",
 ];
 
-/// The one message of which base/wire has a type of its own: its entries are not taken apart twice.
-const SYNCED: (&str, &str) =
-    (".spire.api.server.entry.v1.SyncAuthorizedEntriesResponse", "crate::synced_page::SyncedPage");
+/// The messages of which base/wire has types of its own: what they hold thousands of is not taken apart twice.
+const SYNC: [(&str, &str); 2] = [
+    (".spire.api.server.entry.v1.SyncAuthorizedEntriesRequest", "crate::sync_messages::SyncRequest"),
+    (".spire.api.server.entry.v1.SyncAuthorizedEntriesResponse", "crate::sync_messages::SyncedPage"),
+];
 
 /// Files of the generated folder, by name.
 type Files = BTreeMap<String, Vec<u8>>;
@@ -108,12 +110,15 @@ pub(crate) fn check() -> anyhow::Result<()> {
 fn compile() -> anyhow::Result<Files> {
     let scratch = tempfile::tempdir()?;
     let all = [SERVER, WORKLOAD, ADMIN, SECRETS, DETAILS].concat();
-    tonic_prost_build::configure()
+    let mut generator = tonic_prost_build::configure();
+    for (message, ours) in SYNC {
+        generator = generator.extern_path(message, ours);
+    }
+    generator
         .out_dir(scratch.path())
         .btree_map(".")
         .disable_comments(["."])
         .skip_debug(SECRET)
-        .extern_path(SYNCED.0, SYNCED.1)
         .compile_fds(descriptors(&all)?)
         .context("cannot generate Rust code")?;
     let mut files = read(scratch.path())?;

@@ -1,6 +1,7 @@
 //! Registration entries: which selectors, under which parent, get which SPIFFE ID.
 
 use std::{
+    borrow::Borrow,
     collections::BTreeSet,
     fmt,
     ops::Deref,
@@ -53,6 +54,13 @@ impl EntryId {
 
 impl AsRef<str> for EntryId {
     fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// So that a map by ID can be asked by text.
+impl Borrow<str> for EntryId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -99,6 +99,11 @@ impl SpiffeId {
         TrustDomain::of_id(self.text.clone(), self.path_start)
     }
 
+    /// The name of the trust domain the ID belongs to.
+    pub fn trust_domain_name(&self) -> &str {
+        &self.text[SCHEME.len()..self.path_start]
+    }
+
     /// The path with its leading slash, or `""` for the ID of a trust domain.
     pub fn path(&self) -> &str {
         &self.text[self.path_start..]

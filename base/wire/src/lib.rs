@@ -29,7 +29,7 @@ mod proto;
 mod redacted;
 mod retry;
 mod secrets;
-mod synced_page;
+mod sync_messages;
 mod x509_context;
 
 pub use attestation::{AttestationResult, JoinToken, JoinTokenRequest, NodeEvidence};

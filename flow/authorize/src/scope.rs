@@ -25,18 +25,21 @@ pub fn authorized_entries(node: &Node, snapshot: &Snapshot, now: SystemTime) -> 
     let mut parents: Vec<SpiffeId> = found.iter().map(|alias| alias.spiffe_id.clone()).collect();
     parents.push(node.id.clone());
     let mut walked = HashSet::new();
+    let mut is_sorted = true;
     while let Some(parent) = parents.pop() {
         if !walked.insert(parent.clone()) {
             continue;
         }
-        for child in snapshot.entries_by_parent(&parent).filter(live) {
-            if snapshot.is_parent(&child.spiffe_id) {
-                parents.push(child.spiffe_id.clone());
-            }
-            found.push(Arc::clone(child));
-        }
+        // Most agents have all their entries directly below them, and those come in order.
+        is_sorted = found.is_empty();
+        found.extend(snapshot.entries_by_parent(&parent).filter(live).cloned());
+        parents.extend(
+            snapshot.parents_below(&parent).into_iter().filter(live).map(|entry| entry.spiffe_id.clone()),
+        );
     }
-    found.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    if !is_sorted {
+        found.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    }
     found
 }
 

@@ -16,7 +16,7 @@ use crate::{Change, Revision};
 pub struct Snapshot {
     revision: Revision,
     entries: EntrySet,
-    /// Hashed, since every entry is looked for here, and few are parents.
+    /// Hashed, since entries are looked for here of which few are parents.
     by_parent: HashTrieMapSync<SpiffeId, EntrySet>,
     by_spiffe_id: Sorted<BySpiffeId>,
     aliases: Aliases,
@@ -59,10 +59,16 @@ impl Snapshot {
         self.by_parent.get(parent).into_iter().flat_map(EntrySet::iter).map(|ById(entry)| entry)
     }
 
-    /// Whether there are entries directly below `parent`.
-    #[must_use]
-    pub fn is_parent(&self, parent: &SpiffeId) -> bool {
-        self.by_parent.contains_key(parent)
+    /// Those of the entries directly below `parent` that have entries below them in their turn. Costs a look at each of
+    /// them or at each parent there is, whichever are fewer.
+    pub fn parents_below(&self, parent: &SpiffeId) -> Vec<&Arc<Entry>> {
+        let Some(children) = self.by_parent.get(parent) else { return Vec::new() };
+        if children.len() <= self.by_parent.size() {
+            let children = children.iter().map(|ById(entry)| entry);
+            return children.filter(|child| self.by_parent.contains_key(&child.spiffe_id)).collect();
+        }
+        let parents = self.by_parent.keys().flat_map(|id| self.entries_by_spiffe_id(id));
+        parents.filter(|entry| entry.parent_id == *parent).collect()
     }
 
     /// The entries that give `spiffe_id`, by id.

@@ -6,6 +6,7 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use finial_identity::{Entry, EntryId};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -15,10 +16,9 @@ use tonic::{Status, Streaming};
 use crate::convert::batch::at_most;
 use crate::convert::{entry as convert, time};
 use crate::error::WireError;
-use crate::proto::entry::SyncAuthorizedEntriesRequest as Request;
 use crate::proto::entry::entry_client::EntryClient as Stub;
 use crate::proto::types::EntryMask;
-use crate::synced_page::SyncedPage as Page;
+use crate::sync_messages::{SyncRequest as Request, SyncedPage as Page};
 use crate::{MAX_SYNCED_ENTRIES, SYNC_PAGE};
 
 /// What an agent needs to know of an entry.
@@ -63,7 +63,9 @@ pub(super) async fn run(
     let mut progress = Progress::new(known);
     // Either all entries, when they are few, or all revisions.
     read(&mut pages, &mut progress).await?;
-    let mut stale = std::mem::take(&mut progress.stale).into_iter().peekable();
+    let stale = std::mem::take(&mut progress.stale);
+    progress.synced.changed.reserve(stale.len());
+    let mut stale = stale.into_iter().peekable();
     let mut asked = 0;
     loop {
         while asked < AHEAD && stale.peek().is_some() {
@@ -105,14 +107,16 @@ struct Progress<'a> {
     known: &'a HashMap<EntryId, (i64, SystemTime)>,
     synced: SyncedEntries,
     /// The IDs of entries that are to be asked for.
-    stale: Vec<String>,
+    stale: Vec<Bytes>,
+    parent: convert::LastId,
     /// How many revisions and how many entries came, the same one again among them.
     came: (usize, usize),
 }
 
 impl<'a> Progress<'a> {
     fn new(known: &'a HashMap<EntryId, (i64, SystemTime)>) -> Self {
-        Self { known, synced: SyncedEntries::default(), stale: Vec::new(), came: (0, 0) }
+        let synced = SyncedEntries { unchanged: HashSet::with_capacity(known.len()), ..Default::default() };
+        Self { known, synced, stale: Vec::new(), parent: convert::LastId::default(), came: (0, 0) }
     }
 
     /// Takes revisions, and whole entries, of which some may be known.
@@ -121,18 +125,20 @@ impl<'a> Progress<'a> {
         self.came.1 += page.entries.len();
         at_most(MAX_SYNCED_ENTRIES, "authorized entries", self.came.0.max(self.came.1))
             .map_err(WireError::bad_answer)?;
-        for revision in page.entry_revisions {
-            let id = convert::id(&revision.id).map_err(WireError::bad_answer)?;
-            if is_stale(self.known.get(&id), revision.revision_number, revision.created_at) {
-                self.stale.push(revision.id);
-            } else {
-                self.synced.unchanged.insert(id);
+        for bytes in page.entry_revisions {
+            let revision = convert::encoded_revision(&bytes).map_err(WireError::bad_answer)?;
+            match self.known.get_key_value(revision.id) {
+                Some((id, known)) if is_same(*known, revision.number, revision.created_at) => {
+                    self.synced.unchanged.insert(id.clone());
+                }
+                _ => self.stale.push(bytes.slice_ref(revision.id.as_bytes())),
             }
         }
-        for entry in page.entries {
-            let entry = convert::encoded_entry(&entry).map_err(WireError::bad_answer)?;
+        for bytes in page.entries {
+            let entry = convert::encoded_entry(&bytes, &mut self.parent).map_err(WireError::bad_answer)?;
             let created_at = time::seconds(entry.created_at);
-            if is_stale(self.known.get(&entry.id), entry.revision_number, created_at) {
+            let known = self.known.get(&entry.id);
+            if known.is_none_or(|known| !is_same(*known, entry.revision_number, created_at)) {
                 self.synced.changed.push(entry);
             } else {
                 self.synced.unchanged.insert(entry.id);
@@ -142,10 +148,8 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// Whether what is known is not this. An entry that was deleted and made again starts over with its revisions, so the
-/// time of creation counts too; it travels in whole seconds.
-fn is_stale(known: Option<&(i64, SystemTime)>, revision_number: i64, created_at: i64) -> bool {
-    known.is_none_or(|(revision, created)| {
-        *revision != revision_number || time::seconds(*created) != created_at
-    })
+/// Whether what is known is this. An entry that was deleted and made again starts over with its revisions, so the time of
+/// creation counts too; it travels in whole seconds.
+fn is_same((revision, created): (i64, SystemTime), revision_number: i64, created_at: i64) -> bool {
+    revision == revision_number && time::seconds(created) == created_at
 }

@@ -8,7 +8,9 @@ use bytes::{Bytes, BytesMut};
 use finial_identity::{Entry, EntryDraft, EntryId, TrustDomain};
 use tonic::Status;
 
+pub(crate) use self::parts::Revision;
 use self::parts::{Malformed, Parts};
+pub(crate) use super::id::LastId;
 use super::{batch::at_most, filter, id as ids, time};
 use crate::error::WireError;
 use crate::proto::entry as proto;
@@ -43,19 +45,28 @@ pub(crate) fn id(text: &str) -> Result<EntryId, WireError> {
 }
 
 /// An entry to be made, and the ID it is to have, if it is to have a certain one.
-pub(crate) fn draft(entry: &types::Entry) -> Result<(Option<EntryId>, EntryDraft), WireError> {
+pub(crate) fn draft(
+    entry: &types::Entry,
+    parent: &mut LastId,
+) -> Result<(Option<EntryId>, EntryDraft), WireError> {
     let given = if entry.id.is_empty() { None } else { Some(id(&entry.id)?) };
-    Ok((given, content(&Parts::of(entry))?))
+    Ok((given, content(&Parts::of(entry), parent)?))
 }
 
 /// An entry as a server tells of it. Its content is checked like that of a new one.
 pub(crate) fn entry(entry: &types::Entry) -> Result<Entry, WireError> {
-    checked(&Parts::of(entry))
+    checked(&Parts::of(entry), &mut LastId::default())
 }
 
 /// The same, from the bytes of its message.
-pub(crate) fn encoded_entry(bytes: &[u8]) -> Result<Entry, WireError> {
-    checked(&Parts::decode(bytes).map_err(|Malformed| WireError::Malformed("entry"))?)
+pub(crate) fn encoded_entry(bytes: &[u8], parent: &mut LastId) -> Result<Entry, WireError> {
+    let parts = Parts::decode(bytes).map_err(|Malformed| WireError::Malformed("entry"))?;
+    checked(&parts, parent)
+}
+
+/// A revision, from the bytes of its message. Its ID is not checked: it is good for a comparison and a question.
+pub(crate) fn encoded_revision(bytes: &[u8]) -> Result<Revision<'_>, WireError> {
+    Revision::decode(bytes).map_err(|Malformed| WireError::Malformed("entry revision"))
 }
 
 /// The entries, with the fields of the mask, each as the bytes of its message.
@@ -64,29 +75,42 @@ pub(crate) fn encode_entries<'a>(
     mask: Option<types::EntryMask>,
 ) -> Vec<Bytes> {
     let mask = mask.unwrap_or(EVERYTHING);
-    // One allocation for all, if they are as long as most are.
-    let mut buffer = BytesMut::with_capacity(entries.len() * 256);
+    encoded(entries, 256, |entry, buffer| parts::encode(entry, mask, buffer))
+}
+
+/// What tells an agent whether the entries it holds are these, each as the bytes of its message.
+pub(crate) fn encode_revisions<'a>(entries: impl ExactSizeIterator<Item = &'a Arc<Entry>>) -> Vec<Bytes> {
+    encoded(entries, 64, parts::encode_revision)
+}
+
+/// The bytes of each, in one allocation for all, if they are no longer than `usual`.
+fn encoded<'a>(
+    entries: impl ExactSizeIterator<Item = &'a Arc<Entry>>,
+    usual: usize,
+    encode: impl Fn(&Entry, &mut BytesMut),
+) -> Vec<Bytes> {
+    let mut buffer = BytesMut::with_capacity(entries.len() * usual);
     let encode = |entry: &Arc<Entry>| {
-        parts::encode(entry, mask, &mut buffer);
+        encode(entry, &mut buffer);
         buffer.split().freeze()
     };
     entries.map(encode).collect()
 }
 
-fn checked(entry: &Parts<'_>) -> Result<Entry, WireError> {
+fn checked(entry: &Parts<'_>, parent: &mut LastId) -> Result<Entry, WireError> {
     let given = id(entry.id)?;
     let created_at = time::instant("entry's created_at", entry.created_at)?;
-    let draft = content(entry)?;
+    let draft = content(entry, parent)?;
     let trust_domain = draft.spiffe_id.trust_domain();
     let mut checked = Entry::new(draft, given, &trust_domain, created_at).map_err(WireError::Entry)?;
     checked.revision_number = entry.revision_number;
     Ok(checked)
 }
 
-fn content(entry: &Parts<'_>) -> Result<EntryDraft, WireError> {
+fn content(entry: &Parts<'_>, parent: &mut LastId) -> Result<EntryDraft, WireError> {
     Ok(EntryDraft {
         spiffe_id: ids::spiffe_id_of("entry's spiffe_id", entry.spiffe_id)?,
-        parent_id: ids::spiffe_id_of("entry's parent_id", entry.parent_id)?,
+        parent_id: parent.or_next("entry's parent_id", entry.parent_id)?,
         selectors: ids::selectors_of(&entry.selectors)?,
         x509_svid_ttl: time::ttl("x509_svid_ttl", entry.x509_svid_ttl)?,
         jwt_svid_ttl: time::ttl("jwt_svid_ttl", entry.jwt_svid_ttl)?,
@@ -250,15 +274,6 @@ pub(crate) fn to_update(id: &EntryId, update: EntryUpdate) -> (types::Entry, typ
         created_at: 0,
     };
     (entry, mask)
-}
-
-/// What tells an agent whether the entry it holds is this one.
-pub(crate) fn revision(entry: &Entry) -> proto::EntryRevision {
-    proto::EntryRevision {
-        id: entry.id.as_str().to_owned(),
-        revision_number: entry.revision_number,
-        created_at: time::seconds(entry.created_at),
-    }
 }
 
 /// Upstream has the same filter twice, under two names.

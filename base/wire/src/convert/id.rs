@@ -19,6 +19,28 @@ pub(crate) fn spiffe_id_of(field: &'static str, id: Option<(&str, &str)>) -> Res
     SpiffeId::from_name_and_path(trust_domain, path).map_err(|source| WireError::SpiffeId { field, source })
 }
 
+/// The SPIFFE ID that was read last, lent to the next that is the same: entries that travel together mostly have one parent.
+#[derive(Debug, Default)]
+pub(crate) struct LastId(Option<SpiffeId>);
+
+impl LastId {
+    /// [`spiffe_id_of`] these parts.
+    pub(crate) fn or_next(
+        &mut self,
+        field: &'static str,
+        id: Option<(&str, &str)>,
+    ) -> Result<SpiffeId, WireError> {
+        if let Some(last) = &self.0
+            && id == Some((last.trust_domain_name(), last.path()))
+        {
+            return Ok(last.clone());
+        }
+        let next = spiffe_id_of(field, id)?;
+        self.0 = Some(next.clone());
+        Ok(next)
+    }
+}
+
 /// A SPIFFE ID in two parts, if it is there.
 pub(crate) fn optional_spiffe_id(
     field: &'static str,
@@ -29,7 +51,7 @@ pub(crate) fn optional_spiffe_id(
 
 /// The two parts of a SPIFFE ID.
 pub(crate) fn to_spiffe_id(id: &SpiffeId) -> types::Spiffeid {
-    types::Spiffeid { trust_domain: id.trust_domain().name().to_owned(), path: id.path().to_owned() }
+    types::Spiffeid { trust_domain: id.trust_domain_name().to_owned(), path: id.path().to_owned() }
 }
 
 /// A trust domain by name, or by ID as some callers have it.
@@ -48,7 +70,11 @@ pub(crate) fn selectors(selectors: Vec<types::Selector>) -> Result<SelectorSet, 
 pub(crate) fn selectors_of(selectors: &[(&str, &str)]) -> Result<SelectorSet, WireError> {
     at_most(MAX_SELECTORS, "selectors", selectors.len())?;
     selectors.iter().try_for_each(|(kind, value)| fits(kind, value))?;
-    selectors.iter().map(|(kind, value)| selector(kind, value)).collect()
+    let mut checked = Vec::with_capacity(selectors.len());
+    for (kind, value) in selectors {
+        checked.push(selector(kind, value)?);
+    }
+    Ok(checked.into_iter().collect())
 }
 
 fn fits(kind: &str, value: &str) -> Result<(), WireError> {

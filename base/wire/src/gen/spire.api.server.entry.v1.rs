@@ -163,13 +163,6 @@ pub struct GetAuthorizedEntriesResponse {
     pub entries: ::prost::alloc::vec::Vec<super::super::super::types::Entry>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SyncAuthorizedEntriesRequest {
-    #[prost(message, optional, tag = "1")]
-    pub output_mask: ::core::option::Option<super::super::super::types::EntryMask>,
-    #[prost(string, repeated, tag = "2")]
-    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EntryRevision {
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
@@ -464,10 +457,10 @@ pub mod entry_client {
         pub async fn sync_authorized_entries(
             &mut self,
             request: impl tonic::IntoStreamingRequest<
-                Message = super::SyncAuthorizedEntriesRequest,
+                Message = crate::sync_messages::SyncRequest,
             >,
         ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<crate::synced_page::SyncedPage>>,
+            tonic::Response<tonic::codec::Streaming<crate::sync_messages::SyncedPage>>,
             tonic::Status,
         > {
             self.inner
@@ -558,15 +551,16 @@ pub mod entry_server {
         >;
         /// Server streaming response type for the SyncAuthorizedEntries method.
         type SyncAuthorizedEntriesStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<crate::synced_page::SyncedPage, tonic::Status>,
+                Item = std::result::Result<
+                    crate::sync_messages::SyncedPage,
+                    tonic::Status,
+                >,
             >
             + std::marker::Send
             + 'static;
         async fn sync_authorized_entries(
             &self,
-            request: tonic::Request<
-                tonic::Streaming<super::SyncAuthorizedEntriesRequest>,
-            >,
+            request: tonic::Request<tonic::Streaming<crate::sync_messages::SyncRequest>>,
         ) -> std::result::Result<
             tonic::Response<Self::SyncAuthorizedEntriesStream>,
             tonic::Status,
@@ -964,10 +958,9 @@ pub mod entry_server {
                     struct SyncAuthorizedEntriesSvc<T: Entry>(pub Arc<T>);
                     impl<
                         T: Entry,
-                    > tonic::server::StreamingService<
-                        super::SyncAuthorizedEntriesRequest,
-                    > for SyncAuthorizedEntriesSvc<T> {
-                        type Response = crate::synced_page::SyncedPage;
+                    > tonic::server::StreamingService<crate::sync_messages::SyncRequest>
+                    for SyncAuthorizedEntriesSvc<T> {
+                        type Response = crate::sync_messages::SyncedPage;
                         type ResponseStream = T::SyncAuthorizedEntriesStream;
                         type Future = BoxFuture<
                             tonic::Response<Self::ResponseStream>,
@@ -976,7 +969,7 @@ pub mod entry_server {
                         fn call(
                             &mut self,
                             request: tonic::Request<
-                                tonic::Streaming<super::SyncAuthorizedEntriesRequest>,
+                                tonic::Streaming<crate::sync_messages::SyncRequest>,
                             >,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);

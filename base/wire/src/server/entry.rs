@@ -16,7 +16,7 @@ use crate::error::WireError;
 use crate::proto::entry as proto;
 use crate::proto::entry::entry_server;
 use crate::proto::types;
-use crate::synced_page::SyncedPage;
+use crate::sync_messages::{SyncRequest, SyncedPage};
 use crate::{EntryFilter, EntryUpdate, MAX_REQUEST_BYTES, Page, Paged};
 
 /// What a server does with entries.
@@ -86,8 +86,9 @@ impl Adapter {
     async fn create(&self, ctx: &Extensions, entries: Vec<types::Entry>) -> Vec<Result<Created, Status>> {
         let mut refusals = Vec::with_capacity(entries.len());
         let mut drafts = Vec::with_capacity(entries.len());
+        let mut parent = convert::LastId::default();
         for entry in entries {
-            match convert::draft(&entry) {
+            match convert::draft(&entry, &mut parent) {
                 Ok(draft) => {
                     drafts.push(draft);
                     refusals.push(None);
@@ -221,7 +222,7 @@ impl entry_server::Entry for Adapter {
 
     async fn sync_authorized_entries(
         &self,
-        request: Request<Streaming<proto::SyncAuthorizedEntriesRequest>>,
+        request: Request<Streaming<SyncRequest>>,
     ) -> Result<Response<Self::SyncAuthorizedEntriesStream>, Status> {
         let (ctx, mut requests) = split(request);
         // Both as early as possible, so that a refusal is the answer to the call itself.

@@ -11,12 +11,11 @@ use tonic::{Status, Streaming};
 
 use super::EntryApi;
 use crate::SYNC_PAGE;
-use crate::convert::entry::{encode_entries, revision};
+use crate::convert::entry::{encode_entries, encode_revisions};
 use crate::error::WireError;
 use crate::limits::{MAX_SYNC, MAX_SYNC_PAUSE};
-use crate::proto::entry::SyncAuthorizedEntriesRequest as Request;
 use crate::proto::types::EntryMask;
-use crate::synced_page::SyncedPage as Page;
+use crate::sync_messages::{SyncRequest as Request, SyncedPage as Page};
 
 /// The output mask of the first request.
 pub(super) fn first_mask(request: Option<Request>) -> Result<Option<EntryMask>, Status> {
@@ -101,19 +100,19 @@ enum Sending {
 
 impl Exchange {
     /// Where the entry with this id is. Most agents ask in our order, so `guess` is looked at first.
-    fn place(&self, id: &str, guess: usize) -> Option<usize> {
-        let is_it = |entry: &Arc<Entry>| entry.id.as_str() == id;
+    fn place(&self, id: &[u8], guess: usize) -> Option<usize> {
+        let is_it = |entry: &Arc<Entry>| entry.id.as_str().as_bytes() == id;
         if self.entries.get(guess).is_some_and(is_it) {
             return Some(guess);
         }
-        self.entries.binary_search_by(|entry| entry.id.as_str().cmp(id)).ok()
+        self.entries.binary_search_by(|entry| entry.id.as_str().as_bytes().cmp(id)).ok()
     }
 
     async fn next_page(&mut self) -> Result<Option<Page>, Status> {
         match &mut self.sending {
             Sending::Revisions { sent } => {
                 let end = (*sent + SYNC_PAGE).min(self.entries.len());
-                let entry_revisions = self.entries[*sent..end].iter().map(|entry| revision(entry)).collect();
+                let entry_revisions = encode_revisions(self.entries[*sent..end].iter());
                 let more = end < self.entries.len();
                 self.sending = if more { Sending::Revisions { sent: end } } else { Sending::Nothing };
                 Ok(Some(Page { entry_revisions, more, ..Page::default() }))

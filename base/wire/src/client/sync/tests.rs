@@ -13,7 +13,11 @@ use crate::convert::entry as convert;
 use crate::harness::entry;
 
 fn revisions() -> Page {
-    Page { entry_revisions: vec![convert::revision(&entry(1)); 500], more: true, ..Page::default() }
+    Page {
+        entry_revisions: vec![convert::encode_revisions([Arc::new(entry(1))].iter()).remove(0); 500],
+        more: true,
+        ..Page::default()
+    }
 }
 
 fn entries() -> Page {

@@ -1,5 +1,5 @@
-//! What a message says of an entry, borrowed from the message or from its bytes, and an entry as such bytes. Thousands travel
-//! in one synchronisation: there a message in between would cost more than all the rest.
+//! What a message says of an entry, borrowed from the message or from its bytes, and an entry as such bytes; its revision
+//! too. Thousands travel in one synchronisation: there a message in between would cost more than all the rest.
 
 #[cfg(test)]
 mod tests;
@@ -104,6 +104,34 @@ impl<'a> Parts<'a> {
             Ok(())
         })?;
         Ok(parts)
+    }
+}
+
+/// What tells an agent whether the entry it holds is the server's.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Revision<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) number: i64,
+    pub(crate) created_at: i64,
+}
+
+impl<'a> Revision<'a> {
+    /// The fields of an encoded `EntryRevision`.
+    ///
+    /// # Errors
+    /// When the bytes are no such message.
+    pub(super) fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let mut revision = Self::default();
+        for_each_field(bytes, |tag, field| {
+            match tag {
+                1 => revision.id = field.text()?,
+                2 => revision.number = field.number()? as i64,
+                3 => revision.created_at = field.number()? as i64,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(revision)
     }
 }
 
@@ -224,9 +252,15 @@ pub(super) fn encode(entry: &Entry, mask: types::EntryMask, out: &mut BytesMut) 
     }
 }
 
+/// Appends what tells an agent whether the entry it holds is this one, as the bytes of an `EntryRevision`.
+pub(super) fn encode_revision(entry: &Entry, out: &mut BytesMut) {
+    text(1, entry.id.as_str(), out);
+    number(2, entry.revision_number, out);
+    number(3, time::seconds(entry.created_at), out);
+}
+
 fn spiffe_id(tag: u32, id: &SpiffeId, out: &mut BytesMut) {
-    let trust_domain = id.trust_domain();
-    pair(tag, (trust_domain.name(), id.path()), out);
+    pair(tag, (id.trust_domain_name(), id.path()), out);
 }
 
 fn selector(selector: &Selector, out: &mut BytesMut) {

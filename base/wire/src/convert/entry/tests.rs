@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use finial_identity::{EntryDraft, EntryId, TrustDomain};
+use prost::Message;
 
 use super::{
-    EVERYTHING, draft, entry, id, list_filter, revision, to_draft, to_entry, to_list_filter, to_update,
-    update,
+    EVERYTHING, LastId, Revision, draft, encode_revisions, encoded_revision, entry, id, list_filter, proto,
+    to_draft, to_entry, to_list_filter, to_update, update,
 };
 use crate::harness::{agent_id, entry as nth, full_entry, id as spiffe_id, noon, selector};
 use crate::proto::types;
@@ -28,10 +30,10 @@ fn entries_survive_the_wire() {
 #[test]
 fn drafts_survive_the_wire() {
     let given = full_entry();
-    let (none, same) = draft(&to_draft(None, &given)).unwrap();
+    let (none, same) = draft(&to_draft(None, &given), &mut LastId::default()).unwrap();
     assert_eq!((none, &same), (None, &*given));
     let id = EntryId::new("mine").unwrap();
-    assert_eq!(draft(&to_draft(Some(&id), &same)).unwrap().0, Some(id));
+    assert_eq!(draft(&to_draft(Some(&id), &same), &mut LastId::default()).unwrap().0, Some(id));
 }
 
 #[test]
@@ -93,7 +95,7 @@ fn broken() -> Vec<(types::Entry, &'static str)> {
 #[test]
 fn malformed_drafts_are_refused_by_name() {
     for (entry, problem) in broken() {
-        assert_eq!(draft(&entry).expect_err(problem).to_string(), problem);
+        assert_eq!(draft(&entry, &mut LastId::default()).expect_err(problem).to_string(), problem);
     }
 }
 
@@ -166,8 +168,26 @@ fn updates_survive_the_wire() {
 fn revision_tells_creation_in_seconds() {
     let mut entry = full_entry();
     entry.created_at = noon() + Duration::from_millis(1);
-    let revision = revision(&entry);
-    assert_eq!((revision.revision_number, revision.created_at), (7, 1_800_000_000));
+    let encoded = encode_revisions([Arc::new(entry.clone())].iter()).remove(0);
+    let id = entry.id.as_str();
+    let revision = proto::EntryRevision { id: id.to_owned(), revision_number: 7, created_at: 1_800_000_000 };
+    assert_eq!(proto::EntryRevision::decode(encoded.clone()).unwrap(), revision);
+    assert_eq!(encoded, revision.encode_to_vec());
+    assert_eq!(encoded_revision(&encoded).unwrap(), Revision { id, number: 7, created_at: 1_800_000_000 });
+    assert!(encoded_revision(b"\x0a\x02a").is_err());
+}
+
+#[test]
+fn a_parent_is_lent_to_the_next_entry_that_has_the_same_and_to_no_other() {
+    let mut parent = LastId::default();
+    for (name, path) in
+        [("a.test", "/x"), ("a.test", "/x"), ("b.test", "/x"), ("b.test", "/y"), ("b.test", "")]
+    {
+        let id = parent.or_next("id", Some((name, path))).unwrap();
+        assert_eq!(id.as_str(), format!("spiffe://{name}{path}"));
+    }
+    assert!(parent.or_next("id", None).is_err());
+    assert!(parent.or_next("id", Some(("b.test", "/"))).is_err());
 }
 
 #[test]

@@ -15,10 +15,9 @@ use super::{Fake, entry_service};
 use crate::client::EntryClient;
 use crate::harness::{entry, full_entry, served};
 use crate::limits::{MAX_SYNC, MAX_SYNC_PAUSE};
-use crate::proto::entry as proto;
 use crate::proto::entry::entry_client::EntryClient as Stub;
 use crate::proto::types;
-use crate::synced_page::SyncedPage;
+use crate::sync_messages::{SyncRequest, SyncedPage};
 
 type Known = HashMap<EntryId, (i64, SystemTime)>;
 
@@ -88,15 +87,12 @@ async fn agent_gets_the_fields_it_needs() {
 
 /// A conversation message by message.
 struct Conversation {
-    requests: mpsc::Sender<proto::SyncAuthorizedEntriesRequest>,
+    requests: mpsc::Sender<SyncRequest>,
     pages: tonic::Streaming<SyncedPage>,
 }
 
 impl Conversation {
-    async fn begin(
-        channel: Channel,
-        first: proto::SyncAuthorizedEntriesRequest,
-    ) -> Result<Self, tonic::Status> {
+    async fn begin(channel: Channel, first: SyncRequest) -> Result<Self, tonic::Status> {
         let (requests, outgoing) = mpsc::channel(4);
         requests.send(first).await.unwrap();
         let pages =
@@ -105,8 +101,8 @@ impl Conversation {
     }
 
     async fn ask(&self, ids: impl IntoIterator<Item = String>) {
-        let ids = ids.into_iter().collect();
-        self.requests.send(proto::SyncAuthorizedEntriesRequest { output_mask: None, ids }).await.unwrap();
+        let ids = ids.into_iter().map(Bytes::from).collect();
+        self.requests.send(SyncRequest { output_mask: None, ids }).await.unwrap();
     }
 
     /// Revisions, entries, and whether more follow.
@@ -164,8 +160,8 @@ async fn many_entries_come_as_revisions_and_then_as_asked() {
 async fn first_request_must_ask_for_revisions_and_name_no_entry() {
     served(entry_service(Fake::with((0..501).map(entry))), async |channel| {
         let mask = types::EntryMask { spiffe_id: true, ..Default::default() };
-        let masked = proto::SyncAuthorizedEntriesRequest { output_mask: Some(mask), ids: Vec::new() };
-        let named = proto::SyncAuthorizedEntriesRequest { output_mask: None, ids: vec![name(1)] };
+        let masked = SyncRequest { output_mask: Some(mask), ids: Vec::new() };
+        let named = SyncRequest { output_mask: None, ids: vec![name(1).into()] };
         for (request, problem) in [
             (masked, "revision number cannot be masked"),
             (named, "specifying IDs on initial request is not supported"),
@@ -181,7 +177,7 @@ async fn first_request_must_ask_for_revisions_and_name_no_entry() {
 async fn mask_holds_for_the_whole_conversation() {
     served(entry_service(Fake::with((0..501).map(entry))), async |channel| {
         let mask = types::EntryMask { revision_number: true, hint: true, ..Default::default() };
-        let first = proto::SyncAuthorizedEntriesRequest { output_mask: Some(mask), ids: Vec::new() };
+        let first = SyncRequest { output_mask: Some(mask), ids: Vec::new() };
         let mut talk = Conversation::begin(channel, first).await.unwrap();
         assert_eq!(talk.page().await, (500, 0, true));
         assert_eq!(talk.page().await, (1, 0, false));
