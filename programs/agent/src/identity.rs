@@ -50,6 +50,18 @@ pub(crate) struct Identity {
     channels: watch::Sender<Channel>,
     /// Whether what is to be stored is not yet.
     is_unsaved: bool,
+    /// What the server gave last and the disk did not take. The server goes by the SVID before until it sees this one.
+    spare: Option<Next>,
+}
+
+/// An SVID that is not in use yet, and what goes with it.
+#[derive(Debug)]
+struct Next {
+    credential: X509Credential,
+    bundle: Arc<Bundle>,
+    can_reattest: bool,
+    /// Whether the next start finds its key.
+    has_kept_key: bool,
 }
 
 impl Home {
@@ -81,7 +93,7 @@ impl Identity {
     ) -> anyhow::Result<Self> {
         home.writer.publish(vec![credential.clone()], only(&bundle))?;
         let channels = watch::Sender::new(home.dialer.channel());
-        Ok(Self { home, credential, bundle, channels, is_unsaved: false })
+        Ok(Self { home, credential, bundle, channels, is_unsaved: false, spare: None })
     }
 
     pub(crate) fn id(&self) -> &SpiffeId {
@@ -154,16 +166,33 @@ impl Identity {
     /// # Errors
     /// The server's refusal as a [`Status`] in the chain, or what went wrong here. The SVID in use stays in use.
     pub(crate) async fn renew(&mut self) -> anyhow::Result<()> {
-        if self.home.stored.can_reattest && self.has_evidence() {
+        if self.can_reattest() && self.has_evidence() {
             return self.reattest().await;
         }
-        let key = self.next_key().await?;
+        let spare = self.spare.take();
+        let next = match spare.map(|spare| Next { bundle: Arc::clone(&self.bundle), ..spare }) {
+            // Its key is in the one slot that there is for the next.
+            Some(spare) if spare.has_kept_key => spare,
+            spare => match self.ask_for_next().await {
+                Ok(next) => next,
+                Err(error) => spare.ok_or(error)?,
+            },
+        };
+        self.replace(next).await
+    }
+
+    async fn ask_for_next(&self) -> anyhow::Result<Next> {
+        let (key, has_kept_key) = self.next_key().await?;
         let request = CertificateRequest::create(&key, None)?;
         let client = AgentClient::new(self.channels.borrow().clone());
         let svid = answer(self.clock(), client.renew_agent(request)).await?;
         anyhow::ensure!(svid.id() == self.id(), "the server renewed {} as {}", self.id(), svid.id());
-        let next = X509Credential::new(svid, key, String::new())?;
-        self.replace(next, Arc::clone(&self.bundle), self.home.stored.can_reattest).await
+        Ok(Next {
+            credential: X509Credential::new(svid, key, String::new())?,
+            bundle: Arc::clone(&self.bundle),
+            can_reattest: self.can_reattest(),
+            has_kept_key,
+        })
     }
 
     /// Attests again. The ID may be another one afterwards: a certificate that was renewed may make another agent.
@@ -171,7 +200,7 @@ impl Identity {
     /// # Errors
     /// As [`renew`](Self::renew), or why the node has nothing to show.
     pub(crate) async fn reattest(&mut self) -> anyhow::Result<()> {
-        let key = self.next_key().await?;
+        let (key, has_kept_key) = self.next_key().await?;
         let (trust_domain, clock) = (self.id().trust_domain(), self.home.clock.clone());
         let channel = self.channels.borrow().clone();
         let evidence = self.home.evidence.as_deref_mut().context("this node has nothing to attest with")?;
@@ -180,55 +209,62 @@ impl Identity {
         let bundle = answer(&clock, BundleClient::new(channel).bundle()).await.ok();
         let bundle = bundle.filter(|bundle| bundle.trust_domain == trust_domain && *bundle != *self.bundle);
         let bundle = bundle.map_or_else(|| Arc::clone(&self.bundle), Arc::new);
-        self.replace(shown.credential, bundle, shown.can_reattest).await?;
+        let (credential, can_reattest) = (shown.credential, shown.can_reattest);
+        self.replace(Next { credential, bundle, can_reattest, has_kept_key }).await?;
         if let Err(status) = self.post_status().await {
             tracing::warn!(error = problem(&status), "the server did not take note of the agent's version");
         }
         Ok(())
     }
 
-    async fn next_key(&self) -> anyhow::Result<PrivateKey> {
+    /// A key, and whether the next start finds it.
+    async fn next_key(&self) -> anyhow::Result<(PrivateKey, bool)> {
         let in_use = Some(self.svid().public_key());
-        if self.can_do_without_disk() {
+        if self.can_do_without_disk() || self.is_being_withdrawn() {
             return self.home.keys.next_or_passing(in_use).await;
         }
-        self.home.keys.next(in_use).await
+        Ok((self.home.keys.next(in_use).await?, true))
     }
 
-    /// Whether what is on the disk counts for little: the node can attest again, or the SVID there is about to end, with its
-    /// life or with its authority, and with it an identity that a token brought.
+    /// Whether what is on the disk counts for little: the node can attest again, or the SVID there is about to end, and with
+    /// it an identity that a token brought.
     fn can_do_without_disk(&self) -> bool {
-        (self.can_reattest() && self.has_evidence())
-            || is_about_to_end(self.svid(), &self.bundle, self.clock().now())
+        (self.can_reattest() && self.has_evidence()) || has_little_left(self.svid(), self.clock().now())
+    }
+
+    /// Whether the SVID may end at any moment with its authority.
+    fn is_being_withdrawn(&self) -> bool {
+        !holds(self.svid(), &self.bundle, self.clock().now())
     }
 
     /// Proven, then stored, then used, so that no crash leaves the agent with an SVID that the server no longer accepts.
-    async fn replace(
-        &mut self,
-        next: X509Credential,
-        bundle: Arc<Bundle>,
-        can_reattest: bool,
-    ) -> anyhow::Result<()> {
-        self.home.prove(&next, &bundle).context("the new SVID is not used")?;
+    /// What the disk does not take is used when that is no loss; else it is spared until the disk does, or until the
+    /// server no longer accepts the one before.
+    async fn replace(&mut self, next: Next) -> anyhow::Result<()> {
+        self.home.prove(&next.credential, &next.bundle).context("the new SVID is not used")?;
         let mut stored = self.home.stored.clone();
-        stored.svid = Some(next.svid().clone());
-        stored.bundle = Some(Bundle::clone(&bundle));
-        stored.can_reattest = can_reattest;
-        let saved = self.home.storage.save(&stored).await;
-        self.is_unsaved = saved.is_err();
-        match saved {
-            Err(error) if self.can_do_without_disk() => {
-                let error: &(dyn std::error::Error + 'static) = &error;
-                tracing::error!(
-                    error,
-                    "the agent's new SVID is in use, and not stored: a restart would lose it"
-                );
-            }
-            saved => saved.context("the new SVID is not used")?,
+        stored.bundle = Some(Bundle::clone(&next.bundle));
+        let mut saved = Err(io::Error::other("its key is held in memory only"));
+        if next.has_kept_key {
+            stored.svid = Some(next.credential.svid().clone());
+            stored.can_reattest = next.can_reattest;
+            saved = self.home.storage.save(&stored).await;
         }
+        let is_saved = saved.is_ok();
+        if let Err(error) = saved {
+            let is_needed = self.can_do_without_disk()
+                || (self.is_being_withdrawn() && self.post_status().await.is_err());
+            if !is_needed {
+                self.spare = Some(next);
+                return Err(error).context("the new SVID is not used until it is stored");
+            }
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::error!(error, "the agent's new SVID is in use, and not stored: a restart would lose it");
+        }
+        self.is_unsaved = !is_saved;
         self.home.stored = stored;
-        self.home.writer.publish(vec![next.clone()], only(&bundle))?;
-        (self.credential, self.bundle) = (next, bundle);
+        self.home.writer.publish(vec![next.credential.clone()], only(&next.bundle))?;
+        (self.credential, self.bundle) = (next.credential, next.bundle);
         self.channels.send_replace(self.home.dialer.channel());
         Ok(())
     }
@@ -283,11 +319,11 @@ impl Identity {
     }
 }
 
-/// Whether little is left of the SVID's life, or its authority is being withdrawn, which may end it at any moment.
-fn is_about_to_end(svid: &X509Svid, bundle: &Bundle, now: SystemTime) -> bool {
+/// Whether the SVID is in the last quarter of its life.
+fn has_little_left(svid: &X509Svid, now: SystemTime) -> bool {
     let life = svid.not_after().duration_since(svid.not_before()).unwrap_or_default();
     let left = svid.not_after().duration_since(now).unwrap_or_default();
-    left < life / 4 || !holds(svid, bundle, now)
+    left < life / 4
 }
 
 /// Whether the SVID leads to an authority that is not about to leave the bundle. Once it has left, the server knows the

@@ -49,15 +49,20 @@ impl AgentKeys {
         Ok(None)
     }
 
-    /// As [`next`](Self::next), or, when the disk does not take it, a key that the next start will not find.
-    pub(crate) async fn next_or_passing(&self, in_use: Option<&PublicKey>) -> anyhow::Result<PrivateKey> {
+    /// As [`next`](Self::next), or, when the disk does not take it, a key that the next start will not find; and which of
+    /// the two.
+    pub(crate) async fn next_or_passing(
+        &self,
+        in_use: Option<&PublicKey>,
+    ) -> anyhow::Result<(PrivateKey, bool)> {
         let error = match self.next(in_use).await {
+            Ok(key) => return Ok((key, true)),
             Err(error) => error,
-            key => return key,
         };
         let error: &(dyn std::error::Error + 'static) = error.as_ref();
         tracing::error!(error, "the agent's new key is held in memory only: a restart would lose it");
-        PrivateKey::generate(KeyKind::EcP256).context("the agent's new key cannot be made")
+        let key = PrivateKey::generate(KeyKind::EcP256).context("the agent's new key cannot be made")?;
+        Ok((key, false))
     }
 
     /// A new key, in the slot that does not hold the key of the SVID in use.

@@ -157,3 +157,8 @@ fn a_server_that_meets_a_fault_at_any_write_keeps_every_promise() {
 fn an_agent_that_meets_a_fault_at_any_write_keeps_its_identity_or_regains_it() {
     sweep("agent", agent::tell);
 }
+
+#[tokio::test]
+async fn an_agent_whose_disk_takes_nothing_outlives_its_authority() {
+    agent::outlive_the_authority_without_a_disk().await.unwrap();
+}

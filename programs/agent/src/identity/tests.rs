@@ -4,16 +4,17 @@
 use finial_identity::Bundle;
 use finial_receive::testing::{Authority, SVID_TTL, start};
 
-use super::is_about_to_end;
+use super::{has_little_left, holds};
 
 #[test]
 fn an_svid_is_about_to_end_in_the_last_quarter_of_its_life_or_with_its_authority() {
     let (authority, next) = (Authority::new("example.org"), Authority::new("example.org"));
     let svid = authority.credential("spiffe://example.org/spire/agent/join_token/t").svid().clone();
     let mut bundle = Bundle::clone(&authority.bundle_with(&[&next]));
-    assert!(!is_about_to_end(&svid, &bundle, start()));
-    assert!(is_about_to_end(&svid, &bundle, start() + SVID_TTL.mul_f64(0.8)));
+    assert!(!has_little_left(&svid, start()));
+    assert!(has_little_left(&svid, start() + SVID_TTL.mul_f64(0.8)));
+    assert!(holds(&svid, &bundle, start()));
     let tainted = bundle.x509_authorities.remove(0).tainted(true);
     bundle.x509_authorities.push(tainted);
-    assert!(is_about_to_end(&svid, &bundle, start()));
+    assert!(!holds(&svid, &bundle, start()));
 }

@@ -10,7 +10,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use finial_daemon::Clock;
 use finial_identity::{BundleSet, EntryDraft, Role, Selector, SpiffeId, TrustDomain, X509Svid};
 use finial_receive::Endpoint;
-use finial_testkit::{Faults, Pair, Process};
+use finial_testkit::{Fault, Faults, Pair, Process};
 use finial_wire::client::{AgentClient, BundleClient, EntryClient, LocalAuthorityClient, WorkloadClient};
 use finial_wire::{AgentFilter, JoinTokenRequest};
 use futures_util::StreamExt;
@@ -37,14 +37,8 @@ struct Story {
 
 /// Tells it once. Gives how many calls there were, and the first one that met the fault.
 pub(super) async fn tell(injection: Injection) -> anyhow::Result<(u64, String)> {
-    let mut story = Story {
-        injection,
-        pair: Pair::new(),
-        clock: Clock::system(),
-        trust_domain: TrustDomain::parse("example.org").unwrap(),
-        has_certificate: injection.at.is_multiple_of(2),
-        has_served: false,
-    };
+    let mut story = Story::new(injection);
+    story.has_certificate = injection.at.is_multiple_of(2);
     let faults = Faults::new(story.pair.path("agent"), injection.fault, injection.calls());
     let mut server = story.start_server().await?;
     let told = async {
@@ -59,7 +53,57 @@ pub(super) async fn tell(injection: Injection) -> anyhow::Result<(u64, String)> 
     Ok((faults.count(), faults.struck()))
 }
 
+/// The disk of an agent of a join token takes nothing from the moment on that it serves; then its authority goes. Until then
+/// the SVID on the disk counts, which a restart finds, and from then on the one that the disk did not take.
+pub(super) async fn outlive_the_authority_without_a_disk() -> anyhow::Result<()> {
+    let healthy = Story::new(Injection::NONE);
+    let server = healthy.start_server().await?;
+    let calls = Faults::new(healthy.pair.path("agent"), Fault::Broken, 0..=0);
+    let mut agent = healthy.start(healthy.token().await?.as_deref(), Some(&calls));
+    ensure!(healthy.hears(&mut agent, "/web").await?, "{}", agent.log());
+    let joined = calls.count();
+    drop((agent, server));
+
+    let story = Story::new(Injection::NONE);
+    let mut server = story.start_server().await?;
+    let faults = Faults::new(story.pair.path("agent"), Fault::Broken, joined + 1..=u64::MAX);
+    let mut agent = story.start(story.token().await?.as_deref(), Some(&faults));
+    ensure!(story.hears(&mut agent, "/web").await?, "{}", agent.log());
+    let authorities = LocalAuthorityClient::new(story.server());
+    let old = authorities.x509_authorities().await?.active.context("none is active")?.id;
+    let before = story.serial_number().await?;
+    let prepared = authorities.prepare_x509().await?.id;
+    authorities.activate_x509(&prepared).await?;
+    authorities.taint_x509(&old).await?;
+    let is_told = async {
+        while !agent.log().contains("the new SVID is not used until it is stored") {
+            story.clock.sleep(PAUSE).await;
+        }
+    };
+    ensure!(story.clock.timeout(PATIENCE, is_told).await.is_ok(), "{}", agent.log());
+    ensure!(!faults.struck().is_empty(), "no fault has struck");
+    ensure!(story.serial_number().await? == before, "the SVID on the disk counts no more:\n{}", agent.log());
+
+    authorities.revoke_x509(&old).await?;
+    story.entry("/second").await?;
+    ensure!(story.hears(&mut agent, "/second").await?, "it did not outlive its authority:\n{}", agent.log());
+    ensure!(agent.log().contains("in use, and not stored: a restart would lose it"), "{}", agent.log());
+    story.end(agent).await?;
+    stop(&mut server, &story.clock).await
+}
+
 impl Story {
+    fn new(injection: Injection) -> Self {
+        Self {
+            injection,
+            pair: Pair::new(),
+            clock: Clock::system(),
+            trust_domain: TrustDomain::parse("example.org").unwrap(),
+            has_certificate: false,
+            has_served: false,
+        }
+    }
+
     async fn start_server(&self) -> anyhow::Result<Process> {
         let folder = PathBuf::from(self.pair.path("pki"));
         std::fs::create_dir(&folder)?;
@@ -165,6 +209,12 @@ impl Story {
             socket = path("agent.sock"),
             bundle = path("bundle.pem"),
         )
+    }
+
+    /// Of the SVID by which the server goes.
+    async fn serial_number(&self) -> anyhow::Result<String> {
+        let agents = AgentClient::new(self.server()).list_agents(AgentFilter::default()).await?;
+        Ok(agents.into_iter().next().context("no agent")?.serial_number)
     }
 
     /// A new token, where the agent attests by one.
