@@ -20,7 +20,7 @@ fn units_of_server_and_agent_come_back_from_whatever_ends_them() {
 
     for unit in UNITS {
         let killed = system.property(unit, "MainPID");
-        system.systemctl(&["kill", "--signal=KILL", unit]);
+        system.systemctl(&["kill", "--kill-whom=main", "--signal=KILL", unit]);
         system.comes_back(unit, &killed);
     }
     system.is_served("after both were killed");
@@ -32,7 +32,7 @@ fn units_of_server_and_agent_come_back_from_whatever_ends_them() {
     for unit in UNITS {
         system.systemctl(&["restart", unit]);
         let hung = system.property(unit, "MainPID");
-        system.systemctl(&["kill", "--signal=STOP", unit]);
+        system.systemctl(&["kill", "--kill-whom=main", "--signal=STOP", unit]);
         system.comes_back(unit, &hung);
         let said = format!("{unit}: Watchdog timeout");
         assert!(system.journal().contains(&said), "{}", system.journal());
