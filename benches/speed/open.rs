@@ -28,9 +28,15 @@ pub(crate) async fn bench() {
     let pair = Pair::new();
     let server = pair.server();
     let agent = pair.join();
-    clock.sleep(Duration::from_secs(5)).await;
     let megabytes = |pid| resident_kb(pid) / 1e3;
-    println!("idle: server {:.1} MB, agent {:.1} MB", megabytes(server.id()), megabytes(agent.id()));
+    for (when, since) in [("5 s", 5), ("65 s", 60)] {
+        clock.sleep(Duration::from_secs(since)).await;
+        println!(
+            "idle for {when}: server {:.1} MB, agent {:.1} MB",
+            megabytes(server.id()),
+            megabytes(agent.id())
+        );
+    }
 
     let endpoint = Endpoint::Unix(pair.path("agent.sock").into());
     let open = async || {

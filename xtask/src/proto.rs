@@ -68,9 +68,11 @@ const SECRET: &[&str] = &[
 ];
 
 /// The messages of which base/wire has types of its own: what they hold thousands of is not taken apart twice.
-const SYNC: [(&str, &str); 2] = [
-    (".spire.api.server.entry.v1.SyncAuthorizedEntriesRequest", "crate::sync_messages::SyncRequest"),
-    (".spire.api.server.entry.v1.SyncAuthorizedEntriesResponse", "crate::sync_messages::SyncedPage"),
+const ENTRY_MESSAGES: [(&str, &str); 4] = [
+    (".spire.api.server.entry.v1.BatchCreateEntryRequest", "crate::entry_messages::NewEntries"),
+    (".spire.api.server.entry.v1.BatchCreateEntryResponse", "crate::entry_messages::NewEntryResults"),
+    (".spire.api.server.entry.v1.SyncAuthorizedEntriesRequest", "crate::entry_messages::SyncRequest"),
+    (".spire.api.server.entry.v1.SyncAuthorizedEntriesResponse", "crate::entry_messages::SyncedPage"),
 ];
 
 /// Files of the generated folder, by name.
@@ -111,7 +113,7 @@ fn compile() -> anyhow::Result<Files> {
     let scratch = tempfile::tempdir()?;
     let all = [SERVER, WORKLOAD, ADMIN, SECRETS, DETAILS].concat();
     let mut generator = tonic_prost_build::configure();
-    for (message, ours) in SYNC {
+    for (message, ours) in ENTRY_MESSAGES {
         generator = generator.extern_path(message, ours);
     }
     generator

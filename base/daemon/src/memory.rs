@@ -1,12 +1,37 @@
-//! Memory that only the start of a program needed.
+//! Memory that a program needed for a moment, such as at its start.
 
 #[cfg(test)]
 mod tests;
 
 use std::fs;
 use std::ops::Range;
+use std::time::Duration;
 
 use rustix::mm::{Advice, madvise};
+
+use crate::{Clock, Tasks};
+
+/// How long code stays mapped that ran once: mapping again what is in use takes less than a millisecond.
+const PERIOD: Duration = Duration::from_mins(1);
+
+/// [`settle`]s now, and every minute until the tasks drain.
+pub fn keep_settled(clock: &Clock, tasks: &Tasks) {
+    settle();
+    let (clock, drain) = (clock.clone(), tasks.drain());
+    let keeping = async move {
+        loop {
+            clock.sleep(PERIOD).await;
+            // The kernel looks at every page to tell of the mappings, which takes milliseconds when there are many.
+            let _ = tokio::task::spawn_blocking(settle).await;
+        }
+    };
+    tasks.spawn("memory", async move {
+        tokio::select! {
+            () = drain.requested() => {}
+            () = keeping => {}
+        }
+    });
+}
 
 /// Gives back the pages of code and constants that were mapped so far: call it when the program has started, or has done
 /// what it does seldom.

@@ -16,6 +16,7 @@ mod convert;
 mod delegated;
 mod denial;
 mod descriptors;
+mod entry_messages;
 mod entry_update;
 mod error;
 mod explanation;
@@ -29,7 +30,6 @@ mod proto;
 mod redacted;
 mod retry;
 mod secrets;
-mod sync_messages;
 mod x509_context;
 
 pub use attestation::{AttestationResult, JoinToken, JoinTokenRequest, NodeEvidence};

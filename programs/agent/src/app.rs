@@ -194,7 +194,7 @@ impl App {
             serve_admin(door, router, &tasks);
         }
         tracing::info!(spiffe_id = %id, socket = %socket_path.display(), "the Workload API is served");
-        memory::settle();
+        memory::keep_settled(&self.clock, &tasks);
         let outcome = tokio::select! {
             () = until => Ok(()),
             Ok(loss) = lost => Err(loss.into()),

@@ -172,7 +172,7 @@ impl App {
             socket = %socket.display(),
             "the server is ready"
         );
-        memory::settle();
+        memory::keep_settled(&clock, &tasks);
         let told = tokio::select! {
             () = until => true,
             () = drain.requested() => false,

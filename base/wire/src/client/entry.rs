@@ -10,6 +10,7 @@ use tonic::{Code, Status};
 
 use super::{PAGE, SyncedEntries, next_page, only, same_count, sync};
 use crate::convert::{entry as convert, status};
+use crate::entry_messages::{NewEntries, NewEntryResult};
 use crate::error::WireError;
 use crate::proto::entry as proto;
 use crate::proto::entry::entry_client::EntryClient as Stub;
@@ -77,9 +78,10 @@ impl EntryClient {
     /// # Errors
     /// The server's refusal. That a similar entry exists is no error: [`Created::existed`] says so.
     pub async fn create_entry(&self, id: Option<&EntryId>, draft: &EntryDraft) -> Result<Created, Status> {
-        let entries = vec![convert::to_draft(id, draft)];
-        let request = proto::BatchCreateEntryRequest { entries, output_mask: None };
-        created(only(self.0.clone().batch_create_entry(request).await?.into_inner().results)?)
+        let entries = vec![convert::encode_draft(id, draft)];
+        let request = NewEntries { entries, output_mask: None };
+        let result = only(self.0.clone().batch_create_entry(request).await?.into_inner().results)?;
+        created(result, &mut convert::LastId::default())
     }
 
     /// Makes entries, each under its ID or one of the server's choice: one outcome for each, in their order. More than
@@ -92,11 +94,13 @@ impl EntryClient {
         wanted: &[(Option<EntryId>, EntryDraft)],
     ) -> Result<Vec<Result<Created, Status>>, Status> {
         let mut outcomes = Vec::with_capacity(wanted.len());
+        let mut parent = convert::LastId::default();
         for batch in wanted.chunks(MAX_BATCH) {
-            let entries = batch.iter().map(|(id, draft)| convert::to_draft(id.as_ref(), draft)).collect();
-            let request = proto::BatchCreateEntryRequest { entries, output_mask: None };
+            let entries = batch.iter().map(|(id, draft)| convert::encode_draft(id.as_ref(), draft)).collect();
+            let request = NewEntries { entries, output_mask: None };
             let answer = self.0.clone().batch_create_entry(request).await?.into_inner();
-            outcomes.extend(same_count(answer.results, batch.len())?.into_iter().map(created));
+            let results = same_count(answer.results, batch.len())?.into_iter();
+            outcomes.extend(results.map(|result| created(result, &mut parent)));
         }
         Ok(outcomes)
     }
@@ -151,7 +155,7 @@ impl EntryClient {
     }
 }
 
-fn created(result: proto::batch_create_entry_response::Result) -> Result<Created, Status> {
+fn created(result: NewEntryResult, parent: &mut convert::LastId) -> Result<Created, Status> {
     let existed = match status::result(result.status) {
         Ok(()) => false,
         // Only with the entry: an ID that is taken by another entry is refused with the same code.
@@ -159,6 +163,7 @@ fn created(result: proto::batch_create_entry_response::Result) -> Result<Created
         Err(error) => return Err(error),
     };
     let entry = result.entry.ok_or(WireError::Missing("created entry"));
-    let entry = entry.and_then(|entry| convert::entry(&entry)).map_err(WireError::bad_answer)?;
+    let entry =
+        entry.and_then(|entry| convert::encoded_entry(&entry, parent)).map_err(WireError::bad_answer)?;
     Ok(Created { entry: Arc::new(entry), existed })
 }

@@ -15,10 +15,10 @@ use tonic::{Status, Streaming};
 
 use crate::convert::batch::at_most;
 use crate::convert::{entry as convert, time};
+use crate::entry_messages::{SyncRequest as Request, SyncedPage as Page};
 use crate::error::WireError;
 use crate::proto::entry::entry_client::EntryClient as Stub;
 use crate::proto::types::EntryMask;
-use crate::sync_messages::{SyncRequest as Request, SyncedPage as Page};
 use crate::{MAX_SYNCED_ENTRIES, SYNC_PAGE};
 
 /// What an agent needs to know of an entry.

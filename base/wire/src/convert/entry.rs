@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use finial_identity::{Entry, EntryDraft, EntryId, TrustDomain};
+use prost::Message;
 use tonic::Status;
 
 pub(crate) use self::parts::Revision;
@@ -44,13 +45,14 @@ pub(crate) fn id(text: &str) -> Result<EntryId, WireError> {
     EntryId::new(text).map_err(WireError::EntryId)
 }
 
-/// An entry to be made, and the ID it is to have, if it is to have a certain one.
-pub(crate) fn draft(
-    entry: &types::Entry,
+/// An entry to be made, and the ID it is to have, if it is to have a certain one; from the bytes of its message.
+pub(crate) fn encoded_draft(
+    bytes: &[u8],
     parent: &mut LastId,
 ) -> Result<(Option<EntryId>, EntryDraft), WireError> {
-    let given = if entry.id.is_empty() { None } else { Some(id(&entry.id)?) };
-    Ok((given, content(&Parts::of(entry), parent)?))
+    let parts = Parts::decode(bytes).map_err(|Malformed| WireError::Malformed("entry"))?;
+    let given = if parts.id.is_empty() { None } else { Some(id(parts.id)?) };
+    Ok((given, content(&parts, parent)?))
 }
 
 /// An entry as a server tells of it. Its content is checked like that of a new one.
@@ -175,8 +177,12 @@ fn to_attributes(attributes: AdditionalAttributes) -> Option<types::entry::Addit
     })
 }
 
-/// A draft on its way to a server, under this ID or one of the server's choice.
-pub(crate) fn to_draft(id: Option<&EntryId>, draft: &EntryDraft) -> types::Entry {
+/// A draft on its way to a server, under this ID or one of the server's choice: the bytes of its message.
+pub(crate) fn encode_draft(id: Option<&EntryId>, draft: &EntryDraft) -> Bytes {
+    to_draft(id, draft).encode_to_vec().into()
+}
+
+fn to_draft(id: Option<&EntryId>, draft: &EntryDraft) -> types::Entry {
     types::Entry {
         id: id.map(|id| id.as_str().to_owned()).unwrap_or_default(),
         spiffe_id: Some(ids::to_spiffe_id(&draft.spiffe_id)),

@@ -87,28 +87,6 @@ pub struct GetEntryRequest {
     pub output_mask: ::core::option::Option<super::super::super::types::EntryMask>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct BatchCreateEntryRequest {
-    #[prost(message, repeated, tag = "1")]
-    pub entries: ::prost::alloc::vec::Vec<super::super::super::types::Entry>,
-    #[prost(message, optional, tag = "2")]
-    pub output_mask: ::core::option::Option<super::super::super::types::EntryMask>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct BatchCreateEntryResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub results: ::prost::alloc::vec::Vec<batch_create_entry_response::Result>,
-}
-/// Nested message and enum types in `BatchCreateEntryResponse`.
-pub mod batch_create_entry_response {
-    #[derive(Clone, PartialEq, ::prost::Message)]
-    pub struct Result {
-        #[prost(message, optional, tag = "1")]
-        pub status: ::core::option::Option<super::super::super::super::types::Status>,
-        #[prost(message, optional, tag = "2")]
-        pub entry: ::core::option::Option<super::super::super::super::types::Entry>,
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BatchUpdateEntryRequest {
     #[prost(message, repeated, tag = "1")]
     pub entries: ::prost::alloc::vec::Vec<super::super::super::types::Entry>,
@@ -340,9 +318,9 @@ pub mod entry_client {
         }
         pub async fn batch_create_entry(
             &mut self,
-            request: impl tonic::IntoRequest<super::BatchCreateEntryRequest>,
+            request: impl tonic::IntoRequest<crate::entry_messages::NewEntries>,
         ) -> std::result::Result<
-            tonic::Response<super::BatchCreateEntryResponse>,
+            tonic::Response<crate::entry_messages::NewEntryResults>,
             tonic::Status,
         > {
             self.inner
@@ -457,10 +435,10 @@ pub mod entry_client {
         pub async fn sync_authorized_entries(
             &mut self,
             request: impl tonic::IntoStreamingRequest<
-                Message = crate::sync_messages::SyncRequest,
+                Message = crate::entry_messages::SyncRequest,
             >,
         ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<crate::sync_messages::SyncedPage>>,
+            tonic::Response<tonic::codec::Streaming<crate::entry_messages::SyncedPage>>,
             tonic::Status,
         > {
             self.inner
@@ -523,9 +501,9 @@ pub mod entry_server {
         >;
         async fn batch_create_entry(
             &self,
-            request: tonic::Request<super::BatchCreateEntryRequest>,
+            request: tonic::Request<crate::entry_messages::NewEntries>,
         ) -> std::result::Result<
-            tonic::Response<super::BatchCreateEntryResponse>,
+            tonic::Response<crate::entry_messages::NewEntryResults>,
             tonic::Status,
         >;
         async fn batch_update_entry(
@@ -552,7 +530,7 @@ pub mod entry_server {
         /// Server streaming response type for the SyncAuthorizedEntries method.
         type SyncAuthorizedEntriesStream: tonic::codegen::tokio_stream::Stream<
                 Item = std::result::Result<
-                    crate::sync_messages::SyncedPage,
+                    crate::entry_messages::SyncedPage,
                     tonic::Status,
                 >,
             >
@@ -560,7 +538,7 @@ pub mod entry_server {
             + 'static;
         async fn sync_authorized_entries(
             &self,
-            request: tonic::Request<tonic::Streaming<crate::sync_messages::SyncRequest>>,
+            request: tonic::Request<tonic::Streaming<crate::entry_messages::SyncRequest>>,
         ) -> std::result::Result<
             tonic::Response<Self::SyncAuthorizedEntriesStream>,
             tonic::Status,
@@ -778,16 +756,16 @@ pub mod entry_server {
                     struct BatchCreateEntrySvc<T: Entry>(pub Arc<T>);
                     impl<
                         T: Entry,
-                    > tonic::server::UnaryService<super::BatchCreateEntryRequest>
+                    > tonic::server::UnaryService<crate::entry_messages::NewEntries>
                     for BatchCreateEntrySvc<T> {
-                        type Response = super::BatchCreateEntryResponse;
+                        type Response = crate::entry_messages::NewEntryResults;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::BatchCreateEntryRequest>,
+                            request: tonic::Request<crate::entry_messages::NewEntries>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
@@ -958,9 +936,9 @@ pub mod entry_server {
                     struct SyncAuthorizedEntriesSvc<T: Entry>(pub Arc<T>);
                     impl<
                         T: Entry,
-                    > tonic::server::StreamingService<crate::sync_messages::SyncRequest>
+                    > tonic::server::StreamingService<crate::entry_messages::SyncRequest>
                     for SyncAuthorizedEntriesSvc<T> {
-                        type Response = crate::sync_messages::SyncedPage;
+                        type Response = crate::entry_messages::SyncedPage;
                         type ResponseStream = T::SyncAuthorizedEntriesStream;
                         type Future = BoxFuture<
                             tonic::Response<Self::ResponseStream>,
@@ -969,7 +947,7 @@ pub mod entry_server {
                         fn call(
                             &mut self,
                             request: tonic::Request<
-                                tonic::Streaming<crate::sync_messages::SyncRequest>,
+                                tonic::Streaming<crate::entry_messages::SyncRequest>,
                             >,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);

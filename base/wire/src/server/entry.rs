@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use finial_identity::{Entry, EntryDraft, EntryId};
 use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::BoxStream;
@@ -12,11 +13,11 @@ use tonic::{Code, Extensions, Request, Response, Status, Streaming};
 use super::{GrpcService, split, sync};
 use crate::convert::entry as convert;
 use crate::convert::{batch, count, page, status};
+use crate::entry_messages::{NewEntries, NewEntryResult, NewEntryResults, SyncRequest, SyncedPage};
 use crate::error::WireError;
 use crate::proto::entry as proto;
 use crate::proto::entry::entry_server;
 use crate::proto::types;
-use crate::sync_messages::{SyncRequest, SyncedPage};
 use crate::{EntryFilter, EntryUpdate, MAX_REQUEST_BYTES, Page, Paged};
 
 /// What a server does with entries.
@@ -83,12 +84,12 @@ struct Adapter(Arc<dyn EntryApi>);
 
 impl Adapter {
     /// One outcome for each, in order.
-    async fn create(&self, ctx: &Extensions, entries: Vec<types::Entry>) -> Vec<Result<Created, Status>> {
+    async fn create(&self, ctx: &Extensions, entries: Vec<Bytes>) -> Vec<Result<Created, Status>> {
         let mut refusals = Vec::with_capacity(entries.len());
         let mut drafts = Vec::with_capacity(entries.len());
         let mut parent = convert::LastId::default();
         for entry in entries {
-            match convert::draft(&entry, &mut parent) {
+            match convert::encoded_draft(&entry, &mut parent) {
                 Ok(draft) => {
                     drafts.push(draft);
                     refusals.push(None);
@@ -162,23 +163,24 @@ impl entry_server::Entry for Adapter {
 
     async fn batch_create_entry(
         &self,
-        request: Request<proto::BatchCreateEntryRequest>,
-    ) -> Result<Response<proto::BatchCreateEntryResponse>, Status> {
+        request: Request<NewEntries>,
+    ) -> Result<Response<NewEntryResults>, Status> {
         let (ctx, request) = split(request);
         batch::check("entries", request.entries.len())?;
         let outcomes = self.create(&ctx, request.entries).await;
+        let entries: Vec<_> = outcomes.iter().flatten().map(|created| Arc::clone(&created.entry)).collect();
+        let mut entries = convert::encode_entries(entries.iter(), request.output_mask).into_iter();
         let results = outcomes.into_iter().map(|outcome| {
             let (status, entry) = match outcome {
-                Ok(Created { entry, existed: false }) => (status::ok(), Some(entry)),
-                Ok(Created { entry, existed: true }) => {
-                    (status::item(Code::AlreadyExists, "similar entry already exists"), Some(entry))
+                Ok(Created { existed: false, .. }) => (status::ok(), entries.next()),
+                Ok(Created { existed: true, .. }) => {
+                    (status::item(Code::AlreadyExists, "similar entry already exists"), entries.next())
                 }
                 Err(error) => (status::of(&error), None),
             };
-            let entry = entry.map(|entry| convert::to_entry(&entry, request.output_mask));
-            proto::batch_create_entry_response::Result { status: Some(status), entry }
+            NewEntryResult { status: Some(status), entry }
         });
-        Ok(Response::new(proto::BatchCreateEntryResponse { results: results.collect() }))
+        Ok(Response::new(NewEntryResults { results: results.collect() }))
     }
 
     async fn batch_update_entry(

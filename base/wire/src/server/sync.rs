@@ -12,10 +12,10 @@ use tonic::{Status, Streaming};
 use super::EntryApi;
 use crate::SYNC_PAGE;
 use crate::convert::entry::{encode_entries, encode_revisions};
+use crate::entry_messages::{SyncRequest as Request, SyncedPage as Page};
 use crate::error::WireError;
 use crate::limits::{MAX_SYNC, MAX_SYNC_PAUSE};
 use crate::proto::types::EntryMask;
-use crate::sync_messages::{SyncRequest as Request, SyncedPage as Page};
 
 /// The output mask of the first request.
 pub(super) fn first_mask(request: Option<Request>) -> Result<Option<EntryMask>, Status> {

@@ -9,8 +9,8 @@ use finial_identity::{EntryDraft, EntryId, TrustDomain};
 use prost::Message;
 
 use super::{
-    EVERYTHING, LastId, Revision, draft, encode_revisions, encoded_revision, entry, id, list_filter, proto,
-    to_draft, to_entry, to_list_filter, to_update, update,
+    EVERYTHING, LastId, Revision, encode_revisions, encoded_draft, encoded_revision, entry, id, list_filter,
+    proto, to_draft, to_entry, to_list_filter, to_update, update,
 };
 use crate::harness::{agent_id, entry as nth, full_entry, id as spiffe_id, noon, selector};
 use crate::proto::types;
@@ -30,10 +30,14 @@ fn entries_survive_the_wire() {
 #[test]
 fn drafts_survive_the_wire() {
     let given = full_entry();
-    let (none, same) = draft(&to_draft(None, &given), &mut LastId::default()).unwrap();
+    let (none, same) =
+        encoded_draft(&to_draft(None, &given).encode_to_vec(), &mut LastId::default()).unwrap();
     assert_eq!((none, &same), (None, &*given));
     let id = EntryId::new("mine").unwrap();
-    assert_eq!(draft(&to_draft(Some(&id), &same), &mut LastId::default()).unwrap().0, Some(id));
+    assert_eq!(
+        encoded_draft(&to_draft(Some(&id), &same).encode_to_vec(), &mut LastId::default()).unwrap().0,
+        Some(id)
+    );
 }
 
 #[test]
@@ -95,7 +99,10 @@ fn broken() -> Vec<(types::Entry, &'static str)> {
 #[test]
 fn malformed_drafts_are_refused_by_name() {
     for (entry, problem) in broken() {
-        assert_eq!(draft(&entry, &mut LastId::default()).expect_err(problem).to_string(), problem);
+        assert_eq!(
+            encoded_draft(&entry.encode_to_vec(), &mut LastId::default()).expect_err(problem).to_string(),
+            problem
+        );
     }
 }
 

@@ -8,18 +8,25 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use finial_identity::{Entry, EntryDraft, EntryId, SpiffeId};
 use futures_util::future::BoxFuture;
+use prost::Message;
 use tonic::{Code, Extensions, Status};
 
 use super::{Created, EntryApi, entry_service};
 use crate::client::EntryClient;
 use crate::convert::entry as convert;
+use crate::entry_messages::{NewEntries, NewEntryResult};
 use crate::harness::{entry, full_entry, id, noon, served, trust_domain};
 use crate::proto::entry as proto;
 use crate::proto::entry::entry_client::EntryClient as Stub;
 use crate::proto::types;
 use crate::{EntryFilter, EntryUpdate, MAX_BATCH, Page, Paged};
+
+fn decoded(entry: Bytes) -> types::Entry {
+    types::Entry::decode(entry).unwrap()
+}
 
 /// Entries in memory, and the one pause that is over at once; no other ever is.
 #[derive(Default)]
@@ -145,15 +152,15 @@ async fn similar_entry_is_answered_with_the_one_there_is() {
     served(entry_service(Fake::with([full_entry()])), async |channel| {
         let created = EntryClient::new(channel.clone()).create_entry(None, &full_entry()).await.unwrap();
         assert_eq!((created.existed, created.entry.as_ref()), (true, &full_entry()));
-        let request = proto::BatchCreateEntryRequest {
-            entries: vec![convert::to_draft(None, &full_entry())],
+        let request = NewEntries {
+            entries: vec![convert::encode_draft(None, &full_entry())],
             output_mask: Some(types::EntryMask::default()),
         };
         let answer = Stub::new(channel).batch_create_entry(request).await.unwrap().into_inner();
         let status = answer.results[0].status.clone().unwrap();
         assert_eq!((status.code, status.message.as_str()), (6, "similar entry already exists"));
         let masked = types::Entry { id: "full".to_owned(), ..Default::default() };
-        assert_eq!(answer.results[0].entry, Some(masked));
+        assert_eq!(answer.results[0].entry.clone().map(decoded), Some(masked));
     })
     .await;
 }
@@ -191,21 +198,21 @@ async fn client_makes_no_entries_without_a_call() {
 #[tokio::test]
 async fn batch_keeps_its_order_and_each_item_its_status() {
     served(entry_service(Fake::with([entry(1)])), async |channel| {
-        let bad = types::Entry { parent_id: None, ..convert::to_draft(None, &entry(3)) };
-        let request = proto::BatchCreateEntryRequest {
+        let bad = types::Entry { parent_id: None, ..decoded(convert::encode_draft(None, &entry(3))) };
+        let request = NewEntries {
             entries: vec![
-                convert::to_draft(Some(&entry(2).id), &entry(2)),
-                bad,
-                convert::to_draft(None, &entry(1)),
-                convert::to_draft(Some(&entry(4).id), &entry(4)),
+                convert::encode_draft(Some(&entry(2).id), &entry(2)),
+                bad.encode_to_vec().into(),
+                convert::encode_draft(None, &entry(1)),
+                convert::encode_draft(Some(&entry(4).id), &entry(4)),
             ],
             output_mask: None,
         };
         let mut stub = Stub::new(channel);
         let answer = stub.batch_create_entry(request).await.unwrap().into_inner();
-        let outcome = |result: &proto::batch_create_entry_response::Result| {
+        let outcome = |result: &NewEntryResult| {
             let status = result.status.clone().unwrap();
-            (status.code, status.message, result.entry.as_ref().map(|entry| entry.id.clone()))
+            (status.code, status.message, result.entry.clone().map(|entry| decoded(entry).id))
         };
         let expected = [
             (0, "OK", Some("entry-00002")),
@@ -224,7 +231,10 @@ async fn batch_keeps_its_order_and_each_item_its_status() {
         assert_eq!(codes, [0, 3, 5, 0]);
 
         let request = proto::BatchUpdateEntryRequest {
-            entries: vec![types::Entry::default(), convert::to_draft(Some(&entry(2).id), &entry(5))],
+            entries: vec![
+                types::Entry::default(),
+                decoded(convert::encode_draft(Some(&entry(2).id), &entry(5))),
+            ],
             input_mask: None,
             output_mask: Some(types::EntryMask { revision_number: true, ..Default::default() }),
         };
@@ -255,12 +265,9 @@ async fn batch_over_the_limit_is_refused() {
         let ids = vec!["one".to_owned(); 501];
         let refused = [
             stub.batch_delete_entry(proto::BatchDeleteEntryRequest { ids }).await.unwrap_err(),
-            stub.batch_create_entry(proto::BatchCreateEntryRequest {
-                entries: vec![types::Entry::default(); 501],
-                output_mask: None,
-            })
-            .await
-            .unwrap_err(),
+            stub.batch_create_entry(NewEntries { entries: vec![Bytes::new(); 501], output_mask: None })
+                .await
+                .unwrap_err(),
         ];
         for error in refused {
             assert_eq!(error.code(), Code::InvalidArgument);

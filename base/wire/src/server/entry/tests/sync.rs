@@ -5,19 +5,18 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use finial_identity::{Entry, EntryId};
-use prost::Message;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use super::{Fake, entry_service};
+use super::{Fake, decoded, entry_service};
 use crate::client::EntryClient;
+use crate::entry_messages::{SyncRequest, SyncedPage};
 use crate::harness::{entry, full_entry, served};
 use crate::limits::{MAX_SYNC, MAX_SYNC_PAUSE};
 use crate::proto::entry::entry_client::EntryClient as Stub;
 use crate::proto::types;
-use crate::sync_messages::{SyncRequest, SyncedPage};
 
 type Known = HashMap<EntryId, (i64, SystemTime)>;
 
@@ -110,10 +109,6 @@ impl Conversation {
         let page = self.pages.message().await.unwrap().unwrap();
         (page.entry_revisions.len(), page.entries.len(), page.more)
     }
-}
-
-fn decoded(entry: Bytes) -> types::Entry {
-    types::Entry::decode(entry).unwrap()
 }
 
 fn name(n: usize) -> String {
