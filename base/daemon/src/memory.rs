@@ -5,6 +5,7 @@ mod tests;
 
 use std::fs;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::mm::{Advice, madvise};
@@ -14,8 +15,12 @@ use crate::{Clock, Tasks};
 /// How long code stays mapped that ran once: mapping again what is in use takes less than a millisecond.
 const PERIOD: Duration = Duration::from_mins(1);
 
-/// [`settle`]s now, and every minute until the tasks drain.
+/// [`settle`]s now, and every minute until the tasks drain. One is enough for a process: further calls do nothing.
 pub fn keep_settled(clock: &Clock, tasks: &Tasks) {
+    static IS_KEPT: AtomicBool = AtomicBool::new(false);
+    if IS_KEPT.swap(true, Ordering::Relaxed) {
+        return;
+    }
     settle();
     let (clock, drain) = (clock.clone(), tasks.drain());
     let keeping = async move {

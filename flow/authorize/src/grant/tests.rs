@@ -72,6 +72,16 @@ async fn entry_that_is_not_the_agents_looks_like_one_that_is_not_there() {
 }
 
 #[tokio::test]
+async fn agent_that_was_banned_while_its_call_waited_gets_nothing() {
+    let before = world().await;
+    let permit = permit(&caller(&agent("a"), 1), BATCH, &before);
+    let own = before.entry(&entry_id("own")).unwrap();
+    let after = snapshot(vec![Entry::clone(own)], vec![node(&agent("a"), "")]).await;
+    let denial = Grant::workload(&permit, &entry_id("own"), &after, now()).unwrap_err();
+    assert_eq!(denial, Denial::Entry { id: entry_id("own") });
+}
+
+#[tokio::test]
 async fn whoever_is_no_agent_gets_no_workload_and_no_renewal() {
     let snapshot = world().await;
     let permit = permit(&local(), LIST, &snapshot);
