@@ -131,7 +131,8 @@ impl<'a> Progress<'a> {
                 Some((id, known)) if is_same(*known, revision.number, revision.created_at) => {
                     self.synced.unchanged.insert(id.clone());
                 }
-                _ => self.stale.push(bytes.slice_ref(revision.id.as_bytes())),
+                // A copy: a slice would hold the page until it is asked for, with whatever else the server put in.
+                _ => self.stale.push(Bytes::copy_from_slice(revision.id.as_bytes())),
             }
         }
         for bytes in page.entries {
