@@ -44,10 +44,13 @@ pub fn refused_until(code: Code, message: impl Into<String>, after: Duration) ->
     status
 }
 
-/// After what time to ask again, if a refusal says so.
+/// The longest time that a server is believed: what its callers hold lives on meanwhile, and not for ever.
+const LONGEST: Duration = Duration::from_mins(5);
+
+/// After what time to ask again, if a refusal says so: five minutes at most.
 pub fn retry_after(status: &Status) -> Option<Duration> {
     let details = rpc::Status::decode(status.details()).ok()?.details;
     let details = details.iter().find(|any| any.type_url == TYPE_URL)?;
     let delay = RetryInfo::decode(details.value.as_slice()).ok()?.retry_delay?;
-    Duration::try_from(delay).ok()
+    Duration::try_from(delay).ok().map(|delay| delay.min(LONGEST))
 }

@@ -192,7 +192,7 @@ async fn show_until_judged(
             Ok(admission) => return Ok(admission),
         };
         trust.reconsider().await?;
-        let (wait, error) = (backoff.next(), evidence::problem(&error));
+        let (wait, error) = (evidence::retry_in(&mut backoff, &error), evidence::problem(&error));
         tracing::warn!(
             error,
             retry_in_s = wait.as_secs_f32(),

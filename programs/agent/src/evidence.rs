@@ -1,12 +1,14 @@
 //! What a node shows to its server, and the showing of it.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use async_trait::async_trait;
 use finial_attest::{AttestError, NodeEvidenceSource};
-use finial_daemon::Clock;
+use finial_daemon::{Backoff, Clock, jitter};
 use finial_identity::{CertificateRequest, PrivateKey, TrustDomain, X509Credential};
-use finial_wire::NodeEvidence;
 use finial_wire::client::{AgentClient, Responder};
+use finial_wire::{NodeEvidence, retry_after};
 use tonic::Status;
 use tonic::transport::Channel;
 
@@ -54,6 +56,13 @@ pub(crate) fn is_passing(error: &anyhow::Error) -> bool {
         (None, Some(error)) => matches!(error, AttestError::Unavailable { .. }),
         (None, None) => false,
     }
+}
+
+/// How long to wait after a failure: not less than the server has told.
+pub(crate) fn retry_in(backoff: &mut Backoff, error: &anyhow::Error) -> Duration {
+    let told = error.downcast_ref::<Status>().and_then(retry_after).unwrap_or_default();
+    // Those who are told the same do not come back together.
+    backoff.next().max(told + jitter(told / 8, 1.0))
 }
 
 /// What went wrong with an attestation or renewal, in one line.

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 use finial_daemon::{Backoff, Drain, jitter};
 use finial_identity::X509Svid;
 use finial_provide::Cache;
-use finial_wire::{AgentDenial, agent_denial, retry_after};
+use finial_wire::{AgentDenial, agent_denial};
 use tonic::Status;
 
-use crate::evidence::problem;
+use crate::evidence::{problem, retry_in};
 use crate::identity::{Identity, holds};
 use crate::loss::{Loss, Verdict};
 use crate::meters::timed;
@@ -136,7 +136,7 @@ impl Keeper {
                     Verdict::Passing => {}
                 }
             }
-            let (wait, error) = (wait(&mut backoff, &error), problem(&error));
+            let (wait, error) = (retry_in(&mut backoff, &error), problem(&error));
             tracing::warn!(
                 error,
                 retry_in_s = wait.as_secs_f32(),
@@ -189,7 +189,7 @@ impl Keeper {
             self.renewed();
             return Ok(());
         };
-        let wait = wait(&mut self.backoff, &error);
+        let wait = retry_in(&mut self.backoff, &error);
         self.renew_at = self.identity.clock().now() + wait;
         if let Some(denial) = error.downcast_ref::<Status>().and_then(agent_denial) {
             return self.confirm(denial).await;
@@ -284,13 +284,6 @@ impl Keeper {
             Ok(()) => Ok(()),
         }
     }
-}
-
-/// How long to wait after a failure: not less than the server has told.
-fn wait(backoff: &mut Backoff, error: &anyhow::Error) -> Duration {
-    let told = error.downcast_ref::<Status>().and_then(retry_after).unwrap_or_default();
-    // Those who are told the same do not come back together.
-    backoff.next().max(told.saturating_add(jitter(told / 8, 1.0)))
 }
 
 /// Half of the life that an SVID has after `start`, spread. Its NotBefore lies before its issuance, by more than a short

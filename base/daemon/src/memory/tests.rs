@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
-use super::{read_only, settle, unchanged};
-use crate::alone::alone;
+use super::{PERIOD, keep_settled, read_only, settle, unchanged};
+use crate::alone::{alone, run};
+use crate::{Clock, Tasks};
 
 #[test]
 fn only_what_files_hold_and_nobody_may_write_is_given_back() {
@@ -49,5 +51,26 @@ fn code_that_has_run_is_mapped_no_more_and_runs_again() {
         settle();
         let after = mapped();
         assert!(after < before, "{after} kB are mapped, {before} kB were");
+    });
+}
+
+#[test]
+fn code_that_ran_later_is_given_back_within_a_minute() {
+    alone("memory::tests::code_that_ran_later_is_given_back_within_a_minute", || {
+        run(async {
+            let (clock, hand) = Clock::manual(SystemTime::UNIX_EPOCH);
+            let tasks = Tasks::new(clock.clone());
+            keep_settled(&clock, &tasks);
+            crate::hcl::parse("server { trust_domain = \"example.org\" }", "server.conf").unwrap();
+            let before = mapped();
+            for _ in 0..1000 {
+                hand.step(PERIOD);
+                Clock::system().sleep(Duration::from_millis(1)).await;
+                if mapped() < before {
+                    return;
+                }
+            }
+            panic!("{before} kB are still mapped");
+        });
     });
 }

@@ -14,6 +14,12 @@ fn refusal_says_when_to_ask_again_in_both_ways() {
 }
 
 #[test]
+fn a_server_that_would_not_be_asked_for_years_is_asked_after_five_minutes() {
+    let refusal = refused_until(Code::Unavailable, "busy", Duration::from_secs(1 << 40));
+    assert_eq!(retry_after(&refusal), Some(Duration::from_secs(300)));
+}
+
+#[test]
 fn refusals_without_a_time_or_with_one_that_is_none_say_nothing() {
     let backwards = RetryInfo { retry_delay: Some(prost_types::Duration { seconds: -1, nanos: 0 }) };
     let any = Any { type_url: TYPE_URL.to_owned(), value: backwards.encode_to_vec() };

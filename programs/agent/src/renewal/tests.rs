@@ -8,7 +8,7 @@ use finial_receive::testing::{Authority, SVID_TTL, start};
 use finial_wire::refused_until;
 use tonic::{Code, Status};
 
-use super::{Backoff, FIRST_RETRY, LONGEST_RETRY, holds, renewal_time, wait};
+use super::{Backoff, FIRST_RETRY, LONGEST_RETRY, holds, renewal_time, retry_in};
 
 const AGENT: &str = "spiffe://example.org/spire/agent/join_token/t";
 
@@ -64,8 +64,8 @@ fn a_server_that_says_when_to_come_back_is_not_asked_sooner() {
     let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
     let told = 4 * FIRST_RETRY;
     let busy = refused_until(Code::ResourceExhausted, "busy", told).into();
-    let first = wait(&mut backoff, &busy);
+    let first = retry_in(&mut backoff, &busy);
     assert!((told..=told + told / 4).contains(&first), "{first:?}");
-    let second = wait(&mut backoff, &Status::unavailable("no route").into());
+    let second = retry_in(&mut backoff, &Status::unavailable("no route").into());
     assert!(second < told, "{second:?}");
 }
