@@ -32,11 +32,20 @@ impl EntryId {
     /// [`EntryError::Id`] when it is empty, too long or has other characters.
     pub fn new(text: impl AsRef<str>) -> Result<Self, EntryError> {
         let text = text.as_ref();
+        Self::check(text)?;
+        Ok(Self(text.into()))
+    }
+
+    /// Whether a text may be an ID.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn check(text: &str) -> Result<(), EntryError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         if text.is_empty() || text.len() > Self::MAX_BYTES || !text.bytes().all(allowed) {
             return Err(EntryError::Id(text.to_owned()));
         }
-        Ok(Self(text.into()))
+        Ok(())
     }
 
     /// A UUID that sorts after those made before it (version 7, RFC 9562 §5.7): a store appends new entries, where random

@@ -66,9 +66,11 @@ pub(crate) fn encoded_entry(bytes: &[u8], parent: &mut LastId) -> Result<Entry, 
     checked(&parts, parent)
 }
 
-/// A revision, from the bytes of its message. Its ID is not checked: it is good for a comparison and a question.
+/// A revision, from the bytes of its message.
 pub(crate) fn encoded_revision(bytes: &[u8]) -> Result<Revision<'_>, WireError> {
-    Revision::decode(bytes).map_err(|Malformed| WireError::Malformed("entry revision"))
+    let revision = Revision::decode(bytes).map_err(|Malformed| WireError::Malformed("entry revision"))?;
+    EntryId::check(revision.id).map_err(WireError::EntryId)?;
+    Ok(revision)
 }
 
 /// The entries, with the fields of the mask, each as the bytes of its message.

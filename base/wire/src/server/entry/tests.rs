@@ -204,6 +204,7 @@ async fn batch_keeps_its_order_and_each_item_its_status() {
                 convert::encode_draft(Some(&entry(2).id), &entry(2)),
                 bad.encode_to_vec().into(),
                 convert::encode_draft(None, &entry(1)),
+                Bytes::from_static(b"\x0a\x01\xff"),
                 convert::encode_draft(Some(&entry(4).id), &entry(4)),
             ],
             output_mask: None,
@@ -218,6 +219,7 @@ async fn batch_keeps_its_order_and_each_item_its_status() {
             (0, "OK", Some("entry-00002")),
             (3, "failed to convert entry: missing entry's parent_id", None),
             (6, "similar entry already exists", Some("entry-00001")),
+            (3, "failed to convert entry: entry is no valid message", None),
             (0, "OK", Some("entry-00004")),
         ];
         let expected = expected.map(|(code, text, id)| (code, text.to_owned(), id.map(str::to_owned)));
