@@ -77,7 +77,8 @@ impl Authorizer {
                 (Who::Admin, Caller::Spiffe(svid)) => self.is_admin(svid, snapshot, now),
                 (Who::Downstream, Caller::Spiffe(svid)) => self.is_downstream(svid, snapshot, now),
                 (Who::Agent, Caller::Spiffe(svid)) if self.is_agent_id(svid.id()) => {
-                    match standing(svid, node, now) {
+                    let was_indexed = snapshot.node(svid.id()).is_some();
+                    match standing(svid, node, was_indexed, now) {
                         Ok(standing) => return Ok(Permit::agent(svid.id().clone(), standing)),
                         Err(reason) => denial = Denial::Agent { method: method.to_owned(), reason },
                     }
@@ -123,6 +124,7 @@ impl Authorizer {
 fn standing(
     svid: &Verified<X509Svid>,
     node: Option<&Arc<Node>>,
+    was_indexed: bool,
     now: SystemTime,
 ) -> Result<AgentStanding, AgentDenial> {
     if !is_current(svid, now) {
@@ -138,7 +140,7 @@ fn standing(
     if !is_current && !is_new {
         return Err(AgentDenial::NotActive);
     }
-    Ok(AgentStanding { node: Arc::clone(node), presents_new_serial: !is_current })
+    Ok(AgentStanding { node: Arc::clone(node), presents_new_serial: !is_current, was_indexed })
 }
 
 /// A connection may outlive the SVID that it was opened with.

@@ -83,9 +83,7 @@ impl Grant {
         now: SystemTime,
     ) -> Result<Self, Denial> {
         let refused = || Denial::Entry { id: entry.clone() };
-        let node = permit.node().ok_or_else(refused)?;
-        // The call may have waited since it was permitted: an agent that was banned meanwhile gets nothing.
-        let node = snapshot.node(&node.id).unwrap_or(node);
+        let node = permit.node_now(snapshot).ok_or_else(refused)?;
         let entry = snapshot.entry(entry).ok_or_else(refused)?;
         if !is_authorized(node, entry, snapshot, now) {
             return Err(refused());

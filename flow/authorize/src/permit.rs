@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use finial_identity::{Node, SpiffeId};
+use finial_store::Snapshot;
 
 use crate::Who;
 
@@ -21,6 +22,8 @@ pub struct Permit {
 pub(crate) struct AgentStanding {
     pub(crate) node: Arc<Node>,
     pub(crate) presents_new_serial: bool,
+    /// Whether the index knew it, or else only the primary.
+    pub(crate) was_indexed: bool,
 }
 
 impl Permit {
@@ -45,6 +48,13 @@ impl Permit {
     /// The agent's node, when the call is allowed because an agent makes it.
     pub fn node(&self) -> Option<&Arc<Node>> {
         self.agent.as_ref().map(|agent| &agent.node)
+    }
+
+    /// The node as the index has it now. An agent that it knew and knows no more, or that is banned by now, has none: the call
+    /// may have waited.
+    pub(crate) fn node_now<'a>(&'a self, snapshot: &'a Snapshot) -> Option<&'a Arc<Node>> {
+        let AgentStanding { node, was_indexed, .. } = self.agent.as_ref()?;
+        snapshot.node(&node.id).or((!was_indexed).then_some(node)).filter(|node| !node.is_banned())
     }
 
     /// The agent has shown the renewed SVID of its node for the first time: record its

@@ -59,8 +59,8 @@ impl Snapshot {
         self.by_parent.get(parent).into_iter().flat_map(EntrySet::iter).map(|ById(entry)| entry)
     }
 
-    /// Those of the entries directly below `parent` that have entries below them in their turn. Costs a look at each of
-    /// them or at each parent there is, whichever are fewer.
+    /// Those of the entries directly below `parent` that have entries below them in their turn. Costs a look at each entry
+    /// below it, or, when there are fewer parents than that, at each entry that gives the ID of a parent.
     pub fn parents_below(&self, parent: &SpiffeId) -> Vec<&Arc<Entry>> {
         let Some(children) = self.by_parent.get(parent) else { return Vec::new() };
         if children.len() <= self.by_parent.size() {

@@ -72,13 +72,26 @@ async fn entry_that_is_not_the_agents_looks_like_one_that_is_not_there() {
 }
 
 #[tokio::test]
-async fn agent_that_was_banned_while_its_call_waited_gets_nothing() {
+async fn agent_that_was_banned_or_evicted_while_its_call_waited_gets_nothing() {
     let before = world().await;
     let permit = permit(&caller(&agent("a"), 1), BATCH, &before);
     let own = before.entry(&entry_id("own")).unwrap();
-    let after = snapshot(vec![Entry::clone(own)], vec![node(&agent("a"), "")]).await;
-    let denial = Grant::workload(&permit, &entry_id("own"), &after, now()).unwrap_err();
-    assert_eq!(denial, Denial::Entry { id: entry_id("own") });
+    for nodes in [vec![node(&agent("a"), "")], vec![]] {
+        let after = snapshot(vec![Entry::clone(own)], nodes).await;
+        let denial = Grant::workload(&permit, &entry_id("own"), &after, now()).unwrap_err();
+        assert_eq!(denial, Denial::Entry { id: entry_id("own") });
+    }
+}
+
+#[tokio::test]
+async fn agent_that_the_primary_alone_knows_yet_gets_what_is_its_own() {
+    let entries = vec![entry("own", draft("/own", &agent("a"), &["unix:uid:1"]))];
+    let snapshot = snapshot(entries, vec![]).await;
+    let node = Arc::new(node(&agent("a"), "1"));
+    let authorizer = Authorizer::new(trust_domain(), []);
+    let permit =
+        authorizer.authorize_with_node(&caller(&agent("a"), 1), BATCH, &snapshot, &node, now()).unwrap();
+    assert!(Grant::workload(&permit, &entry_id("own"), &snapshot, now()).is_ok());
 }
 
 #[tokio::test]
