@@ -47,14 +47,15 @@ pub fn keep_settled(clock: &Clock, tasks: &Tasks) {
 ///
 /// Does nothing where `/proc` cannot be read.
 pub fn settle() {
+    let Ok(program) = fs::read_link("/proc/self/exe") else { return };
     let maps = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
-    for range in unchanged(&maps) {
+    for range in unchanged(&maps, &program.to_string_lossy()) {
         drop_pages(range);
     }
 }
 
-/// The addresses of the mappings that hold what a file holds, and that nobody may write, in `/proc/PID/smaps`.
-fn unchanged(maps: &str) -> impl Iterator<Item = Range<usize>> {
+/// The addresses of the mappings that hold what the program's file holds, and that nobody may write, in `/proc/PID/smaps`.
+fn unchanged(maps: &str, program: &str) -> impl Iterator<Item = Range<usize>> {
     let mut last = None;
     maps.lines().filter_map(move |line| {
         if let Some(size) = line.strip_prefix("Anonymous:") {
@@ -62,7 +63,7 @@ fn unchanged(maps: &str) -> impl Iterator<Item = Range<usize>> {
             return last.take().filter(|_| size.trim() == "0 kB");
         }
         if line.split(' ').next().is_some_and(|first| !first.ends_with(':')) {
-            last = read_only(line);
+            last = read_only(line).filter(|_| line.ends_with(program));
         }
         None
     })
@@ -83,8 +84,9 @@ fn read_only(mapping: &str) -> Option<Range<usize>> {
 #[expect(unsafe_code, reason = "there is no safe way to advise the kernel on memory")]
 fn drop_pages(range: Range<usize>) {
     let address = std::ptr::with_exposed_provenance_mut(range.start);
-    // SAFETY: the range is a mapping of this process, private to it, of a file, and not writable, and none of its pages
-    // differs from the file: whoever touches one has the same bytes mapped again. Nothing changes that between the listing
-    // and now: only loading a library maps or protects memory of files, and these programs load none after their start.
+    // SAFETY: the range is a mapping of this program's own file, private and not writable, and none of its pages differs from
+    // the file: whoever touches one has the same bytes mapped again. Nothing changes that between the listing and now: the
+    // kernel and the dynamic loader map and protect the program's file before `main`. Libraries, of which some are loaded
+    // later (to resolve names), are left alone.
     let _ = unsafe { madvise(address, range.len(), Advice::LinuxDontNeed) };
 }
