@@ -62,6 +62,8 @@ struct Next {
     can_reattest: bool,
     /// Whether the next start finds its key.
     has_kept_key: bool,
+    /// Whether the SVID before is worth nothing any more.
+    is_all_there_is: bool,
 }
 
 impl Home {
@@ -169,20 +171,43 @@ impl Identity {
         if self.can_reattest() && self.has_evidence() {
             return self.reattest().await;
         }
-        let spare = self.spare.take();
-        let next = match spare.map(|spare| Next { bundle: Arc::clone(&self.bundle), ..spare }) {
+        let next = match self.take_spare() {
+            None => {
+                let (key, has_kept_key) = self.next_key().await?;
+                self.ask_for_next(key, has_kept_key).await?
+            }
             // Its key is in the one slot that there is for the next.
             Some(spare) if spare.has_kept_key => spare,
-            spare => match self.ask_for_next().await {
-                Ok(next) => next,
-                Err(error) => spare.ok_or(error)?,
+            Some(spare) => match self.home.keys.next(Some(self.svid().public_key())).await {
+                // Another one would be no better, and the server goes by the one that it gave last.
+                Err(_) => spare,
+                Ok(key) => match self.ask_for_next(key, true).await {
+                    Ok(next) => next,
+                    // The answer may have been lost, and with it what the spare was good for.
+                    Err(error) if self.post_status().await.is_ok() => return Err(error),
+                    Err(_) => spare,
+                },
             },
         };
         self.replace(next).await
     }
 
-    async fn ask_for_next(&self) -> anyhow::Result<Next> {
-        let (key, has_kept_key) = self.next_key().await?;
+    /// The SVID in use has ended: whatever the server gave last is used now.
+    ///
+    /// # Errors
+    /// When there is none, or it has ended too.
+    pub(crate) async fn use_spare(&mut self) -> anyhow::Result<()> {
+        let spare = self.take_spare().context("there is no other SVID")?;
+        self.replace(Next { is_all_there_is: true, ..spare }).await
+    }
+
+    /// The bundle may have changed since it was spared.
+    fn take_spare(&mut self) -> Option<Next> {
+        let spare = self.spare.take()?;
+        Some(Next { bundle: Arc::clone(&self.bundle), ..spare })
+    }
+
+    async fn ask_for_next(&self, key: PrivateKey, has_kept_key: bool) -> anyhow::Result<Next> {
         let request = CertificateRequest::create(&key, None)?;
         let client = AgentClient::new(self.channels.borrow().clone());
         let svid = answer(self.clock(), client.renew_agent(request)).await?;
@@ -192,6 +217,7 @@ impl Identity {
             bundle: Arc::clone(&self.bundle),
             can_reattest: self.can_reattest(),
             has_kept_key,
+            is_all_there_is: false,
         })
     }
 
@@ -210,7 +236,7 @@ impl Identity {
         let bundle = bundle.filter(|bundle| bundle.trust_domain == trust_domain && *bundle != *self.bundle);
         let bundle = bundle.map_or_else(|| Arc::clone(&self.bundle), Arc::new);
         let (credential, can_reattest) = (shown.credential, shown.can_reattest);
-        self.replace(Next { credential, bundle, can_reattest, has_kept_key }).await?;
+        self.replace(Next { credential, bundle, can_reattest, has_kept_key, is_all_there_is: true }).await?;
         if let Err(status) = self.post_status().await {
             tracing::warn!(error = problem(&status), "the server did not take note of the agent's version");
         }
@@ -244,15 +270,16 @@ impl Identity {
         self.home.prove(&next.credential, &next.bundle).context("the new SVID is not used")?;
         let mut stored = self.home.stored.clone();
         stored.bundle = Some(Bundle::clone(&next.bundle));
+        stored.can_reattest = next.can_reattest;
         let mut saved = Err(io::Error::other("its key is held in memory only"));
         if next.has_kept_key {
             stored.svid = Some(next.credential.svid().clone());
-            stored.can_reattest = next.can_reattest;
             saved = self.home.storage.save(&stored).await;
         }
         let is_saved = saved.is_ok();
         if let Err(error) = saved {
-            let is_needed = self.can_do_without_disk()
+            let is_needed = next.is_all_there_is
+                || self.can_do_without_disk()
                 || (self.is_being_withdrawn() && self.post_status().await.is_err());
             if !is_needed {
                 self.spare = Some(next);
@@ -262,6 +289,7 @@ impl Identity {
             tracing::error!(error, "the agent's new SVID is in use, and not stored: a restart would lose it");
         }
         self.is_unsaved = !is_saved;
+        self.spare = None;
         self.home.stored = stored;
         self.home.writer.publish(vec![next.credential.clone()], only(&next.bundle))?;
         (self.credential, self.bundle) = (next.credential, next.bundle);

@@ -83,7 +83,7 @@ impl Keeper {
                 Ok(()) = syncs.changed() => Event::Sync,
             };
             let handled = match event {
-                Event::Expired => Err(self.expired()),
+                Event::Expired => self.outlive().await,
                 Event::RenewalDue => self.renew().await.map_err(|denial| self.denied(denial)),
                 Event::Estranged => self.find_back().await,
                 Event::Snapshot => self.follow_bundle().await.map_err(|denial| self.denied(denial)),
@@ -99,6 +99,13 @@ impl Keeper {
                 return loss;
             }
         }
+    }
+
+    /// Goes on with what the disk did not take, if there is such an SVID.
+    async fn outlive(&mut self) -> Result<(), Loss> {
+        self.identity.use_spare().await.map_err(|_| self.expired())?;
+        self.renewed();
+        Ok(())
     }
 
     fn expired(&self) -> Loss {
@@ -189,8 +196,11 @@ impl Keeper {
             self.renewed();
             return Ok(());
         };
-        let wait = retry_in(&mut self.backoff, &error);
-        self.renew_at = self.identity.clock().now() + wait;
+        let now = self.identity.clock().now();
+        let left = self.identity.expires_at().duration_since(now).unwrap_or_default();
+        // Whatever the server says: there is time for another attempt before the end.
+        let wait = retry_in(&mut self.backoff, &error).min((left / 2).max(FIRST_RETRY));
+        self.renew_at = now + wait;
         if let Some(denial) = error.downcast_ref::<Status>().and_then(agent_denial) {
             return self.confirm(denial).await;
         }
