@@ -20,7 +20,7 @@ pub enum FolderError {
         holder: String,
     },
     /// The system refused.
-    #[error("cannot {action} {}: {remedy}", path.display())]
+    #[error("cannot {action} {}: {remedy}", shown(path))]
     System {
         /// What was tried.
         action: &'static str,
@@ -32,6 +32,11 @@ pub enum FolderError {
         #[source]
         cause: io::Error,
     },
+}
+
+/// On one line: what else stands in the folder may have any name.
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().replace(char::is_control, "\u{fffd}")
 }
 
 /// What was tried.

@@ -116,6 +116,17 @@ fn what_a_crash_has_left_is_removed_and_foreign_files_stay() {
 }
 
 #[test]
+fn what_stands_in_the_folder_cannot_write_lines_into_logs() {
+    let home = TempDir::new().unwrap();
+    fs::create_dir(home.path().join("..a\nlevel=error\u{7f}.tmp")).unwrap();
+    let error = Folder::open(home.path(), Layout::Plain, Owner::default())
+        .and_then(|mut folder| folder.put(&pair("1")))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("..a\u{fffd}level=error\u{fffd}.tmp: a folder has that name"), "{error}");
+}
+
+#[test]
 fn generation_of_the_largest_number_is_followed_by_one_that_is_free() {
     let home = TempDir::new().unwrap();
     fs::create_dir(home.path().join("..18446744073709551615")).unwrap();
